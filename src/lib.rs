@@ -1,0 +1,24 @@
+//! A replicated bank. Branch servers each hold a replica of every account; customers deposit,
+//! withdraw and query at their branch; branches propagate every change; all replicas converge.
+//!
+//! The house has floors, and a floor imports lower floors only (a test holds this):
+//!
+//! | floor | modules | what they know |
+//! |---|---|---|
+//! | 5 | `python` | PyO3: thin, no logic |
+//! | 4 | `bank` | many branches, and a scenario run to its result |
+//! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
+//! | 2 | `wire` | protobuf to types and back: the one door for bytes |
+//! | 1 | [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
+//! | 0 | [`types`] | ids, amounts, versions, refusals |
+//!
+//! Floors 0 and 1 build alone with `--no-default-features`.
+
+#[cfg(feature = "net")]
+pub mod bank;
+#[cfg(feature = "net")]
+pub mod customer;
+pub mod replica;
+pub mod scenario;
+pub mod topology;
+pub mod types;

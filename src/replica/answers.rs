@@ -1,0 +1,82 @@
+//! The answers that a branch remembers, so that a retried request is answered and never counted
+//! twice. Bounded in both directions: what is forgotten is refused as expired, not executed again.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use crate::types::{ClientId, Committed, Operation, Refusal, RequestId};
+
+/// How many of one client's answers are remembered: more than it may have under way.
+pub const ANSWERS_PER_CLIENT: usize = 1024;
+
+/// How many clients are remembered at least; up to twice as many are.
+pub const CLIENTS_REMEMBERED: usize = 8192;
+
+/// What became of a write that was judged.
+pub(super) type Outcome = Result<Committed, Refusal>;
+
+/// What the table says of a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Recall {
+    /// Never seen.
+    New,
+    /// Seen, and this came of it.
+    Decided(Outcome),
+    /// Seen, with another operation.
+    Conflict,
+    /// Perhaps seen: the client has made too many requests since.
+    Expired,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Client {
+    /// In the order of their numbers.
+    answers: VecDeque<(u64, Operation, Outcome)>,
+    /// Answers up to this number may have been forgotten.
+    forgotten_through: u64,
+}
+
+/// Two generations of clients: when the young one is full, the old one is forgotten and the young
+/// one grows old. A client that is seen again becomes young again.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Answers {
+    young: BTreeMap<ClientId, Client>,
+    old: BTreeMap<ClientId, Client>,
+}
+
+impl Answers {
+    pub(super) fn recall(&mut self, request: RequestId, operation: Operation) -> Recall {
+        let client = self.client(request.client);
+        match client.answers.binary_search_by_key(&request.number, |&(number, ..)| number) {
+            Ok(position) => {
+                let (_, earlier, outcome) = client.answers[position];
+                if earlier == operation { Recall::Decided(outcome) } else { Recall::Conflict }
+            }
+            Err(_) if request.number <= client.forgotten_through => Recall::Expired,
+            Err(_) => Recall::New,
+        }
+    }
+
+    /// Remembers what came of a new request.
+    pub(super) fn remember(&mut self, request: RequestId, operation: Operation, outcome: Outcome) {
+        let client = self.client(request.client);
+        let position = client.answers.partition_point(|&(number, ..)| number < request.number);
+        client.answers.insert(position, (request.number, operation, outcome));
+        if client.answers.len() > ANSWERS_PER_CLIENT
+            && let Some((number, ..)) = client.answers.pop_front()
+        {
+            client.forgotten_through = number;
+        }
+    }
+
+    fn client(&mut self, id: ClientId) -> &mut Client {
+        if !self.young.contains_key(&id) {
+            if self.young.len() >= CLIENTS_REMEMBERED {
+                self.old = std::mem::take(&mut self.young);
+            }
+            if let Some(client) = self.old.remove(&id) {
+                self.young.insert(id, client);
+            }
+        }
+        self.young.entry(id).or_default()
+    }
+}

@@ -1,0 +1,231 @@
+//! Every page a replica has, and the balances that follow from them. Keeps the pages in the order of
+//! their last change, so that what a peer lacks is found without looking at every page.
+
+use std::collections::BTreeMap;
+
+use super::{
+    Delta, PeerFault,
+    page::{Joined, Page},
+};
+use crate::types::{AccountId, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version};
+
+/// Where a page stands in the ledger.
+pub(super) type PageIndex = usize;
+
+#[derive(Clone, Debug)]
+pub(super) struct Ledger {
+    openings: BTreeMap<AccountId, i64>,
+    balances: BTreeMap<AccountId, i64>,
+    pages: Vec<Page>,
+    index: BTreeMap<Origin, PageIndex>,
+    /// Each changed page's stamp, and the page behind each stamp: the later the change, the higher.
+    stamps: Vec<u64>,
+    order: BTreeMap<u64, PageIndex>,
+    last_stamp: u64,
+    /// Whether a link has read up to `last_stamp`. If none has, the next change of the same page
+    /// needs no new stamp: a burst of operations costs one.
+    read: bool,
+}
+
+impl Ledger {
+    /// The ledger of `own`, whose page comes first.
+    pub(super) fn new(own: Origin, openings: BTreeMap<AccountId, i64>) -> Self {
+        Self {
+            balances: openings.clone(),
+            openings,
+            pages: vec![Page::new(own)],
+            index: BTreeMap::from([(own, Self::OWN)]),
+            stamps: vec![0],
+            order: BTreeMap::new(),
+            last_stamp: 0,
+            read: true,
+        }
+    }
+
+    /// The page that this replica writes.
+    pub(super) const OWN: PageIndex = 0;
+
+    pub(super) fn balance(&self, account: AccountId) -> Result<i64, Refusal> {
+        self.balances.get(&account).copied().ok_or(Refusal::UnknownAccount { account })
+    }
+
+    pub(super) fn balances(&self) -> &BTreeMap<AccountId, i64> {
+        &self.balances
+    }
+
+    pub(super) fn own(&self) -> &Page {
+        &self.pages[Self::OWN]
+    }
+
+    pub(super) fn page(&self, index: PageIndex) -> &Page {
+        &self.pages[index]
+    }
+
+    pub(super) fn pages(&self) -> impl Iterator<Item = (PageIndex, &Page)> {
+        self.pages.iter().enumerate()
+    }
+
+    pub(super) fn find(&self, origin: Origin) -> Option<PageIndex> {
+        self.index.get(&origin).copied()
+    }
+
+    pub(super) fn sequence(&self, origin: Origin) -> u64 {
+        self.find(origin).map_or(0, |index| self.pages[index].sequence)
+    }
+
+    pub(super) fn version(&self) -> Version {
+        self.pages.iter().map(|page| (page.origin, page.sequence)).collect()
+    }
+
+    /// The first origin in which this replica falls short of `version`, with the sequence it needs.
+    pub(super) fn shortfall(&self, version: &Version) -> Option<(Origin, u64)> {
+        version.iter().find(|&(origin, sequence)| self.sequence(origin) < sequence)
+    }
+
+    /// Counts an own operation and returns the account's new balance. The caller has judged it.
+    pub(super) fn commit(&mut self, operation: Operation) -> Result<i64, Refusal> {
+        let Some(balance) = self.balances.get_mut(&operation.account) else {
+            return Err(Refusal::UnknownAccount { account: operation.account });
+        };
+        self.pages[Self::OWN].commit(operation)?;
+        let amount = operation.amount.value() as i64;
+        *balance += match operation.kind {
+            OperationKind::Deposit => amount,
+            OperationKind::Withdraw => -amount,
+        };
+        let balance = *balance;
+        self.stamp(Self::OWN);
+        Ok(balance)
+    }
+
+    /// Asks every replica for a receipt of the own page as it is.
+    pub(super) fn want_receipts(&mut self) {
+        let own = &mut self.pages[Self::OWN];
+        own.confirm_through = own.sequence;
+    }
+
+    /// Joins a delta; says which page it was and what came of it.
+    pub(super) fn join(&mut self, delta: &Delta) -> Result<(PageIndex, Joined), PeerFault> {
+        self.judge(delta)?;
+        let index = self.find_or_add(delta.origin)?;
+        if index == Self::OWN && delta.sequence > self.own().sequence {
+            return Err(PeerFault::OwnPage { claimed: delta.sequence, written: self.own().sequence });
+        }
+        let balances = &mut self.balances;
+        let joined = self.pages[index].join(delta, |account, change| {
+            if let Some(balance) = balances.get_mut(&account) {
+                *balance += change;
+            }
+        })?;
+        if joined == Joined::Advanced {
+            self.stamp(index);
+        }
+        Ok((index, joined))
+    }
+
+    /// What can be said of a delta without looking at its page.
+    fn judge(&self, delta: &Delta) -> Result<(), PeerFault> {
+        let malformed = |reason| Err(PeerFault::Malformed { origin: delta.origin, reason });
+        if delta.base > delta.sequence || delta.confirm_through > delta.sequence {
+            return malformed("it ends before it begins");
+        }
+        if delta.sequence > delta.base && delta.entries.iter().all(|entry| entry.sequence != delta.sequence) {
+            return malformed("no entry is of its last operation");
+        }
+        for (position, entry) in delta.entries.iter().enumerate() {
+            if !self.openings.contains_key(&entry.account) {
+                return Err(PeerFault::UnknownAccount { origin: delta.origin, account: entry.account });
+            }
+            if entry.sequence <= delta.base || entry.sequence > delta.sequence {
+                return malformed("an entry's sequence is out of its range");
+            }
+            if entry.deposited > MAX_AMOUNT || entry.withdrawn > MAX_AMOUNT {
+                return malformed("a total is above its limit");
+            }
+            if position > 0 && delta.entries[position - 1].sequence >= entry.sequence {
+                return malformed("its entries are out of order");
+            }
+        }
+        if delta.entries.len() > 1 {
+            let mut accounts: Vec<AccountId> = delta.entries.iter().map(|entry| entry.account).collect();
+            accounts.sort_unstable();
+            if accounts.windows(2).any(|pair| pair[0] == pair[1]) {
+                return malformed("it has two entries of one account");
+            }
+        }
+        Ok(())
+    }
+
+    fn find_or_add(&mut self, origin: Origin) -> Result<PageIndex, PeerFault> {
+        if let Some(index) = self.find(origin) {
+            return Ok(index);
+        }
+        if self.pages.len() >= MAX_ORIGINS {
+            return Err(PeerFault::TooManyOrigins { origin });
+        }
+        let index = self.pages.len();
+        self.pages.push(Page::new(origin));
+        self.stamps.push(0);
+        self.index.insert(origin, index);
+        Ok(index)
+    }
+
+    /// The delta of one plain operation, if it is the one that follows what is here.
+    pub(super) fn delta_of(&self, origin: Origin, sequence: u64, operation: Operation) -> Option<Delta> {
+        match self.find(origin) {
+            Some(index) if self.pages[index].sequence + 1 == sequence => {
+                Some(self.pages[index].delta_of(sequence, operation))
+            }
+            None if sequence == 1 => Some(Page::new(origin).delta_of(sequence, operation)),
+            Some(_) | None => None,
+        }
+    }
+
+    fn stamp(&mut self, index: PageIndex) {
+        if !self.read && self.stamps[index] == self.last_stamp {
+            return;
+        }
+        self.order.remove(&self.stamps[index]);
+        self.last_stamp += 1;
+        self.stamps[index] = self.last_stamp;
+        self.order.insert(self.last_stamp, index);
+        self.read = false;
+    }
+
+    /// Fixes the order: whatever changes from now on comes after [`Ledger::last_stamp`].
+    pub(super) fn mark_read(&mut self) {
+        self.read = true;
+    }
+
+    /// The pages that changed after `stamp`, oldest change first. Call [`Ledger::mark_read`] before.
+    pub(super) fn changed_after(&self, stamp: u64) -> impl Iterator<Item = (u64, PageIndex)> + '_ {
+        self.order.range(stamp + 1..).map(|(&stamp, &index)| (stamp, index))
+    }
+
+    pub(super) fn last_stamp(&self) -> u64 {
+        self.last_stamp
+    }
+
+    /// Checks what must hold in every state.
+    pub(super) fn invariants(&self) -> Result<(), String> {
+        let mut balances = self.openings.clone();
+        for page in &self.pages {
+            if !page.is_consistent() {
+                return Err(format!("page {} disagrees with itself: {page:?}", page.origin));
+            }
+            for (account, net) in page.nets() {
+                *balances.entry(account).or_default() += net;
+            }
+        }
+        if balances != self.balances {
+            return Err(format!("balances {:?} do not follow from the pages, {balances:?} do", self.balances));
+        }
+        let stamped = self.stamps.iter().enumerate().filter(|&(_, &stamp)| stamp > 0);
+        if !stamped.clone().all(|(index, stamp)| self.order.get(stamp) == Some(&index))
+            || stamped.count() != self.order.len()
+        {
+            return Err("the order of pages disagrees with their stamps".to_owned());
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,371 @@
+//! What a replica knows of one peer, and what it says to it next. At most one update is under way
+//! on a link; whatever happens meanwhile gathers into the next one. That is all the flow control
+//! and all the coalescing there is.
+
+use std::collections::{BTreeSet, VecDeque};
+
+use super::{
+    Call, PeerMessage, Update,
+    ledger::{Ledger, PageIndex},
+    receipts::Receipts,
+};
+use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
+
+/// The wait before an unacknowledged message is sent again; doubles up to `RESEND_AFTER_MAX`.
+const RESEND_AFTER: Duration = Duration::milliseconds(1_000);
+const RESEND_AFTER_MAX: Duration = Duration::milliseconds(8_000);
+
+/// How long a page is left to an origin that is linked to the peer itself, before we compare
+/// versions with the peer and repair: this long per branch of the bank, at least the floor.
+const REPAIR_AFTER_FLOOR: Duration = Duration::milliseconds(1_000);
+const REPAIR_AFTER_PER_BRANCH: Duration = Duration::milliseconds(20);
+
+/// An update is closed once it holds this many entries or receipts. (A single page is never cut.)
+const UPDATE_SIZE: usize = 4096;
+
+/// The most operations that wait for their own call; older ones are in the page's totals anyway.
+const MAX_OPERATIONS: usize = 1024;
+
+/// Where the exchange of versions stands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Greeting {
+    Due,
+    Sent,
+    Done,
+}
+
+/// What was sent and is not yet acknowledged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct InFlight {
+    number: u64,
+    /// Which pages, and how far they went.
+    pages: Vec<(PageIndex, u64)>,
+    /// Where the cursors will stand once this is acknowledged.
+    cursor: u64,
+    receipt_cursor: u64,
+    /// Whether it carried the first of `operations`.
+    carries_operation: bool,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    peer: BranchId,
+    /// The branches that the peer is linked to: their pages are left to themselves at first.
+    peer_links: BTreeSet<BranchId>,
+    propagation: Propagation,
+    repair_after: Duration,
+
+    up: bool,
+    greeting: Greeting,
+    /// Whether the peer's version is known in this session.
+    greeted: bool,
+    /// How far the peer has each page, at least.
+    known: Vec<u64>,
+    /// Up to which change of the ledger, and of the receipts, the peer has been told.
+    cursor: u64,
+    receipt_cursor: u64,
+    in_flight: Option<InFlight>,
+    last_number: u64,
+    resend_at: Option<Time>,
+    greet_again_at: Option<Time>,
+    resend_after: Duration,
+    repair_at: Option<Time>,
+    /// During a repair, nothing is left to its origin.
+    repairing: bool,
+    /// Acknowledgements we owe: of a greeting, and of an update with these pages.
+    owes_version: bool,
+    owes_update: Option<(u64, BTreeSet<PageIndex>)>,
+    /// The own operations that still need a call of their own, oldest first.
+    operations: VecDeque<(u64, Operation)>,
+}
+
+impl Link {
+    pub(super) fn new(
+        peer: BranchId,
+        peer_links: BTreeSet<BranchId>,
+        propagation: Propagation,
+        branches: usize,
+    ) -> Self {
+        let per_branch = Duration(REPAIR_AFTER_PER_BRANCH.0 * branches as u64);
+        Self {
+            peer,
+            peer_links,
+            propagation,
+            repair_after: per_branch.max(REPAIR_AFTER_FLOOR),
+            up: false,
+            greeting: Greeting::Due,
+            greeted: false,
+            known: Vec::new(),
+            cursor: 0,
+            receipt_cursor: 0,
+            in_flight: None,
+            last_number: 0,
+            resend_at: None,
+            greet_again_at: None,
+            resend_after: RESEND_AFTER,
+            repair_at: None,
+            repairing: true,
+            owes_version: false,
+            owes_update: None,
+            operations: VecDeque::new(),
+        }
+    }
+
+    pub(super) fn is_up(&self) -> bool {
+        self.up
+    }
+
+    /// A new session: forgets what the peer had, for it may have lost it.
+    pub(super) fn up(&mut self) {
+        let operations = std::mem::take(&mut self.operations);
+        let peer_links = std::mem::take(&mut self.peer_links);
+        let fresh = Self::new(self.peer, peer_links, self.propagation, 0);
+        *self = Self { up: true, operations, repair_after: self.repair_after, ..fresh };
+    }
+
+    pub(super) fn down(&mut self) {
+        self.up = false;
+        self.resend_at = None;
+        self.greet_again_at = None;
+        self.repair_at = None;
+    }
+
+    pub(super) fn known(&self, index: PageIndex) -> u64 {
+        self.known.get(index).copied().unwrap_or(0)
+    }
+
+    /// The peer has the page at least up to here.
+    pub(super) fn raise(&mut self, index: PageIndex, sequence: u64) {
+        self.set(index, sequence.max(self.known(index)));
+    }
+
+    fn set(&mut self, index: PageIndex, sequence: u64) {
+        if self.known.len() <= index {
+            self.known.resize(index + 1, 0);
+        }
+        self.known[index] = sequence;
+    }
+
+    /// The peer's whole version, by its greeting or its answer to ours. Starts a repair.
+    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
+        self.greeted = true;
+        self.greeting = Greeting::Done;
+        self.greet_again_at = None;
+        self.repair_at = None;
+        self.known.clear();
+        for &(origin, sequence) in version {
+            if let Some(index) = ledger.find(origin) {
+                self.set(index, sequence);
+            }
+        }
+        self.cursor = 0;
+        if let Some(sent) = &mut self.in_flight {
+            sent.cursor = 0;
+        }
+        self.repairing = true;
+    }
+
+    /// Whether we wait for the answer to a greeting.
+    pub(super) fn awaits_version(&self) -> bool {
+        self.greeting == Greeting::Sent
+    }
+
+    pub(super) fn owe_version(&mut self) {
+        self.owes_version = true;
+    }
+
+    pub(super) fn owe_update(&mut self, number: u64, pages: impl IntoIterator<Item = PageIndex>) {
+        let (owed, owed_pages) = self.owes_update.get_or_insert_default();
+        *owed = number.max(*owed);
+        owed_pages.extend(pages);
+    }
+
+    /// The peer has taken update `number` and now has these pages so far. Ignored unless it is the
+    /// one under way.
+    pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
+        let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
+        for &(origin, sequence) in version {
+            if let Some(index) = ledger.find(origin) {
+                self.set(index, sequence);
+            }
+        }
+        self.cursor = sent.cursor;
+        self.receipt_cursor = sent.receipt_cursor;
+        if sent.pages.iter().any(|&(index, sequence)| self.known(index) < sequence) {
+            // It lost something that we thought it had: look at every page again.
+            self.cursor = 0;
+        }
+        if sent.carries_operation {
+            self.operations.pop_front();
+        }
+        self.resend_after = RESEND_AFTER;
+        self.resend_at = None;
+    }
+
+    /// An own operation that will need a call of its own.
+    pub(super) fn queue_operation(&mut self, sequence: u64, operation: Operation) {
+        if self.operations.len() >= MAX_OPERATIONS {
+            // The first may be under way; the second is the oldest that is not.
+            self.operations.remove(1);
+        }
+        self.operations.push_back((sequence, operation));
+    }
+
+    /// The peer itself sent the receipt: it need not hear it, unless something before it is due.
+    pub(super) fn skip_receipt(&mut self, before: u64, after: u64) {
+        if self.in_flight.is_none() && self.receipt_cursor == before {
+            self.receipt_cursor = after;
+        }
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        [self.resend_at, self.greet_again_at, self.repair_at].into_iter().flatten().min()
+    }
+
+    /// Acts on deadlines that have passed; whether there is something to send now.
+    pub(super) fn tick(&mut self, now: Time) -> bool {
+        let due = |at: &mut Option<Time>| at.take_if(|at| *at <= now).is_some();
+        let resend = due(&mut self.resend_at);
+        let greet_again = due(&mut self.greet_again_at);
+        let repair = due(&mut self.repair_at);
+        if resend {
+            self.in_flight = None;
+        }
+        if greet_again || repair {
+            self.greeting = Greeting::Due;
+        }
+        if resend || greet_again {
+            self.resend_after = Duration(self.resend_after.0 * 2).min(RESEND_AFTER_MAX);
+        }
+        resend || greet_again || repair
+    }
+
+    /// The next message, if there is one and the link has room for it.
+    pub(super) fn poll(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
+        if !self.up {
+            return None;
+        }
+        self.poll_acknowledgement(ledger)
+            .or_else(|| self.poll_greeting(now, ledger))
+            .or_else(|| self.poll_pages(now, ledger, receipts))
+    }
+
+    fn poll_acknowledgement(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
+        if std::mem::take(&mut self.owes_version) {
+            return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
+        }
+        let (number, pages) = self.owes_update.take()?;
+        let version = pages.into_iter().map(|index| ledger.page(index)).map(|page| (page.origin, page.sequence));
+        Some(PeerMessage::Acknowledgement { number, version: version.collect() })
+    }
+
+    fn poll_greeting(&mut self, now: Time, ledger: &Ledger) -> Option<PeerMessage> {
+        if self.greeting != Greeting::Due {
+            return None;
+        }
+        self.greeting = Greeting::Sent;
+        self.greet_again_at = Some(now + self.resend_after);
+        Some(PeerMessage::Greeting { version: ledger.version() })
+    }
+
+    fn poll_pages(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
+        if !self.greeted || self.in_flight.is_some() {
+            return None;
+        }
+        let message = match self.propagation {
+            Propagation::Stream => self.poll_update(now, ledger, receipts),
+            Propagation::Unary => self.poll_call(now, ledger),
+        }?;
+        self.resend_at = Some(now + self.resend_after);
+        Some(message)
+    }
+
+    fn poll_update(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
+        let (lacking, cursor) = self.lacking(now, ledger, UPDATE_SIZE);
+        let own = ledger.own().origin;
+        let mut receipt_cursor = receipts.last_stamp();
+        let mut told = Vec::new();
+        for (stamp, receipt) in receipts.changed_after(self.receipt_cursor) {
+            if told.len() == UPDATE_SIZE {
+                receipt_cursor = stamp - 1;
+                break;
+            }
+            // An origin needs no word of its own page to go on; the branch named knows it.
+            if receipt.origin != own && receipt.branch != self.peer {
+                told.push(receipt);
+            }
+        }
+        if lacking.is_empty() && told.is_empty() {
+            self.cursor = cursor;
+            self.receipt_cursor = receipt_cursor;
+            return None;
+        }
+        let deltas = lacking.iter().map(|&index| ledger.page(index).delta(self.known(index))).collect();
+        let number = self.send(lacking, ledger, cursor, receipt_cursor, false);
+        Some(PeerMessage::Update(Update { number, deltas, receipts: told }))
+    }
+
+    fn poll_call(&mut self, now: Time, ledger: &mut Ledger) -> Option<PeerMessage> {
+        if let Some(&operation) = self.operations.front() {
+            let delta = ledger.own().delta(self.known(Ledger::OWN).min(ledger.own().sequence));
+            let number = self.send(vec![Ledger::OWN], ledger, self.cursor, self.receipt_cursor, true);
+            return Some(PeerMessage::Call(Call { number, operation: Some(operation), delta }));
+        }
+        let (lacking, cursor) = self.lacking(now, ledger, 1);
+        let Some(&index) = lacking.first() else {
+            self.cursor = cursor;
+            return None;
+        };
+        let delta = ledger.page(index).delta(self.known(index));
+        let number = self.send(lacking, ledger, cursor, self.receipt_cursor, false);
+        Some(PeerMessage::Call(Call { number, operation: None, delta }))
+    }
+
+    /// The pages that changed since the cursor and that the peer lacks, up to `limit` entries, and
+    /// where the cursor may stand once it has them. Pages that their origin tells the peer itself
+    /// are left to it, until the next repair.
+    fn lacking(&mut self, now: Time, ledger: &mut Ledger, limit: usize) -> (Vec<PageIndex>, u64) {
+        let mut lacking = Vec::new();
+        let mut entries = 0;
+        ledger.mark_read();
+        for (stamp, index) in ledger.changed_after(self.cursor) {
+            let page = ledger.page(index);
+            let lacks = page.sequence > self.known(index);
+            if lacks && !self.repairing && index != Ledger::OWN && self.peer_links.contains(&page.origin.branch) {
+                self.repair_at.get_or_insert(now + self.repair_after);
+            } else if lacks {
+                if entries >= limit {
+                    return (lacking, stamp - 1);
+                }
+                entries += page.changed_since(self.known(index));
+                lacking.push(index);
+            }
+        }
+        self.repairing = false;
+        (lacking, ledger.last_stamp())
+    }
+
+    fn send(
+        &mut self,
+        pages: Vec<PageIndex>,
+        ledger: &Ledger,
+        cursor: u64,
+        receipt_cursor: u64,
+        carries_operation: bool,
+    ) -> u64 {
+        self.last_number += 1;
+        let pages = pages.into_iter().map(|index| (index, ledger.page(index).sequence)).collect();
+        self.in_flight = Some(InFlight { number: self.last_number, pages, cursor, receipt_cursor, carries_operation });
+        self.last_number
+    }
+
+    /// Whether nothing happens here until something changes elsewhere.
+    pub(super) fn is_idle(&self) -> bool {
+        self.in_flight.is_none()
+    }
+
+    /// Operations of known pages that the peer is not known to have.
+    pub(super) fn behind(&self, ledger: &Ledger) -> u64 {
+        ledger.pages().map(|(index, page)| page.sequence.saturating_sub(self.known(index))).sum()
+    }
+}

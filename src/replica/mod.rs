@@ -1,0 +1,214 @@
+//! The replica: a state machine without sockets, clocks, threads or randomness. It is a delta-state
+//! PN-counter (Almeida, Shoker and Baquero 2018, arXiv 1603.01529) with a page per origin, eager
+//! propagation, and anti-entropy by comparing versions (Demers et al. 1987).
+//!
+//! A driver calls [`Replica::step`] with what happened, [`Replica::poll_send`] for the peers that the
+//! outputs name, and `step(Input::Tick)` once [`Replica::next_deadline`] has passed. The gRPC branch
+//! is one such driver; a simulator is another.
+
+mod answers;
+mod customer;
+mod fault;
+mod ledger;
+mod link;
+mod message;
+mod page;
+mod peer;
+mod receipts;
+mod waits;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use answers::Answers;
+use ledger::Ledger;
+use link::Link;
+use receipts::Receipts;
+use waits::Waits;
+
+pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
+pub use fault::PeerFault;
+pub use message::{Call, PeerMessage, Receipt, Update};
+pub use page::{Delta, Entry};
+pub use waits::MAX_WAITING;
+
+use crate::types::{AccountId, Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time, Version};
+
+/// What a replica must know before its first step.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Whose page it writes. A branch that comes back without its data needs a new incarnation.
+    pub own: Origin,
+    /// Every branch of the bank, its own included.
+    pub branches: BTreeSet<BranchId>,
+    /// The peers it is linked to, each with the branches that the peer is linked to.
+    pub links: BTreeMap<BranchId, BTreeSet<BranchId>>,
+    /// The accounts and their opening balances: the same at every branch.
+    pub accounts: BTreeMap<AccountId, i64>,
+    /// How it tells its peers.
+    pub propagation: Propagation,
+}
+
+/// A customer's request, on its way through the replica.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// The driver's name for it, unique among requests that wait; the reply carries it back.
+    pub ticket: u64,
+    /// The customer's name for it. Without one, a retry counts again.
+    pub id: Option<RequestId>,
+    /// What is asked for.
+    pub action: Action,
+    /// Under which conditions.
+    pub terms: Terms,
+    /// Whether a query's answer carries the version.
+    pub include_version: bool,
+    /// When it is refused if its conditions do not hold; the driver adds `terms.wait` to its clock.
+    pub deadline: Time,
+}
+
+/// What happened.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Input {
+    /// A customer asks.
+    Request(Request),
+    /// A session of the link to this peer begins. Messages of an earlier session must not be handed
+    /// in any more: the peer may have lost what it acknowledged in it.
+    LinkUp(BranchId),
+    /// The session has ended.
+    LinkDown(BranchId),
+    /// A peer says something.
+    Message {
+        /// Which peer.
+        from: BranchId,
+        /// What it says.
+        message: PeerMessage,
+    },
+    /// Time has passed.
+    Tick,
+}
+
+/// What the driver is to do.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Output {
+    /// Answer the request of this ticket.
+    Reply {
+        /// Which request.
+        ticket: u64,
+        /// The answer.
+        answer: Answer,
+    },
+    /// Call [`Replica::poll_send`] for this peer until it returns `None`. Extra calls are harmless.
+    Ready(BranchId),
+    /// Log this, and end the session of the link.
+    Faulty {
+        /// Which peer.
+        from: BranchId,
+        /// What was wrong.
+        fault: PeerFault,
+    },
+}
+
+/// One branch's replica of a bank.
+#[derive(Clone, Debug)]
+pub struct Replica {
+    own: Origin,
+    branches: BTreeSet<BranchId>,
+    propagation: Propagation,
+    ledger: Ledger,
+    answers: Answers,
+    waits: Waits,
+    links: BTreeMap<BranchId, Link>,
+    /// The links that have nothing under way, and so must be told of a change.
+    idle: BTreeSet<BranchId>,
+    receipts: Receipts,
+}
+
+impl Replica {
+    /// A replica that has seen nothing.
+    pub fn new(config: Config) -> Self {
+        let branches = config.branches.len();
+        let link = |(peer, links)| (peer, Link::new(peer, links, config.propagation, branches));
+        Self {
+            own: config.own,
+            branches: config.branches,
+            propagation: config.propagation,
+            ledger: Ledger::new(config.own, config.accounts),
+            answers: Answers::default(),
+            waits: Waits::default(),
+            links: config.links.into_iter().map(link).collect(),
+            idle: BTreeSet::new(),
+            receipts: Receipts::default(),
+        }
+    }
+
+    /// Takes one input; appends what follows from it to `outputs`.
+    pub fn step(&mut self, now: Time, input: Input, outputs: &mut Vec<Output>) {
+        match input {
+            Input::Request(request) => self.request(request, outputs),
+            Input::LinkUp(peer) => self.link_up(peer, outputs),
+            Input::LinkDown(peer) => self.link_down(peer),
+            Input::Message { from, message } => self.message(from, message, outputs),
+            Input::Tick => self.tick(now, outputs),
+        }
+    }
+
+    /// The next message for `peer`, built only now that its link has room: what has gathered since
+    /// the last one leaves together.
+    pub fn poll_send(&mut self, now: Time, peer: BranchId) -> Option<PeerMessage> {
+        let link = self.links.get_mut(&peer)?;
+        let message = link.poll(now, &mut self.ledger, &self.receipts);
+        if message.is_none() && link.is_idle() {
+            self.idle.insert(peer);
+        }
+        message
+    }
+
+    /// When [`Input::Tick`] is due, if ever. It may change with every step and poll.
+    pub fn next_deadline(&self) -> Option<Time> {
+        self.links.values().filter_map(Link::next_deadline).chain(self.waits.next_deadline()).min()
+    }
+
+    fn tick(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        for (&peer, link) in &mut self.links {
+            if link.tick(now) {
+                outputs.push(Output::Ready(peer));
+            }
+        }
+        self.expire(now, outputs);
+    }
+
+    /// Something changed that peers may lack: wakes the links that are not busy anyway.
+    fn wake_idle(&mut self, outputs: &mut Vec<Output>) {
+        while let Some(peer) = self.idle.pop_first() {
+            outputs.push(Output::Ready(peer));
+        }
+    }
+
+    /// Whose page this replica writes.
+    pub fn own(&self) -> Origin {
+        self.own
+    }
+
+    /// Every account's balance, as this replica sees it.
+    pub fn balances(&self) -> &BTreeMap<AccountId, i64> {
+        self.ledger.balances()
+    }
+
+    /// What this replica has seen.
+    pub fn version(&self) -> Version {
+        self.ledger.version()
+    }
+
+    /// Every peer, whether its link is up, and how many operations it is not known to have.
+    pub fn links(&self) -> impl Iterator<Item = (BranchId, bool, u64)> + '_ {
+        self.links.iter().map(|(&peer, link)| (peer, link.is_up(), link.behind(&self.ledger)))
+    }
+
+    /// Checks what must hold in every state. Tests and the simulator call it after every step.
+    ///
+    /// # Errors
+    /// A sentence that says what does not hold.
+    pub fn invariants(&self) -> Result<(), String> {
+        self.ledger.invariants()?;
+        self.waits.invariants()
+    }
+}

@@ -1,0 +1,185 @@
+//! One origin's page: cumulative totals per account, which only that origin writes. A later page
+//! contains every earlier one, so any order, loss or repetition of deltas gives the same page.
+
+use std::collections::BTreeMap;
+
+use super::PeerFault;
+use crate::types::{AccountId, MAX_AMOUNT, Operation, OperationKind, Origin, Refusal};
+
+/// One account on a page: totals since the origin began.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// Which account.
+    pub account: AccountId,
+    /// The origin's operation that changed it last.
+    pub sequence: u64,
+    /// Sum of all deposits, at most [`MAX_AMOUNT`].
+    pub deposited: u64,
+    /// Sum of all withdrawals, at most [`MAX_AMOUNT`].
+    pub withdrawn: u64,
+}
+
+impl Entry {
+    fn blank(account: AccountId) -> Self {
+        Self { account, sequence: 0, deposited: 0, withdrawn: 0 }
+    }
+
+    fn net(&self) -> i64 {
+        // Both totals are at most 2^48 - 1.
+        self.deposited as i64 - self.withdrawn as i64
+    }
+}
+
+/// What one origin changed after `base` and up to `sequence`.
+///
+/// Invariant: holds an entry for every account that changed in between; otherwise a receiver would
+/// claim to have what it lacks.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Delta {
+    /// Whose page.
+    pub origin: Origin,
+    /// The receiver must have the page up to here.
+    pub base: u64,
+    /// The receiver then has it up to here.
+    pub sequence: u64,
+    /// The accounts that changed, each once.
+    pub entries: Vec<Entry>,
+    /// The origin wants receipts up to here; 0: none.
+    pub confirm_through: u64,
+}
+
+/// What joining a delta did.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Joined {
+    /// The page moved on.
+    Advanced,
+    /// Nothing new.
+    Known,
+    /// Something between the page and the delta is missing: nothing was changed.
+    Gap,
+}
+
+/// A page as one replica has it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Page {
+    pub(super) origin: Origin,
+    /// Every operation up to here is counted.
+    pub(super) sequence: u64,
+    pub(super) confirm_through: u64,
+    entries: BTreeMap<AccountId, Entry>,
+    /// The accounts in the order of their last change, so that a delta costs what changed.
+    changes: BTreeMap<u64, AccountId>,
+}
+
+impl Page {
+    pub(super) fn new(origin: Origin) -> Self {
+        Self { origin, sequence: 0, confirm_through: 0, entries: BTreeMap::new(), changes: BTreeMap::new() }
+    }
+
+    /// Counts an operation of the origin itself. Refuses what would pass the limit of a total.
+    pub(super) fn commit(&mut self, operation: Operation) -> Result<(), Refusal> {
+        let entry = self.entries.entry(operation.account).or_insert(Entry::blank(operation.account));
+        let total = match operation.kind {
+            OperationKind::Deposit => &mut entry.deposited,
+            OperationKind::Withdraw => &mut entry.withdrawn,
+        };
+        let sum = *total + operation.amount.value();
+        if sum > MAX_AMOUNT {
+            return Err(Refusal::TotalLimit { total: *total, requested: operation.amount });
+        }
+        *total = sum;
+        self.changes.remove(&entry.sequence);
+        self.sequence += 1;
+        entry.sequence = self.sequence;
+        self.changes.insert(self.sequence, operation.account);
+        Ok(())
+    }
+
+    /// What changed after `base`.
+    pub(super) fn delta(&self, base: u64) -> Delta {
+        let changed = self.changes.range(base + 1..);
+        Delta {
+            origin: self.origin,
+            base,
+            sequence: self.sequence,
+            entries: changed.filter_map(|(_, account)| self.entries.get(account).copied()).collect(),
+            confirm_through: self.confirm_through,
+        }
+    }
+
+    /// How many entries [`Page::delta`] would hold.
+    pub(super) fn changed_since(&self, base: u64) -> usize {
+        if self.changes.len() <= 1 { self.changes.len() } else { self.changes.range(base + 1..).count() }
+    }
+
+    /// The delta that one plain operation amounts to, for a peer that sends no totals.
+    pub(super) fn delta_of(&self, sequence: u64, operation: Operation) -> Delta {
+        let mut entry = self.entries.get(&operation.account).copied().unwrap_or(Entry::blank(operation.account));
+        entry.sequence = sequence;
+        match operation.kind {
+            OperationKind::Deposit => entry.deposited += operation.amount.value(),
+            OperationKind::Withdraw => entry.withdrawn += operation.amount.value(),
+        }
+        Delta { origin: self.origin, base: sequence - 1, sequence, entries: vec![entry], confirm_through: 0 }
+    }
+
+    /// Takes what is new in `delta`, whole or not at all; hands each account's change of balance to
+    /// `moved`.
+    pub(super) fn join(&mut self, delta: &Delta, mut moved: impl FnMut(AccountId, i64)) -> Result<Joined, PeerFault> {
+        if delta.sequence < self.sequence {
+            return Ok(Joined::Known);
+        }
+        if delta.base > self.sequence {
+            return Ok(Joined::Gap);
+        }
+        for entry in &delta.entries {
+            self.judge(entry)?;
+        }
+        self.confirm_through = self.confirm_through.max(delta.confirm_through);
+        if delta.sequence == self.sequence {
+            return Ok(Joined::Known);
+        }
+        for entry in &delta.entries {
+            let mine = self.entries.entry(entry.account).or_insert(Entry::blank(entry.account));
+            if entry.sequence > mine.sequence {
+                moved(entry.account, entry.net() - mine.net());
+                self.changes.remove(&mine.sequence);
+                self.changes.insert(entry.sequence, entry.account);
+                *mine = *entry;
+            }
+        }
+        self.sequence = delta.sequence;
+        Ok(Joined::Advanced)
+    }
+
+    /// Holds an entry against what is known: an origin's totals only grow, and one sequence has one
+    /// content.
+    fn judge(&self, entry: &Entry) -> Result<(), PeerFault> {
+        let Some(mine) = self.entries.get(&entry.account) else { return Ok(()) };
+        let grown = entry.deposited >= mine.deposited
+            && entry.withdrawn >= mine.withdrawn
+            && (entry.deposited, entry.withdrawn) != (mine.deposited, mine.withdrawn);
+        if entry.sequence == mine.sequence && entry != mine {
+            Err(PeerFault::TwoContents { origin: self.origin, sequence: entry.sequence, account: entry.account })
+        } else if entry.sequence < mine.sequence || (entry.sequence > mine.sequence && !grown) {
+            Err(PeerFault::ShrunkTotals { origin: self.origin, account: entry.account })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Every account's net change, for the invariants.
+    pub(super) fn nets(&self) -> impl Iterator<Item = (AccountId, i64)> + '_ {
+        self.entries.values().map(|entry| (entry.account, entry.net()))
+    }
+
+    /// Whether the order of changes and the entries tell the same story.
+    pub(super) fn is_consistent(&self) -> bool {
+        let changed = self.entries.values().filter(|entry| entry.sequence > 0);
+        let listed = changed.clone().all(|entry| self.changes.get(&entry.sequence) == Some(&entry.account));
+        listed
+            && changed.count() == self.changes.len()
+            && self.changes.last_key_value().map_or(0, |(&last, _)| last) == self.sequence
+            && self.confirm_through <= self.sequence
+    }
+}

@@ -1,0 +1,177 @@
+//! The peer's half of the replica: sessions of links, pages joined, receipts passed on.
+
+use super::{Call, Delta, Output, PeerFault, PeerMessage, Receipt, Replica, Update, ledger::Ledger, page::Joined};
+use crate::types::{BranchId, Operation, Origin, Version};
+
+impl Replica {
+    pub(super) fn link_up(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.up();
+            self.idle.remove(&peer);
+            outputs.push(Output::Ready(peer));
+        }
+    }
+
+    pub(super) fn link_down(&mut self, peer: BranchId) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.down();
+        }
+    }
+
+    pub(super) fn message(&mut self, from: BranchId, message: PeerMessage, outputs: &mut Vec<Output>) {
+        if !self.links.get(&from).is_some_and(|link| link.is_up()) {
+            return;
+        }
+        let taken = match message {
+            PeerMessage::Greeting { version } => self.greeting(from, &version),
+            PeerMessage::Update(update) => self.update(from, &update, outputs),
+            PeerMessage::Call(call) => self.call(from, &call, outputs),
+            PeerMessage::Acknowledgement { number, version } => self.acknowledgement(from, number, &version, outputs),
+        };
+        match taken {
+            Ok(()) => outputs.push(Output::Ready(from)),
+            Err(fault) => outputs.push(Output::Faulty { from, fault }),
+        }
+    }
+
+    fn greeting(&mut self, from: BranchId, version: &Version) -> Result<(), PeerFault> {
+        let version: Vec<(Origin, u64)> = version.iter().collect();
+        self.judge_version(&version)?;
+        if let Some(link) = self.links.get_mut(&from) {
+            link.learn(&version, &self.ledger);
+            link.owe_version();
+        }
+        Ok(())
+    }
+
+    fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+        let mut pages = Vec::with_capacity(update.deltas.len());
+        for delta in &update.deltas {
+            self.join(from, delta, outputs)?;
+            pages.extend(self.ledger.find(delta.origin));
+        }
+        for &receipt in &update.receipts {
+            self.take_receipt(from, receipt, outputs)?;
+        }
+        if let Some(link) = self.links.get_mut(&from) {
+            link.owe_update(update.number, pages);
+        }
+        Ok(())
+    }
+
+    fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+        self.join(from, &call.delta, outputs)?;
+        let page = self.ledger.find(call.delta.origin);
+        if let Some(link) = self.links.get_mut(&from) {
+            link.owe_update(call.number, page);
+        }
+        Ok(())
+    }
+
+    fn acknowledgement(
+        &mut self,
+        from: BranchId,
+        number: u64,
+        version: &[(Origin, u64)],
+        outputs: &mut Vec<Output>,
+    ) -> Result<(), PeerFault> {
+        self.judge_version(version)?;
+        let Some(link) = self.links.get_mut(&from) else { return Ok(()) };
+        if number > 0 {
+            link.acknowledged(number, version, &self.ledger);
+        } else if link.awaits_version() {
+            link.learn(version, &self.ledger);
+        }
+        if let Some(&(origin, sequence)) = version.iter().find(|&&(origin, _)| origin == self.own) {
+            self.received(Receipt { branch: from, origin, sequence }, outputs);
+        }
+        Ok(())
+    }
+
+    /// A version that a peer says it has.
+    fn judge_version(&self, version: &[(Origin, u64)]) -> Result<(), PeerFault> {
+        for &(origin, sequence) in version {
+            self.judge_origin(origin)?;
+            if origin == self.own && sequence > self.ledger.own().sequence {
+                return Err(PeerFault::OwnPage { claimed: sequence, written: self.ledger.own().sequence });
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_origin(&self, origin: Origin) -> Result<(), PeerFault> {
+        if self.branches.contains(&origin.branch) { Ok(()) } else { Err(PeerFault::UnknownOrigin { origin }) }
+    }
+
+    /// Joins what `from` says of one page; returns how far the page is known now.
+    fn join(&mut self, from: BranchId, delta: &Delta, outputs: &mut Vec<Output>) -> Result<u64, PeerFault> {
+        self.judge_origin(delta.origin)?;
+        let (index, joined) = self.ledger.join(delta)?;
+        let sequence = self.ledger.page(index).sequence;
+        if let Some(link) = self.links.get_mut(&from) {
+            link.raise(index, delta.sequence.min(sequence));
+        }
+        match joined {
+            Joined::Advanced => {
+                self.issue_receipt(index, outputs);
+                self.wake_idle(outputs);
+                self.reached(delta.origin, outputs);
+            }
+            Joined::Known => self.issue_receipt(index, outputs),
+            Joined::Gap => {}
+        }
+        if index == Ledger::OWN {
+            self.received(Receipt { branch: from, origin: self.own, sequence: delta.sequence }, outputs);
+        }
+        Ok(sequence)
+    }
+
+    /// Tells an origin that asked, and that is not linked to us, that we have its page.
+    fn issue_receipt(&mut self, index: usize, outputs: &mut Vec<Output>) {
+        let page = self.ledger.page(index);
+        let (origin, sequence) = (page.origin, page.sequence);
+        let own = self.own.branch;
+        let told = origin == self.own || self.links.contains_key(&origin.branch);
+        if !told && page.confirm_through > self.receipts.sequence(origin, own) {
+            self.receipts.raise(Receipt { branch: own, origin, sequence });
+            self.wake_idle(outputs);
+        }
+    }
+
+    fn take_receipt(&mut self, from: BranchId, receipt: Receipt, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+        self.judge_version(&[(receipt.origin, receipt.sequence)])?;
+        self.judge_origin(Origin { branch: receipt.branch, ..receipt.origin })?;
+        let before = self.receipts.last_stamp();
+        self.received(receipt, outputs);
+        let after = self.receipts.last_stamp();
+        if let Some(link) = self.links.get_mut(&from) {
+            link.skip_receipt(before, after);
+        }
+        if after > before {
+            self.wake_idle(outputs);
+        }
+        Ok(())
+    }
+
+    /// The unary door: an operation that its origin tells us, outside of any session. Without a
+    /// delta, the operation counts if it is the one that follows what we have. Returns how far the
+    /// origin's page is known now.
+    ///
+    /// # Errors
+    /// [`PeerFault`] if what is said cannot be.
+    pub fn propagated(
+        &mut self,
+        origin: Origin,
+        operation: Option<(u64, Operation)>,
+        delta: Option<Delta>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<u64, PeerFault> {
+        self.judge_origin(origin)?;
+        let plain = || operation.and_then(|(sequence, operation)| self.ledger.delta_of(origin, sequence, operation));
+        match delta.or_else(plain) {
+            Some(delta) if delta.origin == origin => self.join(origin.branch, &delta, outputs),
+            Some(_) => Err(PeerFault::Malformed { origin, reason: "its operation is another origin's" }),
+            None => Ok(self.ledger.sequence(origin)),
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! Requests that wait: for the replica to reach a version, or for enough replicas to have a write.
+//! Each waits under the very event it needs, so that an event costs what it wakes.
+
+use std::collections::BTreeMap;
+
+use super::Request;
+use crate::types::{Committed, Concern, Origin, Time};
+
+/// How many requests may wait at one branch.
+pub const MAX_WAITING: usize = 1 << 16;
+
+/// A write that is committed here and waits for receipts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct WaitingWrite {
+    pub(super) ticket: u64,
+    pub(super) concern: Concern,
+    pub(super) committed: Committed,
+    pub(super) deadline: Time,
+}
+
+/// What a deadline ends.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum Expired {
+    Request(Request),
+    Write(WaitingWrite),
+}
+
+/// Where a waiting thing stands, to find it by its deadline.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    Request(Origin, u64),
+    Write(usize, u64),
+}
+
+#[derive(Clone, Debug, Default)]
+pub(super) struct Waits {
+    /// By the origin and the sequence that it lacks, then by ticket.
+    requests: BTreeMap<(Origin, u64, u64), Request>,
+    /// By the number of replicas needed and the own sequence, then by ticket.
+    writes: BTreeMap<(usize, u64, u64), WaitingWrite>,
+    deadlines: BTreeMap<(Time, u64), Place>,
+}
+
+impl Waits {
+    pub(super) fn is_full(&self) -> bool {
+        self.deadlines.len() >= MAX_WAITING
+    }
+
+    /// Parks a request until `origin` has reached `sequence`.
+    pub(super) fn park_request(&mut self, origin: Origin, sequence: u64, request: Request) {
+        self.deadlines.insert((request.deadline, request.ticket), Place::Request(origin, sequence));
+        self.requests.insert((origin, sequence, request.ticket), request);
+    }
+
+    /// Takes out the requests that waited for `origin` to reach at most `sequence`.
+    pub(super) fn take_requests(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
+        let range = (origin, 0, 0)..=(origin, sequence, u64::MAX);
+        let keys: Vec<_> = self.requests.range(range).map(|(&key, _)| key).collect();
+        let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();
+        for request in &taken {
+            self.deadlines.remove(&(request.deadline, request.ticket));
+        }
+        taken
+    }
+
+    /// Parks a committed write until `needed` replicas have it.
+    pub(super) fn park_write(&mut self, needed: usize, write: WaitingWrite) {
+        let sequence = write.committed.sequence;
+        self.deadlines.insert((write.deadline, write.ticket), Place::Write(needed, sequence));
+        self.writes.insert((needed, sequence, write.ticket), write);
+    }
+
+    /// The numbers of replicas that some write waits for.
+    pub(super) fn needs(&self) -> Vec<usize> {
+        let mut needs: Vec<usize> = Vec::new();
+        while let Some((&(needed, ..), _)) = self.writes.range((needs.last().map_or(0, |last| last + 1), 0, 0)..).next()
+        {
+            needs.push(needed);
+        }
+        needs
+    }
+
+    /// Takes out the writes up to `sequence` that waited for `needed` replicas.
+    pub(super) fn take_writes(&mut self, needed: usize, sequence: u64) -> Vec<WaitingWrite> {
+        let range = (needed, 0, 0)..=(needed, sequence, u64::MAX);
+        let keys: Vec<_> = self.writes.range(range).map(|(&key, _)| key).collect();
+        let taken: Vec<WaitingWrite> = keys.iter().filter_map(|key| self.writes.remove(key)).collect();
+        for write in &taken {
+            self.deadlines.remove(&(write.deadline, write.ticket));
+        }
+        taken
+    }
+
+    /// Takes out what has waited long enough, earliest deadline first.
+    pub(super) fn expire(&mut self, now: Time) -> Vec<Expired> {
+        let due: Vec<_> = self.deadlines.range(..=(now, u64::MAX)).map(|(&key, &place)| (key, place)).collect();
+        due.into_iter()
+            .filter_map(|((deadline, ticket), place)| {
+                self.deadlines.remove(&(deadline, ticket));
+                match place {
+                    Place::Request(origin, sequence) => {
+                        self.requests.remove(&(origin, sequence, ticket)).map(Expired::Request)
+                    }
+                    Place::Write(needed, sequence) => {
+                        self.writes.remove(&(needed, sequence, ticket)).map(Expired::Write)
+                    }
+                }
+            })
+            .collect()
+    }
+
+    pub(super) fn next_deadline(&self) -> Option<Time> {
+        self.deadlines.first_key_value().map(|(&(deadline, _), _)| deadline)
+    }
+
+    pub(super) fn invariants(&self) -> Result<(), String> {
+        if self.deadlines.len() == self.requests.len() + self.writes.len() {
+            Ok(())
+        } else {
+            Err("some waiting request has no deadline, or some deadline no request".to_owned())
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! What a customer may ask for.
+
+use std::fmt;
+
+use super::{AccountId, Amount, Duration, Version};
+
+/// How many replicas must have a write before it is answered.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
+pub enum Concern {
+    /// The branch that took the request.
+    #[default]
+    Local,
+    /// More than half of the bank's branches.
+    Majority,
+    /// Every branch of the bank.
+    All,
+}
+
+impl Concern {
+    /// The number of replicas, of a bank of `branches`.
+    pub fn replicas(self, branches: usize) -> usize {
+        match self {
+            Self::Local => 1,
+            Self::Majority => branches / 2 + 1,
+            Self::All => branches,
+        }
+    }
+}
+
+impl fmt::Display for Concern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Local => "local",
+            Self::Majority => "majority",
+            Self::All => "all",
+        })
+    }
+}
+
+/// Which way money goes.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum OperationKind {
+    /// Into the account.
+    Deposit,
+    /// Out of the account.
+    Withdraw,
+}
+
+/// A write.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct Operation {
+    /// Which way.
+    pub kind: OperationKind,
+    /// Which account.
+    pub account: AccountId,
+    /// How much.
+    pub amount: Amount,
+}
+
+/// What one request asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Action {
+    /// Read an account's balance.
+    Query {
+        /// Which account.
+        account: AccountId,
+    },
+    /// Move money.
+    Write(Operation),
+}
+
+/// The conditions under which a request is to be answered.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Terms {
+    /// How many replicas must have a write. Queries ignore it.
+    pub concern: Concern,
+    /// What the replica must have seen before it decides.
+    pub at_least: Version,
+    /// How long the branch may wait for `at_least`, and for `concern`. Default: ten seconds.
+    pub wait: Duration,
+}
+
+impl Terms {
+    /// How long a branch waits when the request does not say.
+    pub const DEFAULT_WAIT: Duration = Duration::milliseconds(10_000);
+}
+
+impl Default for Terms {
+    fn default() -> Self {
+        Self { concern: Concern::Local, at_least: Version::EMPTY, wait: Self::DEFAULT_WAIT }
+    }
+}
