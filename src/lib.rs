@@ -15,10 +15,14 @@
 //! Floors 0 and 1 build alone with `--no-default-features`.
 
 #[cfg(feature = "net")]
-pub mod bank;
+//pub mod bank;
+#[cfg(feature = "net")]
+pub mod branch;
 #[cfg(feature = "net")]
 pub mod customer;
 pub mod replica;
 pub mod scenario;
 pub mod topology;
 pub mod types;
+#[cfg(feature = "net")]
+pub mod wire;

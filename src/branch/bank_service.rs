@@ -1,0 +1,112 @@
+//! What customers may ask of a branch.
+
+use std::{pin::Pin, sync::Arc, time::Duration};
+
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{
+    core::{Asked, Core},
+    execute,
+};
+use crate::{
+    types::{Action, Answer, Operation, Refusal, RequestId, Terms},
+    wire::proto::{self, bank_service_server::BankService},
+};
+
+/// The bank service of one branch.
+pub(super) struct BankServer {
+    core: Arc<Core>,
+}
+
+impl BankServer {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+
+    /// Deposits and withdrawals differ in their messages only.
+    async fn write(
+        &self,
+        (operation, id, terms): (Result<Operation, Refusal>, Option<RequestId>, Terms),
+    ) -> Result<Answer, Status> {
+        match operation {
+            Ok(operation) => {
+                let action = Action::Write(operation);
+                Ok(self.core.ask(Asked { id, action, terms, include_version: false }).await?)
+            }
+            Err(refusal) => Ok(Answer::Refused(refusal)),
+        }
+    }
+}
+
+type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
+
+#[tonic::async_trait]
+impl BankService for BankServer {
+    type ExecuteStream = Responses<proto::ExecuteResponse>;
+    type WatchStream = Responses<proto::WatchResponse>;
+
+    async fn query(&self, request: Request<proto::QueryRequest>) -> Result<Response<proto::QueryResponse>, Status> {
+        let request = request.get_ref();
+        let (action, terms) = request.read()?;
+        let include_version = request.include_version;
+        let answer = self.core.ask(Asked { id: None, action, terms, include_version }).await?;
+        Ok(Response::new(proto::QueryResponse::new(&answer)))
+    }
+
+    async fn deposit(
+        &self,
+        request: Request<proto::DepositRequest>,
+    ) -> Result<Response<proto::DepositResponse>, Status> {
+        let answer = self.write(request.get_ref().read()?).await?;
+        Ok(Response::new(proto::DepositResponse::new(&answer)))
+    }
+
+    async fn withdraw(
+        &self,
+        request: Request<proto::WithdrawRequest>,
+    ) -> Result<Response<proto::WithdrawResponse>, Status> {
+        let answer = self.write(request.get_ref().read()?).await?;
+        Ok(Response::new(proto::WithdrawResponse::new(&answer)))
+    }
+
+    async fn execute(
+        &self,
+        request: Request<Streaming<proto::ExecuteRequest>>,
+    ) -> Result<Response<Self::ExecuteStream>, Status> {
+        let responses = execute::run(self.core.clone(), request.into_inner());
+        Ok(Response::new(Box::pin(responses)))
+    }
+
+    async fn status(&self, _: Request<proto::StatusRequest>) -> Result<Response<proto::StatusResponse>, Status> {
+        Ok(Response::new((&self.core.status()).into()))
+    }
+
+    async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let interval = Duration::from_micros(request.get_ref().interval_us);
+        // Room for one: a slow watcher sees the latest state, not every one.
+        let (sender, receiver) = mpsc::channel(1);
+        tokio::spawn(watch(self.core.clone(), interval, sender));
+        Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
+    }
+}
+
+/// Sends the branch's state now and after every change, until the watcher or the branch goes.
+async fn watch(core: Arc<Core>, interval: Duration, sender: mpsc::Sender<Result<proto::WatchResponse, Status>>) {
+    let mut changes = core.subscribe();
+    loop {
+        let Ok(permit) = sender.reserve().await else { return };
+        changes.mark_unchanged();
+        permit.send(Ok((&core.snapshot()).into()));
+        let next = async {
+            tokio::time::sleep(interval).await;
+            changes.changed().await
+        };
+        tokio::select! {
+            changed = next => if changed.is_err() { return },
+            () = sender.closed() => return,
+            () = core.stopped() => return,
+        }
+    }
+}

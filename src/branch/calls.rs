@@ -1,0 +1,139 @@
+//! Unary propagation to one peer: one call per operation, as the course has it. The first call
+//! opens the connection, so that a bank which is not used needs no sockets.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{sleep, timeout};
+use tonic::{Code, Status, transport::Channel};
+
+use super::{
+    core::Core,
+    link::{Backoff, channel, describe},
+};
+use crate::{
+    replica::{Call, PeerMessage},
+    types::{BranchId, Origin},
+    wire::{
+        self, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
+        proto::{self, bank_service_client::BankServiceClient, replication_service_client::ReplicationServiceClient},
+    },
+};
+
+/// How long one call may take.
+const CALL_WITHIN: Duration = Duration::from_secs(5);
+
+/// Tells `peer` of every operation until the branch stops.
+pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, delay: Duration) {
+    let mut backoff = Backoff::new();
+    let mut known = Known::Nothing;
+    let mut last_failure = String::new();
+    loop {
+        let session = core.begin_session(peer);
+        let failure = tokio::select! {
+            failure = converse(&core, peer, session, &address, delay, &mut known, &mut backoff) => failure,
+            () = core.stopped() => return core.end_session(peer, session),
+        };
+        core.end_session(peer, session);
+        let failure = describe(&failure);
+        if failure != last_failure {
+            log::info!("branch {}: calls to {peer} at {address}: {failure}; trying again", core.own().branch);
+            last_failure = failure;
+        }
+        tokio::select! {
+            () = sleep(backoff.next()) => {}
+            () = core.stopped() => return,
+        }
+    }
+}
+
+/// How the replica's greeting is answered.
+enum Known {
+    /// We have never called: take it that the peer has nothing. Pages are cumulative, so this is
+    /// right in any case, and for a bank that just starts it saves a call to every peer.
+    Nothing,
+    /// Ask the peer for its version.
+    Ask,
+}
+
+/// Sends until something fails.
+async fn converse(
+    core: &Core,
+    peer: BranchId,
+    session: u64,
+    address: &str,
+    delay: Duration,
+    known: &mut Known,
+    backoff: &mut Backoff,
+) -> Status {
+    let mut connection: Option<Channel> = None;
+    loop {
+        let Some(message) = core.poll_send(peer, session) else {
+            core.ready(peer).await;
+            continue;
+        };
+        let answered = match message {
+            PeerMessage::Greeting { .. } if matches!(known, Known::Nothing) => {
+                *known = Known::Ask;
+                Ok((0, Vec::new()))
+            }
+            PeerMessage::Greeting { .. } => match connect(&mut connection, address).await {
+                Ok(channel) => ask(channel).await.map(|version| (0, version)),
+                Err(status) => Err(status),
+            },
+            PeerMessage::Call(call) => {
+                sleep(delay).await;
+                match connect(&mut connection, address).await {
+                    Ok(channel) => tell(channel, &call).await.map(|version| (call.number, version)),
+                    Err(status) => Err(status),
+                }
+            }
+            // Sessions of calls have no inbound half, so the replica owes nothing, and it sends
+            // updates on streams only.
+            PeerMessage::Update(_) | PeerMessage::Acknowledgement { .. } => continue,
+        };
+        match answered {
+            Ok((number, version)) => {
+                *backoff = Backoff::new();
+                if !core.receive(peer, session, PeerMessage::Acknowledgement { number, version }) {
+                    return Status::aborted("the peer's answer was refused");
+                }
+            }
+            Err(status) => return status,
+        }
+    }
+}
+
+async fn connect(connection: &mut Option<Channel>, address: &str) -> Result<Channel, Status> {
+    if let Some(channel) = connection {
+        return Ok(channel.clone());
+    }
+    let fresh = channel(address).await.map_err(|error| Status::from_error(Box::new(error)))?;
+    Ok(connection.insert(fresh).clone())
+}
+
+async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
+    timeout(CALL_WITHIN, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer")))
+}
+
+/// The peer's version. A plain peer may have no status call: then it gets every page anew.
+async fn ask(channel: Channel) -> Result<Vec<(Origin, u64)>, Status> {
+    let mut client = BankServiceClient::new(channel).max_decoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    match within(client.status(proto::StatusRequest {})).await {
+        Ok(response) => {
+            let status = wire::Status::try_from(response.get_ref())?;
+            Ok(wire::entries(&status.snapshot.version))
+        }
+        Err(status) if status.code() == Code::Unimplemented => Ok(Vec::new()),
+        Err(status) => Err(status),
+    }
+}
+
+/// One call; returns how far the peer has the page.
+async fn tell(channel: Channel, call: &Call) -> Result<Vec<(Origin, u64)>, Status> {
+    let mut client = ReplicationServiceClient::new(channel).max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    let sequence = match PropagateRequest::new(call) {
+        PropagateRequest::Deposit(request) => within(client.propagate_deposit(request)).await?.get_ref().sequence,
+        PropagateRequest::Withdraw(request) => within(client.propagate_withdraw(request)).await?.get_ref().sequence,
+    };
+    Ok(vec![(call.delta.origin, sequence)])
+}

@@ -1,0 +1,337 @@
+//! The replica behind its lock, and everyone who must hear of what happens in it. The lock is held
+//! for one step or one batch of steps, and never across an await.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
+
+use tokio::sync::{Notify, mpsc, oneshot, watch};
+
+use super::{BranchError, Config};
+use crate::{
+    replica::{Input, Output, PeerFault, PeerMessage, Replica, Request},
+    types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time, Version},
+    wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
+};
+
+/// Who waits for an answer that the replica could not give at once.
+enum Waiter {
+    Call(oneshot::Sender<Answer>),
+    Stream { number: u64, answers: mpsc::UnboundedSender<(u64, Answer)> },
+}
+
+/// The link to one peer, as tasks see it.
+#[derive(Default)]
+struct Line {
+    /// Rings when there may be something to send.
+    ready: Notify,
+}
+
+struct State {
+    replica: Replica,
+    waiters: BTreeMap<u64, Waiter>,
+    last_ticket: u64,
+    /// Counts each peer's sessions; messages of any but the current one are dropped.
+    sessions: BTreeMap<BranchId, u64>,
+    /// When the clock task will wake, to ring it only for what is earlier.
+    alarm_at: Option<Time>,
+    outputs: Vec<Output>,
+}
+
+/// Shared by every task of one branch.
+pub(super) struct Core {
+    own: Origin,
+    hello: Hello,
+    pub(super) delay: std::time::Duration,
+    began: Instant,
+    state: Mutex<State>,
+    lines: BTreeMap<BranchId, Line>,
+    /// Rings when a deadline earlier than the clock's alarm has come up.
+    pub(super) alarm: Notify,
+    changed: watch::Sender<()>,
+    stopped: watch::Receiver<bool>,
+}
+
+impl std::fmt::Debug for Core {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Core").field("own", &self.own).finish_non_exhaustive()
+    }
+}
+
+/// A request on its way in: its name, and what it asks for.
+pub(super) struct Asked {
+    pub(super) id: Option<RequestId>,
+    pub(super) action: Action,
+    pub(super) terms: Terms,
+    pub(super) include_version: bool,
+}
+
+impl Core {
+    pub(super) fn new(config: &Config, stopped: watch::Receiver<bool>) -> Self {
+        let replica = config.replica();
+        Self {
+            own: config.own,
+            hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
+            delay: config.propagation_delay,
+            began: Instant::now(),
+            lines: replica.links.keys().map(|&peer| (peer, Line::default())).collect(),
+            state: Mutex::new(State {
+                replica: Replica::new(replica),
+                waiters: BTreeMap::new(),
+                last_ticket: 0,
+                sessions: BTreeMap::new(),
+                alarm_at: None,
+                outputs: Vec::new(),
+            }),
+            alarm: Notify::new(),
+            changed: watch::channel(()).0,
+            stopped,
+        }
+    }
+
+    pub(super) fn hello(&self) -> Hello {
+        self.hello
+    }
+
+    pub(super) fn own(&self) -> Origin {
+        self.own
+    }
+
+    pub(super) fn peers(&self) -> Vec<BranchId> {
+        self.lines.keys().copied().collect()
+    }
+
+    /// Returns when the branch is told to stop.
+    pub(super) async fn stopped(&self) {
+        let mut stopped = self.stopped.clone();
+        // An error means that the owner is gone, which says the same.
+        let _ = stopped.wait_for(|&stopped| stopped).await;
+    }
+
+    fn now(&self) -> Time {
+        Time(self.began.elapsed().as_micros() as u64)
+    }
+
+    /// A panic elsewhere has already been reported; a step is all or nothing where it matters.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Decides one request; waits if it must wait.
+    pub(super) async fn ask(&self, asked: Asked) -> Result<Answer, BranchError> {
+        let pending = {
+            let mut state = self.lock();
+            let ticket = self.request(&mut state, asked);
+            let answer = self.deliver(&mut state, Some(ticket));
+            match answer {
+                Some(answer) => return Ok(answer),
+                None => {
+                    let (sender, receiver) = oneshot::channel();
+                    state.waiters.insert(ticket, Waiter::Call(sender));
+                    self.arm(&mut state);
+                    receiver
+                }
+            }
+        };
+        tokio::select! {
+            answer = pending => answer.map_err(|_| BranchError::Stopped),
+            () = self.stopped() => Err(BranchError::Stopped),
+        }
+    }
+
+    /// Decides a batch under one lock. Appends what is decided at once to `answers`; the others
+    /// come later, through `late`. Returns how many those are.
+    pub(super) fn ask_all(
+        &self,
+        batch: impl IntoIterator<Item = (u64, Asked)>,
+        answers: &mut Vec<(u64, Answer)>,
+        late: &mpsc::UnboundedSender<(u64, Answer)>,
+    ) -> usize {
+        let mut state = self.lock();
+        let mut waiting = 0;
+        for (number, asked) in batch {
+            let ticket = self.request(&mut state, asked);
+            match self.deliver(&mut state, Some(ticket)) {
+                Some(answer) => answers.push((number, answer)),
+                None => {
+                    state.waiters.insert(ticket, Waiter::Stream { number, answers: late.clone() });
+                    waiting += 1;
+                }
+            }
+        }
+        if waiting > 0 {
+            self.arm(&mut state);
+        }
+        waiting
+    }
+
+    fn request(&self, state: &mut State, asked: Asked) -> u64 {
+        state.last_ticket += 1;
+        let (ticket, now) = (state.last_ticket, self.now());
+        let Asked { id, action, terms, include_version } = asked;
+        let deadline = now + terms.wait;
+        let request = Request { ticket, id, action, terms, include_version, deadline };
+        state.replica.step(now, Input::Request(request), &mut state.outputs);
+        ticket
+    }
+
+    /// Acts on the outputs of a step; returns the answer to `mine` if it is among them.
+    fn deliver(&self, state: &mut State, mine: Option<u64>) -> Option<Answer> {
+        let mut found = None;
+        let mut outputs = std::mem::take(&mut state.outputs);
+        let changed = !outputs.is_empty();
+        for output in outputs.drain(..) {
+            match output {
+                Output::Reply { ticket, answer } if mine == Some(ticket) => found = Some(answer),
+                Output::Reply { ticket, answer } => match state.waiters.remove(&ticket) {
+                    // Whoever asked may have gone; the request is decided all the same.
+                    Some(Waiter::Call(waiter)) => drop(waiter.send(answer)),
+                    Some(Waiter::Stream { number, answers }) => drop(answers.send((number, answer))),
+                    None => {}
+                },
+                Output::Ready(peer) => {
+                    if let Some(line) = self.lines.get(&peer) {
+                        line.ready.notify_one();
+                    }
+                }
+                Output::Faulty { from, fault } => {
+                    log::warn!("branch {}: peer {from} is refused: {fault}", self.own.branch);
+                    state.sessions.entry(from).and_modify(|session| *session += 1);
+                    state.replica.step(self.now(), Input::LinkDown(from), &mut state.outputs);
+                }
+            }
+        }
+        state.outputs = outputs;
+        if changed && self.changed.receiver_count() > 0 {
+            self.changed.send_replace(());
+        }
+        found
+    }
+
+    /// Rings the clock task if something is due before it wakes.
+    fn arm(&self, state: &mut State) {
+        let due = state.replica.next_deadline();
+        if due.is_some_and(|due| state.alarm_at.is_none_or(|at| due < at)) {
+            state.alarm_at = due;
+            self.alarm.notify_one();
+        }
+    }
+
+    /// Acts on what is due; returns how long until the next deadline, if there is one.
+    pub(super) fn tick(&self) -> Option<std::time::Duration> {
+        let mut state = self.lock();
+        let now = self.now();
+        if state.replica.next_deadline().is_some_and(|due| due <= now) {
+            let state = &mut *state;
+            state.replica.step(now, Input::Tick, &mut state.outputs);
+            self.deliver(state, None);
+        }
+        state.alarm_at = state.replica.next_deadline();
+        state.alarm_at.map(|due| std::time::Duration::from_micros(due.0.saturating_sub(now.0)))
+    }
+
+    /// Begins a session of the link to `peer`; whatever session there was has ended.
+    pub(super) fn begin_session(&self, peer: BranchId) -> u64 {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let session = state.sessions.entry(peer).or_default();
+        *session += 1;
+        let session = *session;
+        state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
+        self.deliver(state, None);
+        session
+    }
+
+    /// Ends a session, unless another has begun.
+    pub(super) fn end_session(&self, peer: BranchId, session: u64) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.sessions.get(&peer) == Some(&session) {
+            state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
+            self.deliver(state, None);
+        }
+    }
+
+    /// Takes a peer's message; false if the session has ended.
+    pub(super) fn receive(&self, peer: BranchId, session: u64, message: PeerMessage) -> bool {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if state.sessions.get(&peer) != Some(&session) {
+            return false;
+        }
+        state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
+        self.deliver(state, None);
+        self.arm(state);
+        state.sessions.get(&peer) == Some(&session)
+    }
+
+    /// The next message for a peer, if the session goes on and there is one.
+    pub(super) fn poll_send(&self, peer: BranchId, session: u64) -> Option<PeerMessage> {
+        let mut state = self.lock();
+        if state.sessions.get(&peer) != Some(&session) {
+            return None;
+        }
+        let message = state.replica.poll_send(self.now(), peer);
+        self.arm(&mut state);
+        message
+    }
+
+    /// Returns when there may be something to send to `peer`.
+    pub(super) async fn ready(&self, peer: BranchId) {
+        match self.lines.get(&peer) {
+            Some(line) => line.ready.notified().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Whether this peer is one that the branch is linked to.
+    pub(super) fn is_linked(&self, peer: BranchId) -> bool {
+        self.lines.contains_key(&peer)
+    }
+
+    /// Takes a unary propagation; returns how far the origin's page is known now.
+    pub(super) fn propagated(&self, told: Propagated) -> Result<u64, PeerFault> {
+        let mut state = self.lock();
+        let state = &mut *state;
+        let Propagated { origin, operation, delta } = told;
+        let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
+        self.deliver(state, None);
+        sequence
+    }
+
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let state = self.lock();
+        Snapshot {
+            branch: self.own.branch,
+            balances: state.replica.balances().clone(),
+            version: state.replica.version(),
+        }
+    }
+
+    pub(super) fn status(&self) -> Status {
+        let snapshot = self.snapshot();
+        let state = self.lock();
+        let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
+        Status { snapshot, origin: self.own, links: state.replica.links().map(link).collect() }
+    }
+
+    /// Hears of every change from now on; several may be heard as one.
+    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(super) async fn reached(&self, version: &Version) -> Result<(), BranchError> {
+        let mut changes = self.subscribe();
+        loop {
+            if self.lock().replica.version().dominates(version) {
+                return Ok(());
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.stopped() => return Err(BranchError::Stopped),
+            }
+        }
+    }
+}

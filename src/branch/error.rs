@@ -1,0 +1,61 @@
+//! The one table of errors at the branch's border: what becomes which gRPC status.
+
+use std::fmt;
+
+use tonic::Status;
+
+use crate::{replica::PeerFault, wire::WireError};
+
+/// What can go wrong with a branch as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BranchError {
+    /// Its socket cannot be used.
+    Listener {
+        /// What the system said.
+        reason: String,
+    },
+    /// It was stopped.
+    Stopped,
+}
+
+impl fmt::Display for BranchError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Listener { reason } => write!(f, "the socket cannot be used: {reason}"),
+            Self::Stopped => write!(f, "the branch is stopping"),
+        }
+    }
+}
+
+impl std::error::Error for BranchError {}
+
+impl From<BranchError> for Status {
+    fn from(error: BranchError) -> Self {
+        match error {
+            BranchError::Listener { .. } => Status::internal(error.to_string()),
+            // A customer may try again under its request id: elsewhere, or here after a restart.
+            BranchError::Stopped => Status::unavailable(error.to_string()),
+        }
+    }
+}
+
+impl From<WireError> for Status {
+    fn from(error: WireError) -> Self {
+        Status::invalid_argument(error.to_string())
+    }
+}
+
+impl From<PeerFault> for Status {
+    fn from(fault: PeerFault) -> Self {
+        let message = fault.to_string();
+        match fault {
+            PeerFault::UnknownOrigin { .. } | PeerFault::UnknownAccount { .. } | PeerFault::Malformed { .. } => {
+                Status::invalid_argument(message)
+            }
+            PeerFault::ShrunkTotals { .. } | PeerFault::TwoContents { .. } | PeerFault::OwnPage { .. } => {
+                Status::failed_precondition(message)
+            }
+            PeerFault::TooManyOrigins { .. } => Status::resource_exhausted(message),
+        }
+    }
+}

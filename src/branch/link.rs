@@ -1,0 +1,201 @@
+//! The stream that links two branches. Both ends run the same loop; only who dials differs. A link
+//! that breaks is dialled again, with capped exponential backoff and jitter.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, sleep_until, timeout},
+};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::Status;
+
+use super::{core::Core, server::WINDOW_BYTES};
+use crate::{
+    types::BranchId,
+    wire::{
+        Hello, MAX_PEER_MESSAGE_BYTES,
+        proto::{self, replication_service_client::ReplicationServiceClient},
+    },
+};
+
+/// Messages that may wait for the wire. The replica has one update under way at most, so this is
+/// never the limit.
+pub(super) const MESSAGES_AHEAD: usize = 4;
+
+const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+const BACKOFF_MIN: Duration = Duration::from_millis(20);
+const BACKOFF_MAX: Duration = Duration::from_secs(2);
+
+/// The wait before the next attempt: between half of the nominal backoff and all of it.
+#[derive(Debug)]
+pub(super) struct Backoff(Duration);
+
+impl Backoff {
+    pub(super) fn new() -> Self {
+        Self(BACKOFF_MIN)
+    }
+
+    pub(super) fn next(&mut self) -> Duration {
+        let wait = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
+        self.0 = (self.0 * 2).min(BACKOFF_MAX);
+        wait
+    }
+}
+
+/// A channel to a peer.
+pub(super) async fn channel(address: &str) -> Result<tonic::transport::Channel, tonic::transport::Error> {
+    tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(4 * WINDOW_BYTES)
+        .http2_keep_alive_interval(Duration::from_secs(10))
+        .keep_alive_timeout(Duration::from_secs(10))
+        .connect()
+        .await
+}
+
+/// Keeps the link to `peer` until the branch stops.
+pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
+    let mut backoff = Backoff::new();
+    let mut last_failure = String::new();
+    loop {
+        let lasted = Instant::now();
+        let ended = tokio::select! {
+            ended = dial_once(&core, peer, &address) => ended,
+            () = core.stopped() => return,
+        };
+        let failure = ended.err().map_or("the peer closed the link".to_owned(), |status| describe(&status));
+        if failure != last_failure {
+            log::info!("branch {}: link to {peer} at {address}: {failure}; dialling again", core.own().branch);
+            last_failure = failure;
+        }
+        if lasted.elapsed() > BACKOFF_MAX {
+            backoff = Backoff::new();
+        }
+        tokio::select! {
+            () = sleep(backoff.next()) => {}
+            () = core.stopped() => return,
+        }
+    }
+}
+
+/// A status in one clause, with the cause that tonic keeps below it.
+pub(super) fn describe(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut source = std::error::Error::source(status);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<(), Status> {
+    let channel = channel(address).await.map_err(|error| Status::from_error(Box::new(error)))?;
+    let mut client = ReplicationServiceClient::new(channel)
+        .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    let (sender, receiver) = mpsc::channel(MESSAGES_AHEAD);
+    // There is room: the channel is new.
+    let _ = sender.try_send(proto::PeerMessage::hello(core.hello()));
+    let outbound = ReceiverStream::new(receiver).map(|message| proto::ReplicateRequest { message: Some(message) });
+    let mut inbound = timeout(CONNECT_WITHIN, client.replicate(outbound))
+        .await
+        .map_err(|_| Status::deadline_exceeded("the peer did not answer"))??
+        .into_inner();
+    let first = timeout(CONNECT_WITHIN, inbound.message())
+        .await
+        .map_err(|_| Status::deadline_exceeded("the peer did not say hello"))??;
+    let hello = first.and_then(|response| response.message).unwrap_or_default().read_hello()?;
+    if let Err(refused) = welcome(core, hello) {
+        log::warn!("branch {}: the branch at {address} is refused: {}", core.own().branch, refused.message());
+        return Err(refused);
+    }
+    if hello.branch != peer {
+        return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
+    }
+    let inbound = inbound.map(|response| response.map(|response| response.message));
+    converse(core, peer, inbound, sender).await
+}
+
+/// Whether one who says this is a peer of ours.
+pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
+    let own = core.hello();
+    if hello.bank != own.bank {
+        return Err(Status::failed_precondition(format!(
+            "branch {} is of another bank than branch {}: both need the same branches, accounts and opening balances",
+            hello.branch, own.branch
+        )));
+    }
+    if !core.is_linked(hello.branch) {
+        return Err(Status::failed_precondition(format!(
+            "branches {} and {} are not linked: both need the same topology",
+            hello.branch, own.branch
+        )));
+    }
+    Ok(())
+}
+
+/// The other end of [`dial`]: says hello and converses.
+pub(super) async fn accept(
+    core: Arc<Core>,
+    peer: BranchId,
+    inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
+    outbound: mpsc::Sender<proto::PeerMessage>,
+) {
+    // There is room: the channel is new.
+    let _ = outbound.try_send(proto::PeerMessage::hello(core.hello()));
+    if let Err(status) = converse(&core, peer, inbound, outbound).await {
+        log::info!("branch {}: link from {peer}: {}", core.own().branch, describe(&status));
+    }
+}
+
+/// One session: hands in what the peer says, and sends what the replica has for it, whenever the
+/// wire has room. Ends with the stream, the session or the branch.
+async fn converse(
+    core: &Core,
+    peer: BranchId,
+    mut inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
+    outbound: mpsc::Sender<proto::PeerMessage>,
+) -> Result<(), Status> {
+    let session = core.begin_session(peer);
+    let _end = EndSession { core, peer, session };
+    let mut send_at: Option<Instant> = None;
+    loop {
+        let now = Instant::now();
+        tokio::select! {
+            message = inbound.next() => {
+                let Some(message) = message else { return Ok(()) };
+                let message = message?.unwrap_or_default().read()?;
+                if !core.receive(peer, session, message) {
+                    return Err(Status::aborted("the session has ended"));
+                }
+            }
+            () = core.ready(peer), if send_at.is_none() => send_at = Some(now + core.delay),
+            () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
+            permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
+                let Ok(permit) = permit else { return Ok(()) };
+                match core.poll_send(peer, session).as_ref().and_then(proto::PeerMessage::new) {
+                    Some(message) => permit.send(message),
+                    None => send_at = None,
+                }
+            }
+            () = core.stopped() => return Ok(()),
+        }
+    }
+}
+
+/// Ends the session however the conversation ends, a dropped future included.
+struct EndSession<'a> {
+    core: &'a Core,
+    peer: BranchId,
+    session: u64,
+}
+
+impl Drop for EndSession<'_> {
+    fn drop(&mut self) {
+        self.core.end_session(self.peer, self.session);
+    }
+}

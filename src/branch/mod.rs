@@ -1,0 +1,158 @@
+//! One branch: a replica behind a gRPC server, and the tasks that keep its links. A request is
+//! decided under one short lock; what must finish afterwards (propagation) lives in the links'
+//! tasks, never in the future of a call, which a client may drop.
+
+mod bank_service;
+mod calls;
+mod clock;
+mod core;
+mod error;
+mod execute;
+mod link;
+mod replication_service;
+mod server;
+
+pub use error::BranchError;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
+
+use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+
+use crate::{
+    replica,
+    topology::{Shape, Topology},
+    types::{AccountId, BranchId, Origin, Propagation},
+    wire::Status,
+};
+
+use core::Core;
+
+/// What a branch must know to serve.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Config {
+    /// Whose page it writes: its id, and which of its lives this is.
+    pub own: Origin,
+    /// Every branch of the bank, its own included.
+    pub branches: BTreeSet<BranchId>,
+    /// The accounts and their opening balances: the same at every branch.
+    pub accounts: BTreeMap<AccountId, i64>,
+    /// Which branches are linked: the same at every branch.
+    pub shape: Shape,
+    /// How it tells its peers: the same at every branch.
+    pub propagation: Propagation,
+    /// Held back before each message to a peer: for teaching and tests.
+    pub propagation_delay: Duration,
+}
+
+impl Config {
+    /// Which branches are linked. Unary propagation is direct, so it always has the mesh.
+    pub fn topology(&self) -> Topology {
+        match self.propagation {
+            Propagation::Stream => Topology::new(self.shape, &self.branches),
+            Propagation::Unary => Topology::new(Shape::Mesh, &self.branches),
+        }
+    }
+
+    /// A digest of what must be the same at every branch of one bank (FNV-1a, 64 bits), so that a
+    /// link between strangers is refused when it begins.
+    pub fn bank_digest(&self) -> u64 {
+        let branches = self.branches.iter().map(|branch| u64::from(branch.value()));
+        let accounts = self.accounts.iter().flat_map(|(account, &opening)| [account.0, opening as u64]);
+        let words = branches.chain([u64::MAX]).chain(accounts);
+        words
+            .flat_map(u64::to_le_bytes)
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    }
+
+    fn replica(&self) -> replica::Config {
+        let topology = self.topology();
+        let links = topology.neighbours(self.own.branch).map(|peer| (peer, topology.neighbours(peer).collect()));
+        replica::Config {
+            own: self.own,
+            branches: self.branches.clone(),
+            links: links.collect(),
+            accounts: self.accounts.clone(),
+            propagation: self.propagation,
+        }
+    }
+}
+
+/// A served branch. Dropping it tells its tasks to stop; [`Branch::close`] also waits for them.
+#[derive(Debug)]
+pub struct Branch {
+    core: Arc<Core>,
+    address: SocketAddr,
+    config: Config,
+    stop: watch::Sender<bool>,
+    tasks: tokio::sync::Mutex<JoinSet<()>>,
+}
+
+impl Branch {
+    /// Serves on `listener`, in tasks of the current runtime. Customers are answered at once; peers
+    /// are linked after [`Branch::connect`].
+    ///
+    /// # Errors
+    /// [`BranchError::Listener`] if the listener cannot be used.
+    pub fn serve(listener: std::net::TcpListener, config: Config) -> Result<Self, BranchError> {
+        let failed = |error: std::io::Error| BranchError::Listener { reason: error.to_string() };
+        listener.set_nonblocking(true).map_err(failed)?;
+        let listener = TcpListener::from_std(listener).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let (stop, stopped) = watch::channel(false);
+        let core = Arc::new(Core::new(&config, stopped));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(server::run(listener, core.clone()));
+        tasks.spawn(clock::run(core.clone()));
+        Ok(Self { core, address, config, stop, tasks: tokio::sync::Mutex::new(tasks) })
+    }
+
+    /// Tells it where its peers listen ("host:port"); those it is not linked to are ignored. To be
+    /// called once.
+    pub async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
+        let mut tasks = self.tasks.lock().await;
+        for peer in self.core.peers() {
+            let Some(address) = peers.get(&peer).cloned() else { continue };
+            let (core, delay) = (self.core.clone(), self.config.propagation_delay);
+            match self.config.propagation {
+                // One connection serves both directions: the lower id dials.
+                Propagation::Stream if self.config.own.branch < peer => {
+                    tasks.spawn(link::dial(core, peer, address));
+                }
+                Propagation::Stream => {}
+                Propagation::Unary => {
+                    tasks.spawn(calls::run(core, peer, address, delay));
+                }
+            }
+        }
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its state, links included, without a call.
+    pub fn status(&self) -> Status {
+        self.core.status()
+    }
+
+    /// Returns once the replica has reached `version`.
+    ///
+    /// # Errors
+    /// [`BranchError::Stopped`] if the branch is stopped before.
+    pub async fn reached(&self, version: &crate::types::Version) -> Result<(), BranchError> {
+        self.core.reached(version).await
+    }
+
+    /// Tells it to stop, and waits until every task of it has ended. Harmless when called again.
+    pub async fn close(&self) {
+        self.stop.send_replace(true);
+        let mut tasks = self.tasks.lock().await;
+        while tasks.join_next().await.is_some() {}
+    }
+}

@@ -1,0 +1,68 @@
+//! What branches may tell a branch.
+
+use std::{pin::Pin, sync::Arc};
+
+use tokio::sync::mpsc;
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tonic::{Request, Response, Status, Streaming};
+
+use super::{core::Core, link};
+use crate::{
+    types::OperationKind,
+    wire::{
+        Propagated,
+        proto::{self, replication_service_server::ReplicationService},
+    },
+};
+
+/// The replication service of one branch.
+pub(super) struct ReplicationServer {
+    core: Arc<Core>,
+}
+
+impl ReplicationServer {
+    pub(super) fn new(core: Arc<Core>) -> Self {
+        Self { core }
+    }
+}
+
+#[tonic::async_trait]
+impl ReplicationService for ReplicationServer {
+    type ReplicateStream = Pin<Box<dyn Stream<Item = Result<proto::ReplicateResponse, Status>> + Send>>;
+
+    async fn propagate_deposit(
+        &self,
+        request: Request<proto::PropagateDepositRequest>,
+    ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
+        let told = request.get_ref();
+        let told = Propagated::read(OperationKind::Deposit, told.operation.as_ref(), told.delta.as_ref())?;
+        let sequence = self.core.propagated(told)?;
+        Ok(Response::new(proto::PropagateDepositResponse { sequence }))
+    }
+
+    async fn propagate_withdraw(
+        &self,
+        request: Request<proto::PropagateWithdrawRequest>,
+    ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
+        let told = request.get_ref();
+        let told = Propagated::read(OperationKind::Withdraw, told.operation.as_ref(), told.delta.as_ref())?;
+        let sequence = self.core.propagated(told)?;
+        Ok(Response::new(proto::PropagateWithdrawResponse { sequence }))
+    }
+
+    async fn replicate(
+        &self,
+        request: Request<Streaming<proto::ReplicateRequest>>,
+    ) -> Result<Response<Self::ReplicateStream>, Status> {
+        let mut inbound = request.into_inner();
+        let first = inbound.message().await?.and_then(|request| request.message);
+        let hello = first.ok_or_else(|| Status::invalid_argument("the stream has no hello"))?.read_hello()?;
+        link::welcome(&self.core, hello)?;
+        let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
+        let inbound = inbound.map(|request| request.map(|request| request.message));
+        tokio::spawn(link::accept(self.core.clone(), hello.branch, inbound, sender));
+        let outbound = ReceiverStream::new(receiver)
+            .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
+        Ok(Response::new(Box::pin(outbound)))
+    }
+}

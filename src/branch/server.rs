@@ -1,0 +1,73 @@
+//! The gRPC server of one branch: bank, replication, health and reflection.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::net::TcpListener;
+use tonic::transport::{Server, server::TcpIncoming};
+
+use super::{bank_service::BankServer, core::Core, replication_service::ReplicationServer};
+use crate::wire::{
+    MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES,
+    proto::{self, bank_service_server::BankServiceServer, replication_service_server::ReplicationServiceServer},
+};
+
+/// How long connections may take to end after the branch was told to stop.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The HTTP/2 window of a stream: as much as a peer may send ahead of what we have read.
+pub(super) const WINDOW_BYTES: u32 = 1 << 20;
+
+/// Calls under way on one connection.
+const MAX_CONCURRENT_CALLS: u32 = 1 << 14;
+
+/// Serves until told to stop.
+pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
+    let own = core.own().branch;
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<BankServiceServer<BankServer>>().await;
+    health.set_serving::<ReplicationServiceServer<ReplicationServer>>().await;
+
+    let bank = BankServiceServer::new(BankServer::new(core.clone()))
+        .max_decoding_message_size(MAX_CUSTOMER_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    let replication = ReplicationServiceServer::new(ReplicationServer::new(core.clone()))
+        .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
+        .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    let router = Server::builder()
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(4 * WINDOW_BYTES)
+        .max_concurrent_streams(MAX_CONCURRENT_CALLS)
+        .http2_keepalive_interval(Some(Duration::from_secs(10)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .add_service(bank)
+        .add_service(replication)
+        .add_service(health_service);
+    // Clients ask for either version of reflection: grpcio's still speaks v1alpha.
+    let descriptors = || {
+        tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let router = match (descriptors().build_v1(), descriptors().build_v1alpha()) {
+        (Ok(v1), Ok(v1alpha)) => router.add_service(v1).add_service(v1alpha),
+        (Err(error), _) | (_, Err(error)) => {
+            log::error!("branch {own} serves without reflection: {error}");
+            router
+        }
+    };
+
+    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let told = core.clone();
+    let serving = router.serve_with_incoming_shutdown(incoming, async move { told.stopped().await });
+    tokio::pin!(serving);
+    let served = tokio::select! {
+        served = &mut serving => served,
+        () = core.stopped() => {
+            // Connections that do not end by themselves are cut after the grace.
+            tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
+        }
+    };
+    if let Err(error) = served {
+        log::error!("branch {own} has stopped serving: {error}");
+    }
+}

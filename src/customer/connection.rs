@@ -1,0 +1,159 @@
+//! The channel to one branch, and what is done when a call on it fails.
+
+use std::time::{Duration, Instant};
+
+use tokio::time::{sleep, timeout};
+use tonic::{
+    Code, Request, Status,
+    transport::{Channel, Endpoint},
+};
+
+use super::CustomerError;
+use crate::{
+    types::{self, Terms},
+    wire::{
+        MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES, WireError, proto::bank_service_client::BankServiceClient,
+    },
+};
+
+/// What the branch may take beyond the wait that the request allows: the way there and back.
+pub(super) const GRACE: Duration = Duration::from_millis(1_000);
+
+/// The HTTP/2 windows of a customer.
+const WINDOW_BYTES: u32 = 1 << 20;
+
+const RETRY_AFTER_MIN: Duration = Duration::from_millis(5);
+const RETRY_AFTER_MAX: Duration = Duration::from_millis(500);
+
+/// The core's span of a duration.
+pub(super) fn span(duration: Duration) -> types::Duration {
+    types::Duration(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Connection {
+    address: String,
+    channel: Channel,
+}
+
+impl Connection {
+    /// Tries until somebody answers or the time is over.
+    pub(super) async fn open(address: &str, within: Duration) -> Result<Self, CustomerError> {
+        let unreachable = |reason| CustomerError::Unreachable { address: address.to_owned(), reason, sent: false };
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .map_err(|_| unreachable("its address is not HOST:PORT".to_owned()))?
+            .tcp_nodelay(true)
+            .initial_stream_window_size(WINDOW_BYTES)
+            .initial_connection_window_size(4 * WINDOW_BYTES)
+            .http2_keep_alive_interval(Duration::from_secs(10))
+            .keep_alive_timeout(Duration::from_secs(10));
+        let mut last = "it did not answer".to_owned();
+        let attempts = async {
+            let mut wait = RETRY_AFTER_MIN;
+            loop {
+                match endpoint.connect().await {
+                    Ok(channel) => return channel,
+                    Err(error) => last = cause(&error),
+                }
+                sleep(wait).await;
+                wait = (wait * 2).min(RETRY_AFTER_MAX);
+            }
+        };
+        match timeout(within, attempts).await {
+            Ok(channel) => Ok(Self { address: address.to_owned(), channel }),
+            Err(_) => Err(unreachable(format!("{last} (tried for {within:?})"))),
+        }
+    }
+
+    pub(super) fn address(&self) -> &str {
+        &self.address
+    }
+
+    pub(super) fn bank(&self) -> BankServiceClient<Channel> {
+        BankServiceClient::new(self.channel.clone())
+            .max_encoding_message_size(MAX_CUSTOMER_MESSAGE_BYTES)
+            .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
+    }
+
+    pub(super) fn read<T>(&self, read: Result<T, WireError>) -> Result<T, CustomerError> {
+        read.map_err(|error| self.nonsense(&error.to_string()))
+    }
+
+    pub(super) fn nonsense(&self, reason: &str) -> CustomerError {
+        CustomerError::Protocol { address: self.address.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// The innermost cause, which says what happened rather than where.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(source) = error.source() {
+        error = source;
+    }
+    error.to_string()
+}
+
+/// One request's deadline and its attempts.
+pub(super) struct Retry<'a> {
+    connection: &'a Connection,
+    terms: &'a Terms,
+    began: Instant,
+    wait: Duration,
+    next_after: Duration,
+}
+
+impl<'a> Retry<'a> {
+    pub(super) fn new(connection: &'a Connection, terms: &'a Terms) -> Self {
+        let wait = Duration::from_micros(terms.wait.0);
+        Self { connection, terms, began: Instant::now(), wait, next_after: RETRY_AFTER_MIN }
+    }
+
+    fn left(&self) -> Duration {
+        self.wait.saturating_sub(self.began.elapsed())
+    }
+
+    /// The terms with what is left of the wait.
+    pub(super) fn terms(&self) -> Terms {
+        Terms { wait: span(self.left()), ..self.terms.clone() }
+    }
+
+    /// A call that ends, at the latest, a little after the branch must have answered.
+    pub(super) fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.set_timeout(self.left().saturating_add(GRACE).min(Duration::from_secs(86_400)));
+        request
+    }
+
+    /// Returns when the call may be tried again; otherwise what has become of the request.
+    pub(super) async fn after(&mut self, status: Status) -> Result<(), CustomerError> {
+        let address = self.connection.address.clone();
+        let reason = cause(&status);
+        match status.code() {
+            // tonic reports a connection that broke under a call as any of these.
+            Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal if self.left() > self.next_after => {
+                sleep(self.next_after).await;
+                self.next_after = (self.next_after * 2).min(RETRY_AFTER_MAX);
+                Ok(())
+            }
+            Code::Unavailable | Code::Unknown | Code::Internal => {
+                Err(CustomerError::Unreachable { address, reason, sent: true })
+            }
+            // A call that tonic itself ends at its deadline is reported as cancelled.
+            Code::DeadlineExceeded | Code::Cancelled => {
+                Err(CustomerError::Deadline { address, waited: self.began.elapsed(), sent: true })
+            }
+            Code::Ok
+            | Code::InvalidArgument
+            | Code::NotFound
+            | Code::AlreadyExists
+            | Code::PermissionDenied
+            | Code::ResourceExhausted
+            | Code::FailedPrecondition
+            | Code::Aborted
+            | Code::OutOfRange
+            | Code::Unimplemented
+            | Code::DataLoss
+            | Code::Unauthenticated => Err(CustomerError::Protocol { address, reason }),
+        }
+    }
+}

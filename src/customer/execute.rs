@@ -1,0 +1,137 @@
+//! Pipelined requests: many under way on one stream. If the stream breaks, what is unanswered is
+//! sent again under the same numbers, so everything still counts once.
+
+use tokio::{sync::mpsc, time::timeout};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
+
+use super::{Customer, CustomerError, connection::Retry};
+use crate::{
+    types::{Action, Answer, Terms},
+    wire::proto::{ExecuteRequest, ExecuteResponse},
+};
+
+/// Requests in one message.
+const BATCH: usize = 256;
+
+/// Requests between the lowest unanswered one and the highest sent: fewer than a branch remembers
+/// answers, so that any of them can be sent again.
+const WINDOW: usize = 1024;
+
+/// The requests of one `execute`, and their answers so far.
+struct Pipeline<'a> {
+    actions: &'a [Action],
+    answers: Vec<Option<Answer>>,
+    first_number: u64,
+    /// Every request below this is answered.
+    answered_below: usize,
+}
+
+impl Pipeline<'_> {
+    fn is_done(&self) -> bool {
+        self.answered_below == self.actions.len()
+    }
+
+    /// The unanswered requests from `from` on, as many as one message and the window take, and where
+    /// to go on.
+    fn batch(&self, from: usize) -> (Vec<(u64, Action)>, usize) {
+        let end = self.actions.len().min(self.answered_below + WINDOW);
+        let mut batch = Vec::with_capacity(BATCH);
+        let mut next = from;
+        while next < end && batch.len() < BATCH {
+            if self.answers[next].is_none() {
+                batch.push((self.first_number + next as u64, self.actions[next]));
+            }
+            next += 1;
+        }
+        (batch, next)
+    }
+
+    /// Takes an answer; false if it is to no request of ours.
+    fn take(&mut self, number: u64, answer: Answer) -> bool {
+        let index = number.checked_sub(self.first_number).and_then(|index| usize::try_from(index).ok());
+        let Some(slot) = index.and_then(|index| self.answers.get_mut(index)) else { return false };
+        *slot = Some(answer);
+        while self.answers.get(self.answered_below).is_some_and(Option::is_some) {
+            self.answered_below += 1;
+        }
+        true
+    }
+}
+
+impl Customer {
+    /// Sends many requests down one stream and waits for every answer; answer i is to request i. The
+    /// branch decides them in their order, but for those that must wait. `terms.wait` holds for
+    /// each request; as long as answers come, the whole may take longer.
+    ///
+    /// # Errors
+    /// [`CustomerError`] if the branch falls silent; any of the writes may then have happened.
+    pub async fn execute(&self, actions: &[Action], terms: &Terms) -> Result<Vec<Answer>, CustomerError> {
+        let mut pipeline = Pipeline {
+            actions,
+            answers: vec![None; actions.len()],
+            first_number: self.take_numbers(actions.len() as u64),
+            answered_below: 0,
+        };
+        let mut retry = Retry::new(&self.connection, terms);
+        while !pipeline.is_done() {
+            let before = pipeline.answered_below;
+            let ended = self.stream(&mut pipeline, terms).await?;
+            if pipeline.answered_below > before {
+                retry = Retry::new(&self.connection, terms);
+            }
+            if !pipeline.is_done() {
+                let silent = || Status::unavailable("the branch closed the stream");
+                retry.after(ended.err().unwrap_or_else(silent)).await?;
+            }
+        }
+        Ok(pipeline.answers.into_iter().flatten().collect())
+    }
+
+    /// One stream, until every request is answered (`Ok`) or it breaks (the inner `Err`).
+    async fn stream(&self, pipeline: &mut Pipeline<'_>, terms: &Terms) -> Result<Result<(), Status>, CustomerError> {
+        let silence = std::time::Duration::from_micros(terms.wait.0).saturating_add(super::connection::GRACE);
+        let quiet = || Status::deadline_exceeded("the branch fell silent");
+        let (sender, receiver) = mpsc::channel(WINDOW / BATCH + 1);
+        let mut next = pipeline.answered_below;
+        let mut send = |pipeline: &Pipeline<'_>| {
+            while let Ok(permit) = sender.try_reserve() {
+                let (batch, end) = pipeline.batch(next);
+                next = end;
+                if batch.is_empty() {
+                    return;
+                }
+                permit.send(ExecuteRequest::new(self.client, batch, terms));
+            }
+        };
+        // The first requests leave with the call: no round trip is spent on opening the stream.
+        send(pipeline);
+        let mut bank = self.connection.bank();
+        let mut responses = match timeout(silence, bank.execute(ReceiverStream::new(receiver))).await {
+            Ok(Ok(response)) => response.into_inner(),
+            Ok(Err(status)) => return Ok(Err(status)),
+            Err(_) => return Ok(Err(quiet())),
+        };
+        while !pipeline.is_done() {
+            send(pipeline);
+            let message = match timeout(silence, responses.message()).await {
+                Ok(Ok(Some(message))) => message,
+                Ok(Ok(None)) => return Ok(Err(Status::unavailable("the branch closed the stream"))),
+                Ok(Err(status)) => return Ok(Err(status)),
+                Err(_) => return Ok(Err(quiet())),
+            };
+            self.take(pipeline, &message)?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn take(&self, pipeline: &mut Pipeline<'_>, message: &ExecuteResponse) -> Result<(), CustomerError> {
+        for answer in &message.answers {
+            let read = self.connection.read(answer.read(self.client))?;
+            if !pipeline.take(answer.number, read) {
+                return Err(self.connection.nonsense(&format!("an answer to unknown request {}", answer.number)));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,175 @@
+//! A customer's side of the wire: connects with a deadline, and retries what is safe to retry under
+//! the request's own id, so that a deposit whose answer was lost counts once.
+
+mod connection;
+mod error;
+mod execute;
+mod watch;
+
+pub use crate::wire::{LinkStatus, Snapshot, Status};
+pub use error::CustomerError;
+pub use watch::Watch;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use crate::{
+    types::{AccountId, Amount, Answer, ClientId, Committed, Operation, OperationKind, Queried, RequestId, Terms},
+    wire::proto,
+};
+
+use connection::{Connection, Retry};
+
+/// A connection to one branch, under one client id. Cheap to clone; clones share both.
+#[derive(Clone, Debug)]
+pub struct Customer {
+    connection: Connection,
+    client: ClientId,
+    last_number: Arc<AtomicU64>,
+}
+
+impl Customer {
+    /// Connects to `address` ("host:port"), trying again until `timeout` has passed.
+    ///
+    /// # Errors
+    /// [`CustomerError::Unreachable`] if nobody answers there in time.
+    pub async fn connect(address: &str, timeout: Duration) -> Result<Self, CustomerError> {
+        Ok(Self {
+            connection: Connection::open(address, timeout).await?,
+            // 0 would mean that the requests have no client.
+            client: ClientId(fastrand::u64(1..)),
+            last_number: Arc::default(),
+        })
+    }
+
+    /// "host:port".
+    pub fn address(&self) -> &str {
+        self.connection.address()
+    }
+
+    /// Takes `count` numbers for requests; returns the first.
+    fn take_numbers(&self, count: u64) -> u64 {
+        self.last_number.fetch_add(count, Ordering::Relaxed) + 1
+    }
+
+    /// Reads a balance; with `include_version`, the replica's version too.
+    ///
+    /// # Errors
+    /// [`CustomerError`]; a query can always be asked again.
+    pub async fn query(
+        &self,
+        account: AccountId,
+        include_version: bool,
+        terms: &Terms,
+    ) -> Result<Queried, CustomerError> {
+        let mut retry = Retry::new(&self.connection, terms);
+        let response = loop {
+            let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
+            match self.connection.bank().query(call).await {
+                Ok(response) => break response,
+                Err(status) => retry.after(status).await?,
+            }
+        };
+        match self.connection.read(response.get_ref().read())? {
+            Answer::Queried(queried) => Ok(queried),
+            Answer::Refused(refusal) => Err(CustomerError::Refused(refusal)),
+            Answer::Committed(_) => Err(self.connection.nonsense("a query was answered as a write")),
+        }
+    }
+
+    /// Deposits or withdraws, exactly once: retries carry the same request id.
+    ///
+    /// # Errors
+    /// [`CustomerError`]; its `may_have_happened` says whether the write may have been counted.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+    /// use replibank::{customer::Customer, types::{AccountId, Amount, Operation, OperationKind, Terms}};
+    ///
+    /// let customer = Customer::connect("127.0.0.1:5001", std::time::Duration::from_secs(5)).await?;
+    /// let deposit = Operation {
+    ///     kind: OperationKind::Deposit,
+    ///     account: AccountId::DEFAULT,
+    ///     amount: Amount::new(170)?,
+    /// };
+    /// println!("balance: {}", customer.write(deposit, &Terms::default()).await?.balance);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
+        let id = RequestId { client: self.client, number: self.take_numbers(1) };
+        let Operation { kind, account, amount } = operation;
+        let mut retry = Retry::new(&self.connection, terms);
+        let answer = loop {
+            let terms = retry.terms();
+            let answer = match kind {
+                OperationKind::Deposit => self.deposit(&retry, account, amount, id, &terms).await,
+                OperationKind::Withdraw => self.withdraw(&retry, account, amount, id, &terms).await,
+            };
+            match answer {
+                Ok(answer) => break self.connection.read(answer)?,
+                Err(status) => retry.after(status).await?,
+            }
+        };
+        match answer {
+            Answer::Committed(committed) => Ok(committed),
+            Answer::Refused(refusal) => Err(CustomerError::Refused(refusal)),
+            Answer::Queried(_) => Err(self.connection.nonsense("a write was answered as a query")),
+        }
+    }
+
+    async fn deposit(
+        &self,
+        retry: &Retry<'_>,
+        account: AccountId,
+        amount: Amount,
+        id: RequestId,
+        terms: &Terms,
+    ) -> Result<Result<Answer, crate::wire::WireError>, tonic::Status> {
+        let call = retry.request(proto::DepositRequest::new(account, amount, id, terms));
+        Ok(self.connection.bank().deposit(call).await?.get_ref().read(id))
+    }
+
+    async fn withdraw(
+        &self,
+        retry: &Retry<'_>,
+        account: AccountId,
+        amount: Amount,
+        id: RequestId,
+        terms: &Terms,
+    ) -> Result<Result<Answer, crate::wire::WireError>, tonic::Status> {
+        let call = retry.request(proto::WithdrawRequest::new(account, amount, id, terms));
+        Ok(self.connection.bank().withdraw(call).await?.get_ref().read(id))
+    }
+
+    /// The branch's own account of itself.
+    ///
+    /// # Errors
+    /// [`CustomerError`] if it does not answer in time.
+    pub async fn status(&self, timeout: Duration) -> Result<Status, CustomerError> {
+        let terms = Terms { wait: connection::span(timeout), ..Terms::default() };
+        let mut retry = Retry::new(&self.connection, &terms);
+        let response = loop {
+            match self.connection.bank().status(retry.request(proto::StatusRequest {})).await {
+                Ok(response) => break response,
+                Err(status) => retry.after(status).await?,
+            }
+        };
+        self.connection.read(response.get_ref().try_into())
+    }
+
+    /// Follows the branch's balances: one snapshot now, and one after every change, but at most one
+    /// per `interval`.
+    ///
+    /// # Errors
+    /// [`CustomerError`] if the branch does not answer within `timeout`.
+    pub async fn watch(&self, interval: Duration, timeout: Duration) -> Result<Watch, CustomerError> {
+        Watch::open(self.connection.clone(), interval, timeout).await
+    }
+}

@@ -1,0 +1,26 @@
+//! The one door for bytes: protobuf messages to the core's types and back. Nothing that comes from
+//! outside is trusted here, nothing panics, and every refusal names the field.
+
+mod customer;
+mod error;
+mod peer;
+mod version;
+
+pub use customer::{Batch, LinkStatus, Snapshot, Status};
+pub use error::WireError;
+pub use peer::{Hello, PropagateRequest, Propagated, entries};
+
+/// The generated messages, clients and servers of `replibank.v1`.
+#[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
+pub mod proto {
+    tonic::include_proto!("replibank.v1");
+
+    /// The descriptors of every message and service, for reflection.
+    pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
+}
+
+/// The largest message between branches: a whole page of a million accounts fits.
+pub const MAX_PEER_MESSAGE_BYTES: usize = 64 << 20;
+
+/// The largest message between a customer and a branch.
+pub const MAX_CUSTOMER_MESSAGE_BYTES: usize = 4 << 20;

@@ -1,0 +1,229 @@
+//! What branches say to each other.
+
+use super::{
+    WireError, proto,
+    version::{branch, origin, version},
+};
+use crate::{
+    replica::{Call, Delta, Entry, PeerMessage, Receipt, Update},
+    types::{AccountId, Amount, BranchId, Operation, OperationKind, Origin, Version},
+};
+
+/// The first message of a link, in each direction.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Hello {
+    /// Who speaks.
+    pub branch: BranchId,
+    /// Of which bank: a digest of its branches and accounts.
+    pub bank: u64,
+}
+
+/// What a unary propagation says.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Propagated {
+    /// Whose page it is about.
+    pub origin: Origin,
+    /// The operation and its sequence; `None`: the call only repairs.
+    pub operation: Option<(u64, Operation)>,
+    /// Everything that the receiver may lack; `None`: a plain peer sends no totals.
+    pub delta: Option<Delta>,
+}
+
+impl From<&Delta> for proto::Delta {
+    fn from(delta: &Delta) -> Self {
+        let entry = |entry: &Entry| proto::Entry {
+            account: entry.account.0,
+            sequence: entry.sequence,
+            deposited: entry.deposited,
+            withdrawn: entry.withdrawn,
+        };
+        Self {
+            origin: delta.origin.branch.value(),
+            incarnation: delta.origin.incarnation.0,
+            base: delta.base,
+            sequence: delta.sequence,
+            entries: delta.entries.iter().map(entry).collect(),
+            confirm_through: delta.confirm_through,
+        }
+    }
+}
+
+impl TryFrom<&proto::Delta> for Delta {
+    type Error = WireError;
+
+    fn try_from(delta: &proto::Delta) -> Result<Self, WireError> {
+        let entry = |entry: &proto::Entry| Entry {
+            account: AccountId(entry.account),
+            sequence: entry.sequence,
+            deposited: entry.deposited,
+            withdrawn: entry.withdrawn,
+        };
+        Ok(Self {
+            origin: origin(delta.origin, delta.incarnation)?,
+            base: delta.base,
+            sequence: delta.sequence,
+            entries: delta.entries.iter().map(entry).collect(),
+            confirm_through: delta.confirm_through,
+        })
+    }
+}
+
+impl From<&Receipt> for proto::Receipt {
+    fn from(receipt: &Receipt) -> Self {
+        Self {
+            branch: receipt.branch.value(),
+            origin: receipt.origin.branch.value(),
+            incarnation: receipt.origin.incarnation.0,
+            sequence: receipt.sequence,
+        }
+    }
+}
+
+impl TryFrom<&proto::Receipt> for Receipt {
+    type Error = WireError;
+
+    fn try_from(receipt: &proto::Receipt) -> Result<Self, WireError> {
+        Ok(Self {
+            branch: branch("branch", receipt.branch)?,
+            origin: origin(receipt.origin, receipt.incarnation)?,
+            sequence: receipt.sequence,
+        })
+    }
+}
+
+/// What a stream between branches carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Kind {
+    Hello(Hello),
+    Replica(PeerMessage),
+}
+
+impl proto::PeerMessage {
+    /// A hello as a message.
+    pub fn hello(hello: Hello) -> Self {
+        let hello = proto::Hello { branch: hello.branch.value(), bank: hello.bank };
+        Self { kind: Some(proto::peer_message::Kind::Hello(hello)) }
+    }
+
+    /// A replica's message; `None` for a call, which has an RPC of its own.
+    pub fn new(message: &PeerMessage) -> Option<Self> {
+        use proto::peer_message::Kind;
+        let kind = match message {
+            PeerMessage::Greeting { version } => Kind::Greeting(proto::Greeting { version: Some(version.into()) }),
+            PeerMessage::Update(update) => Kind::Update(proto::Update {
+                number: update.number,
+                deltas: update.deltas.iter().map(Into::into).collect(),
+                receipts: update.receipts.iter().map(Into::into).collect(),
+            }),
+            PeerMessage::Acknowledgement { number, version } => {
+                let entries = version.iter().map(|&entry| entry.into()).collect();
+                Kind::Acknowledgement(proto::Acknowledgement {
+                    number: *number,
+                    version: Some(proto::Version { entries }),
+                })
+            }
+            PeerMessage::Call(_) => return None,
+        };
+        Some(Self { kind: Some(kind) })
+    }
+
+    /// The hello in the message.
+    ///
+    /// # Errors
+    /// [`WireError`] if it is none, or cannot be read.
+    pub fn read_hello(&self) -> Result<Hello, WireError> {
+        match self.read_kind()? {
+            Kind::Hello(hello) => Ok(hello),
+            Kind::Replica(_) => Err(WireError::new("kind", "is not the hello that every link begins with")),
+        }
+    }
+
+    /// The replica's message in it.
+    ///
+    /// # Errors
+    /// [`WireError`] if it is none, or cannot be read.
+    pub fn read(&self) -> Result<PeerMessage, WireError> {
+        match self.read_kind()? {
+            Kind::Hello(_) => Err(WireError::new("kind", "is a second hello")),
+            Kind::Replica(message) => Ok(message),
+        }
+    }
+
+    fn read_kind(&self) -> Result<Kind, WireError> {
+        use proto::peer_message::Kind as Wire;
+        let message = match self.kind.as_ref().ok_or_else(|| WireError::missing("kind"))? {
+            Wire::Hello(hello) => {
+                return Ok(Kind::Hello(Hello { branch: branch("branch", hello.branch)?, bank: hello.bank }));
+            }
+            Wire::Greeting(greeting) => PeerMessage::Greeting { version: version(&greeting.version)? },
+            Wire::Update(update) => PeerMessage::Update(Update {
+                number: update.number,
+                deltas: update.deltas.iter().map(Delta::try_from).collect::<Result<_, _>>()?,
+                receipts: update.receipts.iter().map(Receipt::try_from).collect::<Result<_, _>>()?,
+            }),
+            Wire::Acknowledgement(acknowledgement) => {
+                let entries = acknowledgement.version.iter().flat_map(|version| &version.entries);
+                let version = entries.map(<(Origin, u64)>::try_from).collect::<Result<_, _>>()?;
+                PeerMessage::Acknowledgement { number: acknowledgement.number, version }
+            }
+        };
+        Ok(Kind::Replica(message))
+    }
+}
+
+/// A call as the message of one of the two RPCs.
+#[derive(Clone, PartialEq, Debug)]
+pub enum PropagateRequest {
+    /// For Propagate_Deposit; also what only repairs.
+    Deposit(proto::PropagateDepositRequest),
+    /// For Propagate_Withdraw.
+    Withdraw(proto::PropagateWithdrawRequest),
+}
+
+impl PropagateRequest {
+    /// Picks the RPC by the operation.
+    pub fn new(call: &Call) -> Self {
+        let delta = Some((&call.delta).into());
+        let operation = call.operation.map(|(sequence, operation)| proto::PropagatedOperation {
+            origin: call.delta.origin.branch.value(),
+            incarnation: call.delta.origin.incarnation.0,
+            sequence,
+            account: operation.account.0,
+            amount: operation.amount.value(),
+        });
+        match call.operation.map(|(_, operation)| operation.kind) {
+            None | Some(OperationKind::Deposit) => Self::Deposit(proto::PropagateDepositRequest { operation, delta }),
+            Some(OperationKind::Withdraw) => Self::Withdraw(proto::PropagateWithdrawRequest { operation, delta }),
+        }
+    }
+}
+
+impl Propagated {
+    /// What a Propagate_Deposit or Propagate_Withdraw says.
+    ///
+    /// # Errors
+    /// [`WireError`] names the field that cannot be read.
+    pub fn read(
+        kind: OperationKind,
+        operation: Option<&proto::PropagatedOperation>,
+        delta: Option<&proto::Delta>,
+    ) -> Result<Self, WireError> {
+        let delta = delta.map(Delta::try_from).transpose()?;
+        let Some(told) = operation else {
+            let delta = delta.ok_or_else(|| WireError::missing("operation"))?;
+            return Ok(Self { origin: delta.origin, operation: None, delta: Some(delta) });
+        };
+        let origin = origin(told.origin, told.incarnation)?;
+        if told.sequence == 0 {
+            return Err(WireError::new("operation.sequence", "is 0, and an origin's operations count from 1"));
+        }
+        let amount = Amount::new(told.amount).map_err(|error| WireError::new("operation.amount", error.to_string()))?;
+        let operation = Operation { kind, account: AccountId(told.account), amount };
+        Ok(Self { origin, operation: Some((told.sequence, operation)), delta })
+    }
+}
+
+/// A version as a plain list, as acknowledgements have it.
+pub fn entries(version: &Version) -> Vec<(Origin, u64)> {
+    version.iter().collect()
+}
