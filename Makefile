@@ -1,0 +1,88 @@
+# Everything a newcomer needs: `make run` and `make test`. Both make .venv themselves and assume
+# cargo, python3 (3.11 or later) with pip, make and a C compiler, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+REPEAT ?= 1
+INPUT := examples/course/input_50x50.json
+
+CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-long verify fix bench clean check-tools rust-lint python-lint rust-test python-test
+
+help: ## This list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: $(VENV)/.release ## Run the bank of 50 branches and 100 customers; write output.json.
+	$(BIN)/replibank run $(INPUT) -o output.json
+
+test: verify rust-test python-test ## Every check and every test.
+
+test-long: ## The same, with the whole-run tests twenty times in a row.
+	$(MAKE) test REPEAT=20
+
+verify: rust-lint python-lint ## Formatting, lints, types, stubs, docs, protocol; changes nothing.
+
+fix: $(VENV)/.tools ## Format, and mend what can be mended.
+	cargo fmt
+	cargo clippy --fix --allow-dirty --allow-staged --all-targets --features python
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.release ## Time the whole course run.
+	$(BIN)/python benches/course_run.py
+
+clean: ## Remove everything that was built.
+	rm -rf $(VENV) target output.json
+	find python -name '_core*.so' -delete
+
+check-tools:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+		|| { echo "replibank needs Python 3.11 or later as '$(PYTHON)' (or say make PYTHON=/path/to/python)"; exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null \
+		|| { echo "replibank needs Python's venv and pip (Debian: apt install python3-venv)"; exit 1; }
+	@cargo --version >/dev/null 2>&1 \
+		|| { echo "replibank needs cargo $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or later: https://rustup.rs"; exit 1; }
+	@cc --version >/dev/null 2>&1 || { echo "replibank needs a C compiler as 'cc' (Debian: apt install gcc)"; exit 1; }
+
+$(VENV)/.made: | check-tools
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	@touch $@
+
+$(VENV)/.tools: pyproject.toml | $(VENV)/.made
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev click
+	@touch $@
+
+# The package as people get it: an optimised wheel, installed.
+$(VENV)/.release: $(CORE) | $(VENV)/.made
+	@echo "building the core (two minutes or so the first time)"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.14,<2'
+	$(BIN)/maturin develop --release --quiet
+	@rm -f $(VENV)/.debug && touch $@
+
+# The package as its tests get it: quick to build, with overflow checks and debug assertions.
+$(VENV)/.debug: $(CORE) | $(VENV)/.tools
+	$(BIN)/maturin develop --quiet
+	@rm -f $(VENV)/.release && touch $@
+
+rust-lint: check-tools
+	cargo fmt --check
+	cargo check --quiet --no-default-features --all-targets
+	cargo clippy --quiet --all-targets --features python -- -D warnings
+	RUSTDOCFLAGS='-D warnings' cargo doc --quiet --no-deps --features python
+
+python-lint: $(VENV)/.debug
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m mypy.stubtest replibank._core
+	$(BIN)/buf lint proto
+
+rust-test: check-tools
+	cargo test --quiet --features python
+
+python-test: $(VENV)/.debug
+	REPLIBANK_REPEAT=$(REPEAT) $(BIN)/python -m pytest -q
