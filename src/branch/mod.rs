@@ -32,8 +32,17 @@ use crate::{
 
 use core::Core;
 
+/// The links of a bank. Unary propagation is direct, so it always has the mesh.
+pub fn topology(shape: Shape, propagation: Propagation, branches: &BTreeSet<BranchId>) -> Arc<Topology> {
+    let shape = match propagation {
+        Propagation::Stream => shape,
+        Propagation::Unary => Shape::Mesh,
+    };
+    Arc::new(Topology::new(shape, branches))
+}
+
 /// What a branch must know to serve.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// Whose page it writes: its id, and which of its lives this is.
     pub own: Origin,
@@ -41,8 +50,8 @@ pub struct Config {
     pub branches: BTreeSet<BranchId>,
     /// The accounts and their opening balances: the same at every branch.
     pub accounts: BTreeMap<AccountId, i64>,
-    /// Which branches are linked: the same at every branch.
-    pub shape: Shape,
+    /// Which branches are linked: the same at every branch. See [`topology`].
+    pub topology: Arc<Topology>,
     /// How it tells its peers: the same at every branch.
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
@@ -50,14 +59,6 @@ pub struct Config {
 }
 
 impl Config {
-    /// Which branches are linked. Unary propagation is direct, so it always has the mesh.
-    pub fn topology(&self) -> Topology {
-        match self.propagation {
-            Propagation::Stream => Topology::new(self.shape, &self.branches),
-            Propagation::Unary => Topology::new(Shape::Mesh, &self.branches),
-        }
-    }
-
     /// A digest of what must be the same at every branch of one bank (FNV-1a, 64 bits), so that a
     /// link between strangers is refused when it begins.
     pub fn bank_digest(&self) -> u64 {
@@ -70,12 +71,10 @@ impl Config {
     }
 
     fn replica(&self) -> replica::Config {
-        let topology = self.topology();
-        let links = topology.neighbours(self.own.branch).map(|peer| (peer, topology.neighbours(peer).collect()));
         replica::Config {
             own: self.own,
             branches: self.branches.clone(),
-            links: links.collect(),
+            links: self.topology.links(self.own.branch),
             accounts: self.accounts.clone(),
             propagation: self.propagation,
         }

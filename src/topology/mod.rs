@@ -5,6 +5,7 @@ use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     fmt,
     str::FromStr,
+    sync::OnceLock,
 };
 
 use crate::types::BranchId;
@@ -54,9 +55,14 @@ impl FromStr for Shape {
 }
 
 /// The links of one bank. Every branch computes the same ones from the same ids.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub struct Topology {
-    neighbours: BTreeMap<BranchId, BTreeSet<BranchId>>,
+    /// In order; a branch's place in it is its index below.
+    branches: Vec<BranchId>,
+    /// Each branch's neighbours, in order.
+    neighbours: Vec<BTreeSet<usize>>,
+    /// Hops between any two branches, once somebody asks.
+    hops: OnceLock<Vec<Vec<u16>>>,
 }
 
 impl Topology {
@@ -71,77 +77,112 @@ impl Topology {
     /// assert_eq!(topology.diameter(), 4);
     /// ```
     pub fn new(shape: Shape, branches: &BTreeSet<BranchId>) -> Self {
-        let mut topology = Self { neighbours: branches.iter().map(|&branch| (branch, BTreeSet::new())).collect() };
-        let mut ring: Vec<BranchId> = branches.iter().copied().collect();
+        let count = branches.len();
+        let mut topology = Self {
+            branches: branches.iter().copied().collect(),
+            neighbours: vec![BTreeSet::new(); count],
+            hops: OnceLock::new(),
+        };
         match shape {
-            Shape::Auto if branches.len() <= MESH_LIMIT => topology.link_all(&ring),
-            Shape::Mesh => topology.link_all(&ring),
-            Shape::Ring => topology.link_ring(&ring),
-            Shape::Auto | Shape::Overlay => {
-                topology.link_ring(&ring);
-                let mut random = fastrand::Rng::with_seed(branches.len() as u64);
-                for _ in 1..OVERLAY_RINGS {
-                    random.shuffle(&mut ring);
-                    topology.link_ring(&ring);
-                }
-            }
+            Shape::Auto if count <= MESH_LIMIT => topology.link_all(),
+            Shape::Mesh => topology.link_all(),
+            Shape::Ring => topology.link_rings(1),
+            Shape::Auto | Shape::Overlay => topology.link_rings(OVERLAY_RINGS),
         }
         topology
     }
 
-    fn link_all(&mut self, branches: &[BranchId]) {
-        for (index, &a) in branches.iter().enumerate() {
-            for &b in &branches[index + 1..] {
+    fn link_all(&mut self) {
+        for a in 0..self.branches.len() {
+            for b in 0..a {
                 self.link(a, b);
             }
         }
     }
 
-    fn link_ring(&mut self, ring: &[BranchId]) {
-        for (index, &a) in ring.iter().enumerate() {
-            self.link(a, ring[(index + 1) % ring.len()]);
+    /// The first ring in id order, the others shuffled.
+    fn link_rings(&mut self, rings: usize) {
+        let mut ring: Vec<usize> = (0..self.branches.len()).collect();
+        let mut random = fastrand::Rng::with_seed(ring.len() as u64);
+        for turn in 0..rings {
+            if turn > 0 {
+                random.shuffle(&mut ring);
+            }
+            for (place, &a) in ring.iter().enumerate() {
+                self.link(a, ring[(place + 1) % ring.len()]);
+            }
         }
     }
 
-    fn link(&mut self, a: BranchId, b: BranchId) {
+    fn link(&mut self, a: usize, b: usize) {
         if a != b {
-            self.neighbours.entry(a).or_default().insert(b);
-            self.neighbours.entry(b).or_default().insert(a);
+            self.neighbours[a].insert(b);
+            self.neighbours[b].insert(a);
         }
     }
 
     /// The branches that `branch` is linked to, in order; empty if it is none of this bank's.
     pub fn neighbours(&self, branch: BranchId) -> impl Iterator<Item = BranchId> + '_ {
-        self.neighbours.get(&branch).into_iter().flatten().copied()
+        let index = self.branches.binary_search(&branch);
+        index.into_iter().flat_map(|index| &self.neighbours[index]).map(|&index| self.branches[index])
+    }
+
+    /// The links of `branch`: each peer, with the branches whose pages the peer hears of from
+    /// somebody else than `branch`. A page spreads along the shortest ways from its origin: a peer
+    /// hears of it from the one neighbour of its own that is closest to the origin (of several, the
+    /// first). In a mesh that is the origin itself.
+    pub fn links(&self, branch: BranchId) -> BTreeMap<BranchId, BTreeSet<BranchId>> {
+        let Ok(own) = self.branches.binary_search(&branch) else { return BTreeMap::new() };
+        let heard_elsewhere = |peer: usize| {
+            let origins = (0..self.branches.len()).filter(|&origin| self.teller(peer, origin) != Some(own));
+            origins.map(|origin| self.branches[origin]).collect()
+        };
+        self.neighbours[own].iter().map(|&peer| (self.branches[peer], heard_elsewhere(peer))).collect()
+    }
+
+    /// The neighbour from which `peer` hears of `origin`; none of itself.
+    fn teller(&self, peer: usize, origin: usize) -> Option<usize> {
+        let hops = &self.hops()[origin];
+        self.neighbours[peer].iter().copied().min_by_key(|&neighbour| hops[neighbour]).filter(|_| peer != origin)
     }
 
     /// How many links the bank has. Each is one connection, shared by both directions.
-    pub fn links(&self) -> usize {
-        self.neighbours.values().map(BTreeSet::len).sum::<usize>() / 2
+    pub fn link_count(&self) -> usize {
+        self.neighbours.iter().map(BTreeSet::len).sum::<usize>() / 2
     }
 
     /// The most links that any branch has.
     pub fn degree(&self) -> usize {
-        self.neighbours.values().map(BTreeSet::len).max().unwrap_or(0)
+        self.neighbours.iter().map(BTreeSet::len).max().unwrap_or(0)
     }
 
     /// The most hops that any write takes. 0 for a single branch.
     pub fn diameter(&self) -> usize {
-        self.neighbours.keys().map(|&start| self.eccentricity(start)).max().unwrap_or(0)
+        self.hops().iter().flatten().copied().max().unwrap_or(0).into()
     }
 
-    /// The hops from `start` to the branch farthest from it, breadth first.
-    fn eccentricity(&self, start: BranchId) -> usize {
-        let mut hops = BTreeMap::from([(start, 0)]);
-        let mut queue = VecDeque::from([(start, 0)]);
-        while let Some((branch, distance)) = queue.pop_front() {
-            for next in self.neighbours(branch) {
-                hops.entry(next).or_insert_with(|| {
-                    queue.push_back((next, distance + 1));
-                    distance + 1
-                });
+    /// Whether every branch can be reached from every other.
+    pub fn is_connected(&self) -> bool {
+        !self.hops().iter().flatten().any(|&hops| hops == u16::MAX)
+    }
+
+    fn hops(&self) -> &Vec<Vec<u16>> {
+        self.hops.get_or_init(|| (0..self.branches.len()).map(|start| self.hops_from(start)).collect())
+    }
+
+    /// The hops from `start` to every branch, breadth first; `u16::MAX` where there is no way.
+    fn hops_from(&self, start: usize) -> Vec<u16> {
+        let mut hops = vec![u16::MAX; self.branches.len()];
+        hops[start] = 0;
+        let mut queue = VecDeque::from([start]);
+        while let Some(branch) = queue.pop_front() {
+            for &next in &self.neighbours[branch] {
+                if hops[next] == u16::MAX {
+                    hops[next] = hops[branch] + 1;
+                    queue.push_back(next);
+                }
             }
         }
-        hops.into_values().max().unwrap_or(0)
+        hops
     }
 }

@@ -1,0 +1,110 @@
+//! Why a bank cannot start, or did not do what was asked.
+
+use std::{collections::BTreeMap, fmt, io, net::SocketAddr, time::Duration};
+
+use crate::{
+    customer::{CustomerError, Status},
+    types::{BranchId, Version},
+};
+
+/// What can go wrong with a bank as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum BankError {
+    /// The configuration cannot be right: no branches, a balance out of range, too few open files.
+    Config {
+        /// What was found and what would be right.
+        reason: String,
+    },
+    /// A branch cannot listen at its address.
+    Listen {
+        /// Which branch.
+        branch: BranchId,
+        /// "host:port".
+        address: String,
+        /// What the system said.
+        reason: String,
+        /// Whether another program has the port.
+        in_use: bool,
+    },
+    /// A child process did not start, or ended.
+    Process {
+        /// Which branch.
+        branch: BranchId,
+        /// What happened, with its last words.
+        reason: String,
+    },
+    /// The bank has no such branch.
+    UnknownBranch {
+        /// The branch asked for.
+        branch: BranchId,
+        /// The branches there are, shortened.
+        known: String,
+    },
+    /// Not every branch had every write in time.
+    NotConverged {
+        /// The branches that had not, with what they lacked.
+        behind: String,
+    },
+    /// A request to a branch failed.
+    Customer(CustomerError),
+    /// The bank was closed before.
+    Closed,
+}
+
+impl fmt::Display for BankError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config { reason } => reason.fmt(f),
+            Self::Listen { branch, address, reason, .. } => {
+                write!(f, "branch {branch} cannot listen at {address}: {reason}")
+            }
+            Self::Process { branch, reason } => write!(f, "branch {branch}: {reason}"),
+            Self::UnknownBranch { branch, known } => write!(f, "no branch {branch}: this bank has {known}"),
+            Self::NotConverged { behind } => write!(f, "not converged in time: {behind}"),
+            Self::Customer(error) => error.fmt(f),
+            Self::Closed => write!(f, "the bank is closed"),
+        }
+    }
+}
+
+impl std::error::Error for BankError {}
+
+impl From<CustomerError> for BankError {
+    fn from(error: CustomerError) -> Self {
+        Self::Customer(error)
+    }
+}
+
+/// A port that cannot be had.
+pub(super) fn listen(branch: BranchId, address: SocketAddr, cause: &io::Error) -> BankError {
+    let in_use = cause.kind() == io::ErrorKind::AddrInUse;
+    let reason = if in_use { "another program has this port".to_owned() } else { cause.to_string() };
+    BankError::Listen { branch, address: address.to_string(), reason, in_use }
+}
+
+/// Everything that any branch has.
+pub(super) fn join_versions(statuses: &BTreeMap<BranchId, Status>) -> Version {
+    let mut joined = Version::EMPTY;
+    for status in statuses.values() {
+        joined.join(&status.snapshot.version);
+    }
+    joined
+}
+
+/// Who lacks what of `target`.
+pub(super) fn not_converged(statuses: &BTreeMap<BranchId, Status>, target: &Version, within: Duration) -> BankError {
+    let lacks = statuses.iter().filter_map(|(branch, status)| {
+        let version = &status.snapshot.version;
+        let lacking: u64 =
+            target.iter().map(|(origin, sequence)| sequence.saturating_sub(version.sequence(origin))).sum();
+        (lacking > 0).then(|| format!("branch {branch} lacks {lacking}"))
+    });
+    let mut lacks: Vec<String> = lacks.collect();
+    let more = lacks.len().saturating_sub(5);
+    lacks.truncate(5);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let operations: u64 = target.iter().map(|(_, sequence)| sequence).sum();
+    BankError::NotConverged {
+        behind: format!("after {within:?}, of {operations} operations, {}{more}", lacks.join(", ")),
+    }
+}

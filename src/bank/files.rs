@@ -1,0 +1,50 @@
+//! The limit of open files, which a mesh in one process runs into first.
+
+use super::{BankConfig, BankError};
+use crate::types::Propagation;
+
+/// What a process has open besides: its streams, libraries, an event loop, customers.
+const OTHER_FILES: u64 = 64;
+
+/// The open files that all branches need in one process: two a connection, for both of its ends.
+pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
+    let branches = config.branches.len() as u64;
+    let connections = match config.propagation {
+        Propagation::Stream => config.topology().link_count() as u64,
+        // Each branch calls each other one on a connection of its own.
+        Propagation::Unary => branches * (branches - 1),
+    };
+    let customers = branches;
+    branches + 2 * (connections + customers) + OTHER_FILES
+}
+
+/// The open files that the parent of child processes needs: three pipes each, and a customer.
+pub(super) fn needed_by_parent(config: &BankConfig) -> u64 {
+    5 * config.branches.len() as u64 + OTHER_FILES
+}
+
+/// The open files of one branch alone: a connection from and perhaps to each peer, and customers.
+pub(super) fn needed_by_branch(branches: usize) -> u64 {
+    2 * branches as u64 + 2 * OTHER_FILES
+}
+
+/// Raises the soft limit if it must and may.
+///
+/// # Errors
+/// [`BankError::Config`] if the hard limit is too low.
+pub(super) fn ensure(needed: u64, what: &str) -> Result<(), BankError> {
+    let failed = |error: std::io::Error| BankError::Config { reason: format!("the limit of open files: {error}") };
+    let (soft, hard) = rlimit::Resource::NOFILE.get().map_err(failed)?;
+    if soft >= needed {
+        return Ok(());
+    }
+    if hard < needed {
+        return Err(BankError::Config {
+            reason: format!(
+                "{what} needs about {needed} open files, and this process may have {hard}: raise the hard limit \
+                 (ulimit -Hn {needed}), take fewer branches, or the overlay topology with stream propagation"
+            ),
+        });
+    }
+    rlimit::Resource::NOFILE.set(needed, hard).map_err(failed)
+}

@@ -1,0 +1,119 @@
+//! A whole bank: its branches in this process, or one child process each; a scenario run to its
+//! result.
+
+mod config;
+mod error;
+mod files;
+mod local;
+mod process;
+mod run;
+mod served;
+mod supervised;
+
+pub use config::BankConfig;
+pub use error::BankError;
+pub use run::{Progress, run};
+pub use served::{BranchConfig, Served};
+pub use supervised::supervised;
+
+use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+
+use crate::{
+    customer::{Customer, Status},
+    types::BranchId,
+};
+
+use local::Tasks;
+use process::Processes;
+
+/// A running bank. Dropping it stops its branches; [`Bank::close`] also waits for them.
+#[derive(Debug)]
+pub struct Bank {
+    addresses: BTreeMap<BranchId, SocketAddr>,
+    members: Members,
+}
+
+/// Where the branches live.
+#[derive(Debug)]
+enum Members {
+    Tasks(Tasks),
+    Processes(Processes),
+}
+
+impl Bank {
+    /// Starts every branch and waits until each answers.
+    ///
+    /// # Errors
+    /// [`BankError::Config`] for a configuration that cannot be right, [`BankError::Listen`] for a
+    /// port that cannot be had, [`BankError::Process`] for a child that does not start.
+    ///
+    /// # Example
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), replibank::bank::BankError> {
+    /// use replibank::{bank::{Bank, BankConfig}, types::BranchId};
+    ///
+    /// let bank = Bank::start(BankConfig::new((1..=3).filter_map(BranchId::new), 400)).await?;
+    /// assert_eq!(bank.addresses().len(), 3);
+    /// bank.close().await;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn start(config: BankConfig) -> Result<Self, BankError> {
+        config.check()?;
+        let members = match &config.program {
+            None => Members::Tasks(Tasks::start(&config).await?),
+            Some(program) => Members::Processes(Processes::start(&config, program).await?),
+        };
+        let addresses = match &members {
+            Members::Tasks(tasks) => tasks.addresses(),
+            Members::Processes(processes) => processes.addresses(),
+        };
+        Ok(Self { addresses, members })
+    }
+
+    /// Where each branch listens.
+    pub fn addresses(&self) -> &BTreeMap<BranchId, SocketAddr> {
+        &self.addresses
+    }
+
+    /// A new customer of `branch`, with a client id of its own.
+    ///
+    /// # Errors
+    /// [`BankError::UnknownBranch`], or the failure to connect.
+    pub async fn customer(&self, branch: BranchId, timeout: Duration) -> Result<Customer, BankError> {
+        let known = || config::shorten(self.addresses.keys());
+        let address = self.addresses.get(&branch).ok_or_else(|| BankError::UnknownBranch { branch, known: known() })?;
+        Ok(Customer::connect(&address.to_string(), timeout).await?)
+    }
+
+    /// Every branch's status.
+    ///
+    /// # Errors
+    /// The failure to reach a branch that is a child process.
+    pub async fn statuses(&self, timeout: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
+        match &self.members {
+            Members::Tasks(tasks) => Ok(tasks.statuses()),
+            Members::Processes(processes) => processes.statuses(timeout).await,
+        }
+    }
+
+    /// Returns once every write that was committed before the call is at every branch.
+    ///
+    /// # Errors
+    /// [`BankError::NotConverged`] names the branches that lack something when the time is over.
+    pub async fn wait_until_converged(&self, timeout: Duration) -> Result<(), BankError> {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.wait_until_converged(timeout).await,
+            Members::Processes(processes) => processes.wait_until_converged(timeout).await,
+        }
+    }
+
+    /// Stops every branch and waits until each has ended. Harmless when called again.
+    pub async fn close(&self) {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.close().await,
+            Members::Processes(processes) => processes.close().await,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A scenario run to its replies: customers one after another, each at its own branch. Nothing
+//! sleeps between them: a branch answers a customer once it has what the customers before have
+//! written.
+
+use std::{
+    collections::{BTreeMap, btree_map::Entry},
+    net::SocketAddr,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
+
+use super::{BankError, config::shorten};
+use crate::{
+    customer::{Customer, CustomerError},
+    scenario::{Action, Reply, Scenario},
+    types::{AccountId, BranchId, Concern, Duration as Span, Operation, OperationKind, Refusal, Terms, Version},
+};
+
+/// How far a run has come; read it from anywhere.
+#[derive(Debug, Default)]
+pub struct Progress {
+    /// Events answered so far.
+    pub done: AtomicUsize,
+}
+
+/// Runs a scenario's customers, in the order of the file, against served branches. Returns one list
+/// of replies per customer record. `timeout` bounds every single request.
+///
+/// # Errors
+/// [`BankError::UnknownBranch`] for a customer whose branch is not served;
+/// [`BankError::Customer`] for a request that was not decided in time.
+pub async fn run(
+    addresses: &BTreeMap<BranchId, SocketAddr>,
+    scenario: &Scenario,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<Vec<Vec<Reply>>, BankError> {
+    let wait = Span(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
+    let mut customers: BTreeMap<BranchId, Customer> = BTreeMap::new();
+    let mut written = Version::EMPTY;
+    let mut replies = Vec::with_capacity(scenario.customers.len());
+    for record in &scenario.customers {
+        let customer = match customers.entry(record.branch) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let branch = record.branch;
+                let known = || shorten(addresses.keys());
+                let address =
+                    addresses.get(&branch).ok_or_else(|| BankError::UnknownBranch { branch, known: known() })?;
+                unknown.insert(Customer::connect(&address.to_string(), timeout).await?)
+            }
+        };
+        // Once the branch has decided the first event it has all of `written`, and it stays so.
+        let mut terms = Terms { concern: Concern::Local, at_least: written.clone(), wait };
+        let mut recorded = Vec::with_capacity(record.events.len());
+        for event in &record.events {
+            recorded.push(perform(customer, event.action, &terms, &mut written).await?);
+            terms.at_least = Version::EMPTY;
+            progress.done.fetch_add(1, Ordering::Relaxed);
+        }
+        replies.push(recorded);
+    }
+    Ok(replies)
+}
+
+async fn perform(
+    customer: &Customer,
+    action: Action,
+    terms: &Terms,
+    written: &mut Version,
+) -> Result<Reply, BankError> {
+    let (kind, amount) = match action {
+        Action::Query => {
+            let queried = customer.query(AccountId::DEFAULT, false, terms).await?;
+            return Ok(Reply::Balance(queried.balance));
+        }
+        Action::Deposit(amount) => (OperationKind::Deposit, amount),
+        Action::Withdraw(amount) => (OperationKind::Withdraw, amount),
+    };
+    match customer.write(Operation { kind, account: AccountId::DEFAULT, amount }, terms).await {
+        Ok(committed) => {
+            written.raise(committed.origin, committed.sequence);
+            Ok(Reply::Success)
+        }
+        Err(CustomerError::Refused(Refusal::InsufficientFunds { .. } | Refusal::TotalLimit { .. })) => Ok(Reply::Fail),
+        Err(error) => Err(error.into()),
+    }
+}

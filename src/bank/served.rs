@@ -1,0 +1,105 @@
+//! One branch alone, for a host of its own.
+
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
+
+use tokio::net::TcpListener;
+
+use super::{BankError, config::check_accounts, files};
+use crate::{
+    branch::{self, Branch},
+    topology::Shape,
+    types::{AccountId, BranchId, Incarnation, Origin, Propagation},
+};
+
+/// A branch alone, for a host of its own.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct BranchConfig {
+    /// Its id.
+    pub id: BranchId,
+    /// "host:port"; port 0: the system chooses.
+    pub listen: String,
+    /// The other branches and where they listen ("host:port").
+    pub peers: BTreeMap<BranchId, String>,
+    /// The accounts and their opening balances: the same at every branch.
+    pub accounts: BTreeMap<AccountId, i64>,
+    /// Which branches are linked: the same at every branch.
+    pub shape: Shape,
+    /// How they tell each other: the same at every branch.
+    pub propagation: Propagation,
+    /// Held back before each message to a peer.
+    pub propagation_delay: Duration,
+}
+
+/// One served branch. Dropping it stops it.
+#[derive(Debug)]
+pub struct Served {
+    branch: Branch,
+}
+
+impl Served {
+    /// Binds, serves, and links to its peers. Each start is a new life with a new page: what an
+    /// earlier life wrote comes back from the peers.
+    ///
+    /// # Errors
+    /// [`BankError::Listen`] for a port that cannot be had, [`BankError::Config`] for what cannot be
+    /// right.
+    pub async fn start(config: BranchConfig) -> Result<Self, BankError> {
+        check_accounts(&config.accounts)?;
+        let (id, peers) = (config.id, config.peers);
+        if peers.contains_key(&id) {
+            return Err(BankError::Config { reason: format!("branch {id} is named as its own peer") });
+        }
+        let branches = peers.keys().copied().chain([id]).collect();
+        let topology = branch::topology(config.shape, config.propagation, &branches);
+        let config_of_branch = branch::Config {
+            own: Origin { branch: id, incarnation: incarnation_now() },
+            branches,
+            accounts: config.accounts,
+            topology,
+            propagation: config.propagation,
+            propagation_delay: config.propagation_delay,
+        };
+        let served = Self::bind(config_of_branch, &config.listen).await?;
+        served.branch.connect(&peers).await;
+        Ok(served)
+    }
+
+    /// Binds and serves, without links yet.
+    pub(super) async fn bind(config: branch::Config, listen: &str) -> Result<Self, BankError> {
+        let id = config.own.branch;
+        let what = format!("branch {id} of {}", config.branches.len());
+        files::ensure(files::needed_by_branch(config.branches.len()), &what)?;
+        let failed =
+            |reason: String, in_use| BankError::Listen { branch: id, address: listen.to_owned(), reason, in_use };
+        let listener = TcpListener::bind(listen).await.and_then(TcpListener::into_std).map_err(|cause| {
+            let in_use = cause.kind() == std::io::ErrorKind::AddrInUse;
+            failed(if in_use { "another program has this port".to_owned() } else { cause.to_string() }, in_use)
+        })?;
+        let branch = Branch::serve(listener, config).map_err(|cause| failed(cause.to_string(), false))?;
+        Ok(Self { branch })
+    }
+
+    pub(super) async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
+        self.branch.connect(peers).await;
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.branch.address()
+    }
+
+    /// Stops it and waits until it has ended.
+    pub async fn close(&self) {
+        self.branch.close().await;
+    }
+}
+
+/// A life that no earlier one of the branch can have been: microseconds since 1970.
+fn incarnation_now() -> Incarnation {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Incarnation(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,119 @@
+//! The child's side of a bank of processes. The parent speaks on standard input, the child answers
+//! on standard output, one JSON document a line; when the input ends, so does the child. So nothing
+//! outlives its parent, however that ends.
+
+use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
+
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
+
+use super::{BankConfig, BankError, Served};
+use crate::{
+    branch,
+    types::{AccountId, BranchId, Incarnation, Origin},
+};
+
+/// The first line from the parent: the branch to be.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct Assignment {
+    pub(super) branch: u32,
+    pub(super) incarnation: u64,
+    pub(super) listen: String,
+    pub(super) branches: Vec<u32>,
+    pub(super) accounts: Vec<(u64, i64)>,
+    pub(super) shape: String,
+    pub(super) propagation: String,
+    pub(super) propagation_delay_us: u64,
+}
+
+/// What the child answers: to the assignment, then to the second line, which names the peers.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) enum Word {
+    Listening(SocketAddr),
+    Refused { reason: String, in_use: bool },
+    Ready,
+}
+
+/// The second line from the parent: where each branch listens.
+pub(super) type Peers = BTreeMap<u32, String>;
+
+impl Assignment {
+    pub(super) fn new(branch: BranchId, config: &BankConfig) -> Self {
+        Self {
+            branch: branch.value(),
+            incarnation: 0,
+            listen: config.listen(branch).to_string(),
+            branches: config.branches.keys().map(|branch| branch.value()).collect(),
+            accounts: config.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect(),
+            shape: config.shape.to_string(),
+            propagation: config.propagation.to_string(),
+            propagation_delay_us: u64::try_from(config.propagation_delay.as_micros()).unwrap_or(u64::MAX),
+        }
+    }
+
+    fn config(&self) -> Result<branch::Config, String> {
+        let id = |value: u32| BranchId::new(value).ok_or("a branch id is 0".to_owned());
+        let branches = self.branches.iter().copied().map(id).collect::<Result<_, _>>()?;
+        let propagation = self.propagation.parse()?;
+        Ok(branch::Config {
+            own: Origin { branch: id(self.branch)?, incarnation: Incarnation(self.incarnation) },
+            topology: branch::topology(self.shape.parse()?, propagation, &branches),
+            branches,
+            accounts: self.accounts.iter().map(|&(account, opening)| (AccountId(account), opening)).collect(),
+            propagation,
+            propagation_delay: Duration::from_micros(self.propagation_delay_us),
+        })
+    }
+}
+
+/// Serves one branch as its parent says, until standard input ends. To be the whole work of a
+/// process that `BankConfig::program` starts.
+///
+/// # Errors
+/// [`BankError`] if the parent's words make no sense or the branch cannot serve; the parent has been
+/// told.
+pub async fn supervised() -> Result<(), BankError> {
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let Some(assignment) = hear::<Assignment>(&mut lines).await? else { return Ok(()) };
+    let config = assignment.config().map_err(|reason| BankError::Config { reason })?;
+    let served = match Served::bind(config, &assignment.listen).await {
+        Ok(served) => served,
+        Err(error) => {
+            let (reason, in_use) = match &error {
+                BankError::Listen { reason, in_use, .. } => (reason.clone(), *in_use),
+                other => (other.to_string(), false),
+            };
+            say(&Word::Refused { reason, in_use }).await?;
+            return Err(error);
+        }
+    };
+    say(&Word::Listening(served.address())).await?;
+    if let Some(peers) = hear::<Peers>(&mut lines).await? {
+        let peers = peers.into_iter().filter_map(|(id, address)| Some((BranchId::new(id)?, address))).collect();
+        served.connect(&peers).await;
+        say(&Word::Ready).await?;
+        // Whatever else comes is not for us; the end of it is.
+        while lines.next_line().await.map_err(broken)?.is_some() {}
+    }
+    served.close().await;
+    Ok(())
+}
+
+fn broken(error: io::Error) -> BankError {
+    BankError::Config { reason: format!("the pipe to the parent: {error}") }
+}
+
+async fn hear<T: for<'de> Deserialize<'de>>(lines: &mut Lines<BufReader<Stdin>>) -> Result<Option<T>, BankError> {
+    let Some(line) = lines.next_line().await.map_err(broken)? else { return Ok(None) };
+    serde_json::from_str(&line)
+        .map(Some)
+        .map_err(|error| BankError::Config { reason: format!("the parent's line {line:?}: {error}") })
+}
+
+async fn say(word: &Word) -> Result<(), BankError> {
+    let mut line = serde_json::to_string(word).map_err(io::Error::from).map_err(broken)?;
+    line.push('\n');
+    let mut output = tokio::io::stdout();
+    output.write_all(line.as_bytes()).await.map_err(broken)?;
+    output.flush().await.map_err(broken)
+}
