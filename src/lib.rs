@@ -15,7 +15,7 @@
 //! Floors 0 and 1 build alone with `--no-default-features`.
 
 #[cfg(feature = "net")]
-//pub mod bank;
+pub mod bank;
 #[cfg(feature = "net")]
 pub mod branch;
 #[cfg(feature = "net")]
