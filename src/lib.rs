@@ -20,6 +20,8 @@ pub mod bank;
 pub mod branch;
 #[cfg(feature = "net")]
 pub mod customer;
+#[cfg(feature = "python")]
+mod python;
 pub mod replica;
 pub mod scenario;
 pub mod topology;

@@ -22,8 +22,8 @@ pub struct BranchConfig {
     pub id: BranchId,
     /// "host:port"; port 0: the system chooses.
     pub listen: String,
-    /// The other branches and where they listen ("host:port").
-    pub peers: BTreeMap<BranchId, String>,
+    /// The other branches and where they listen ("host:port"); `None`: [`Served::connect`] will tell.
+    pub peers: BTreeMap<BranchId, Option<String>>,
     /// The accounts and their opening balances: the same at every branch.
     pub accounts: BTreeMap<AccountId, i64>,
     /// Which branches are linked: the same at every branch.
@@ -64,7 +64,8 @@ impl Served {
             propagation_delay: config.propagation_delay,
         };
         let served = Self::bind(config_of_branch, &config.listen).await?;
-        served.branch.connect(&peers).await;
+        let known = peers.into_iter().filter_map(|(peer, address)| Some((peer, address?))).collect();
+        served.connect(&known).await;
         Ok(served)
     }
 
@@ -83,7 +84,8 @@ impl Served {
         Ok(Self { branch })
     }
 
-    pub(super) async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
+    /// Links to the neighbours among these peers ("host:port").
+    pub async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
         self.branch.connect(peers).await;
     }
 

@@ -1,0 +1,132 @@
+"""replibank: a replicated bank. Branch servers each hold a replica of every account; customers
+deposit, withdraw and query at one branch, and every replica converges.
+
+    >>> import replibank
+    >>> with replibank.Bank({1: 400, 2: 400, 3: 400}) as bank:
+    ...     receipt = bank.customer(2).deposit(170)
+    ...     bank.wait_until_converged(timeout=5)
+    ...     bank.balances()
+    {1: 570, 2: 570, 3: 570}
+
+`AsyncBank` and `AsyncCustomer` offer the same methods as coroutines; `run` runs a course's input.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
+    from .aio import AsyncBank, AsyncCustomer
+    from .bank import Bank
+    from .customer import Customer
+    from .errors import (
+        AddressInUse,
+        Closed,
+        ConcernNotReached,
+        ConfigError,
+        DeadlineExceeded,
+        ForkedError,
+        InputError,
+        InsufficientFunds,
+        InvalidAmount,
+        NotConverged,
+        Overloaded,
+        ProcessError,
+        ProtocolError,
+        Refused,
+        ReplibankError,
+        RequestConflict,
+        RequestExpired,
+        TotalLimit,
+        UnknownAccount,
+        UnknownBranch,
+        Unreachable,
+        VersionNotReached,
+    )
+    from .running import Result, run
+    from .state import Link, Snapshot, Status
+
+__all__ = [
+    "AddressInUse",
+    "AsyncBank",
+    "AsyncCustomer",
+    "Bank",
+    "Closed",
+    "ConcernNotReached",
+    "ConfigError",
+    "Customer",
+    "DeadlineExceeded",
+    "Deposit",
+    "ForkedError",
+    "InputError",
+    "InsufficientFunds",
+    "InvalidAmount",
+    "Link",
+    "NotConverged",
+    "Overloaded",
+    "ProcessError",
+    "ProtocolError",
+    "Query",
+    "Receipt",
+    "Refused",
+    "ReplibankError",
+    "RequestConflict",
+    "RequestExpired",
+    "Result",
+    "Snapshot",
+    "Status",
+    "TotalLimit",
+    "UnknownAccount",
+    "UnknownBranch",
+    "Unreachable",
+    "Version",
+    "VersionNotReached",
+    "Withdraw",
+    "__version__",
+    "proto_path",
+    "run",
+]
+
+# A branch's child process and the command line import the package for a small part of it: each
+# name is therefore fetched at its first use (PEP 562). What is not here is an exception.
+_HOMES = {
+    "_core": ("Deposit", "Query", "Receipt", "Version", "Withdraw", "__version__"),
+    "aio": ("AsyncBank", "AsyncCustomer"),
+    "bank": ("Bank",),
+    "customer": ("Customer",),
+    "running": ("Result", "run"),
+    "state": ("Link", "Snapshot", "Status"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+
+def proto_path() -> Path:
+    """The directory to compile the protocol from.
+
+    Returns:
+        A directory that holds `replibank/v1/bank.proto` and its neighbours: the `-I` of protoc.
+
+    Example:
+        >>> import replibank
+        >>> sorted(path.name for path in (replibank.proto_path() / "replibank" / "v1").iterdir())
+        ['bank.proto', 'replication.proto', 'types.proto']
+    """
+    from pathlib import Path  # noqa: PLC0415 (a branch's child process does without it)
+
+    return Path(__file__).parent / "proto"
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(f".{_HOME_OF.get(name, 'errors')}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

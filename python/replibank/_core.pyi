@@ -1,0 +1,216 @@
+"""The compiled core, as Python sees it. The public API, with its documentation, is in `replibank`.
+
+Every operation is a `Call`: nothing happens until it is run, blocking (`wait`) or on a running
+asyncio loop (`future`). Times are in seconds, money in the account's smallest unit.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Self, TypeVar, final
+
+T = TypeVar("T", covariant=True)
+
+__version__: str
+
+@final
+class Call(Generic[T]):
+    """An operation that has not begun: it runs once."""
+
+    def wait(self) -> T:
+        """Runs it and blocks, without the GIL; Ctrl-C interrupts it within 0.1 s."""
+
+    def future(self) -> asyncio.Future[T]:
+        """Starts it; a future of the running loop gets its result. Cancelling drops it."""
+
+@final
+class Version:
+    def __new__(cls, sequences: Mapping[Any, int] | None = None, /) -> Self: ...
+    def to_dict(self) -> dict[Any, int]: ...
+    def __ge__(self, other: Version, /) -> bool: ...
+    def __le__(self, other: Version, /) -> bool: ...
+    def __gt__(self, other: Version, /) -> bool: ...
+    def __lt__(self, other: Version, /) -> bool: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __or__(self, other: Version, /) -> Version: ...
+    def __ror__(self, other: Version, /) -> Version: ...
+    def __bool__(self) -> bool: ...
+    def __len__(self) -> int: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Deposit:
+    def __new__(cls, amount: int, *, account: int = 0) -> Self: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def account(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Withdraw:
+    def __new__(cls, amount: int, *, account: int = 0) -> Self: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def account(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Query:
+    def __new__(cls, *, account: int = 0) -> Self: ...
+    @property
+    def account(self) -> int: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Receipt:
+    def __new__(cls, branch: int, incarnation: int, sequence: int, balance: int) -> Self: ...
+    @property
+    def branch(self) -> int: ...
+    @property
+    def sequence(self) -> int: ...
+    @property
+    def balance(self) -> int: ...
+    @property
+    def version(self) -> Version: ...
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+    def __hash__(self) -> int: ...
+
+@final
+class Customer:
+    @property
+    def address(self) -> str: ...
+    def query(self, account: int, at_least: Version | Receipt | None, timeout: float) -> Call[int]: ...
+    def read(
+        self, account: int, at_least: Version | Receipt | None, timeout: float
+    ) -> Call[tuple[int, Version]]:
+        """The balance and the version it was read at."""
+
+    def deposit(
+        self, amount: int, account: int, concern: str, at_least: Version | Receipt | None, timeout: float
+    ) -> Call[Receipt]: ...
+    def withdraw(
+        self, amount: int, account: int, concern: str, at_least: Version | Receipt | None, timeout: float
+    ) -> Call[Receipt]: ...
+    def execute(
+        self,
+        actions: Sequence[Deposit | Withdraw | Query],
+        concern: str,
+        at_least: Version | Receipt | None,
+        timeout: float,
+    ) -> Call[list[Any]]:
+        """Answer i is to action i: a balance, a Receipt, or an (unraised) Refused."""
+
+    def status(self, timeout: float) -> Call[dict[str, Any]]:
+        """Keys branch, incarnation, balances {account: balance}, version, links [(peer, connected, behind)]."""
+
+    def watch(self, interval: float, timeout: float) -> Call[Watch]: ...
+
+@final
+class Watch:
+    def next(self) -> Call[tuple[int, dict[int, int], Version] | None]:
+        """(branch, {account: balance}, version); None once the branch has closed the stream."""
+
+def connect(address: str, timeout: float) -> Call[Customer]: ...
+
+@final
+class Bank:
+    def addresses(self) -> dict[int, str]: ...
+    def customer(self, branch: int, timeout: float) -> Call[Customer]: ...
+    def balances(self, account: int, timeout: float) -> Call[dict[int, int]]: ...
+    def versions(self, timeout: float) -> Call[dict[int, Version]]: ...
+    def wait_until_converged(self, timeout: float) -> Call[None]: ...
+    def run(self, scenario: Scenario, timeout: float, progress: Progress) -> Call[Replies]: ...
+    def close(self) -> Call[None]: ...
+
+def start_bank(
+    branches: Mapping[int, str | None],
+    accounts: Mapping[int, int],
+    propagation: str,
+    topology: str,
+    propagation_delay: float,
+    program: Sequence[str] | None,
+) -> Call[Bank]:
+    """`branches`: id to "HOST:PORT", or None for a loopback port of the system's choice.
+    `program`: the command of a child process a branch, which is to call `supervised_branch`;
+    None: branches live in this process."""
+
+def topology(branches: Sequence[int], propagation: str, topology: str) -> tuple[int, int, int]:
+    """Number of links, most links of a branch, diameter in hops."""
+
+@final
+class Served:
+    @property
+    def address(self) -> str: ...
+    def connect(self, peers: Mapping[int, str]) -> Call[None]:
+        """Links to the neighbours among these peers; those named with an address at the start are
+        linked already. To be called once."""
+
+    def close(self) -> Call[None]: ...
+
+def serve_branch(
+    branch: int,
+    listen: str,
+    peers: Mapping[int, str | None],
+    accounts: Mapping[int, int],
+    propagation: str,
+    topology: str,
+    propagation_delay: float,
+) -> Call[Served]: ...
+def supervised_branch() -> Call[None]:
+    """Serves as the parent says on standard input, until that ends."""
+
+@final
+class Progress:
+    """How many events of a run are answered; read it from any thread."""
+
+    def __new__(cls) -> Self: ...
+    @property
+    def done(self) -> int: ...
+
+@final
+class Scenario:
+    """A course input (project 1) that has been read and checked."""
+
+    def __new__(cls, text: bytes, order: str = "file") -> Self:
+        """Raises InputError. `order`: "file" or "id"."""
+
+    @property
+    def branches(self) -> list[int]: ...
+    @property
+    def opening(self) -> int: ...
+    @property
+    def customers(self) -> list[tuple[int, int, int]]:
+        """(id, branch, number of events) of every record, in file order."""
+
+    @property
+    def event_count(self) -> int: ...
+    def expected(self) -> Replies: ...
+    def check(self, output: bytes) -> list[str]:
+        """What is wrong with an output file, one sentence each; empty if it is right."""
+
+@final
+class Replies:
+    """What every event was answered."""
+
+    def output(self, form: str = "current") -> str:
+        """The output file's text. `form`: "current" or "old"."""
+
+    def to_list(self) -> list[list[int | bool]]:
+        """Per record, per event: the balance of a query; whether a deposit or withdrawal succeeded."""
+
+    def __eq__(self, other: object, /) -> bool: ...
+    def __ne__(self, other: object, /) -> bool: ...
+
+def run(
+    addresses: Mapping[int, str], scenario: Scenario, timeout: float, progress: Progress
+) -> Call[Replies]:
+    """Runs the customers against served branches, one record after another."""

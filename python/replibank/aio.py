@@ -1,0 +1,450 @@
+"""`Bank` and `Customer` for asyncio: the same methods, as coroutines, over the same operations of
+the core. Nothing here blocks the loop, and a cancelled task drops its operation.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Self
+
+from . import _core
+from .bank import describe, describe_in_html
+from .errors import Closed
+from .starting import start
+from .state import Snapshot, Status
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Mapping
+
+    from ._core import Deposit, Query, Receipt, Version, Withdraw
+    from .bank import Propagation, Topology
+    from .customer import Concern
+    from .errors import Refused
+
+
+class AsyncCustomer:
+    """A connection to one branch, for asyncio. It connects at `async with`, or at `connect`.
+
+    A cancelled write may have happened: what its branch had received by then stays.
+
+    Args:
+        address: The branch's "HOST:PORT".
+        timeout: Seconds that connecting may take, and each operation after it unless it is given a
+            timeout of its own; above 0, at most a day.
+
+    Example:
+        >>> import asyncio, replibank
+        >>> async def main():
+        ...     async with replibank.AsyncBank({1: 400}) as bank:
+        ...         async with replibank.AsyncCustomer(bank.addresses[1]) as customer:
+        ...             return (await customer.deposit(170)).balance
+        >>> asyncio.run(main())
+        570
+    """
+
+    def __init__(self, address: str, timeout: float = 5.0) -> None:
+        self._core: _core.Customer | None = None
+        self._address = address
+        self._timeout = timeout
+
+    async def connect(self) -> Self:
+        """Connects. Harmless when called again.
+
+        Returns:
+            This customer.
+
+        Raises:
+            Unreachable: Nobody answers at the address in time.
+            ValueError: The timeout is out of its range.
+        """
+        if self._core is None:
+            self._core = await _core.connect(self._address, self._timeout).future()
+        return self
+
+    @property
+    def address(self) -> str:
+        """The branch's "HOST:PORT"."""
+        return self._address
+
+    async def deposit(
+        self,
+        amount: int,
+        *,
+        account: int = 0,
+        concern: Concern = "local",
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Deposits: see `Customer.deposit`.
+
+        Args:
+            amount: In the account's smallest unit, from 1 to 2**48 - 1.
+            account: The account's id.
+            concern: How many branches must have the deposit before it is answered.
+            at_least: Decide only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            The receipt: its place, and the balance at this branch right after it.
+
+        Raises:
+            Refused: The branch refused: see its subclasses, and `definite`.
+            Unreachable, DeadlineExceeded: No answer came: see `may_have_happened`.
+        """
+        return await self._live().deposit(amount, account, concern, at_least, self._seconds(timeout)).future()
+
+    async def withdraw(
+        self,
+        amount: int,
+        *,
+        account: int = 0,
+        concern: Concern = "local",
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> Receipt:
+        """Withdraws: see `Customer.withdraw`.
+
+        Args:
+            amount: In the account's smallest unit, from 1 to 2**48 - 1.
+            account: The account's id.
+            concern: How many branches must have the withdrawal before it is answered.
+            at_least: Decide only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            The receipt: its place, and the balance at this branch right after it.
+
+        Raises:
+            InsufficientFunds: The branch sees less than the amount.
+            Refused: The branch refused: see its other subclasses, and `definite`.
+            Unreachable, DeadlineExceeded: No answer came: see `may_have_happened`.
+        """
+        return (
+            await self._live().withdraw(amount, account, concern, at_least, self._seconds(timeout)).future()
+        )
+
+    async def query(
+        self,
+        *,
+        account: int = 0,
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> int:
+        """Reads a balance: see `Customer.query`.
+
+        Args:
+            account: The account's id.
+            at_least: Answer only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            The balance at this branch, in the account's smallest unit.
+
+        Raises:
+            VersionNotReached: The branch did not get there in time.
+            UnknownAccount: The bank has no such account.
+            Unreachable, DeadlineExceeded: No answer came.
+        """
+        return await self._live().query(account, at_least, self._seconds(timeout)).future()
+
+    async def read(
+        self,
+        *,
+        account: int = 0,
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> tuple[int, Version]:
+        """Reads a balance and what it includes: see `Customer.read`.
+
+        Args:
+            account: The account's id.
+            at_least: Answer only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            The balance, in the account's smallest unit, and the version it was read at.
+
+        Raises:
+            VersionNotReached: The branch did not get there in time.
+            UnknownAccount: The bank has no such account.
+            Unreachable, DeadlineExceeded: No answer came.
+        """
+        return await self._live().read(account, at_least, self._seconds(timeout)).future()
+
+    async def execute(
+        self,
+        actions: Iterable[Deposit | Withdraw | Query],
+        *,
+        concern: Concern = "local",
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> list[int | Receipt | Refused]:
+        """Runs many actions down one stream: see `Customer.execute`.
+
+        Args:
+            actions: What to do, in this order.
+            concern: How many branches must have a write before it is answered.
+            at_least: Begin only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            One answer per action, in the same order: a query's balance, a write's receipt, or the
+            refusal, which is not raised.
+
+        Raises:
+            Unreachable, DeadlineExceeded: Not every answer came: see `may_have_happened`.
+            TypeError: Something among the actions is none.
+        """
+        return await self._live().execute(list(actions), concern, at_least, self._seconds(timeout)).future()
+
+    async def status(self, *, timeout: float | None = None) -> Status:
+        """Asks the branch about itself: see `Customer.status`.
+
+        Args:
+            timeout: Seconds; the customer's own if None.
+
+        Returns:
+            Its balances, its version and its links.
+
+        Raises:
+            Unreachable, DeadlineExceeded: No answer came.
+        """
+        return Status._from_core(await self._live().status(self._seconds(timeout)).future())
+
+    async def watch(self, interval: float = 0.0, *, timeout: float | None = None) -> AsyncIterator[Snapshot]:
+        """Watches the branch: its state now, and again whenever it has changed. See `Customer.watch`.
+
+        Args:
+            interval: The least seconds between two snapshots, from 0 to a day.
+            timeout: Seconds that the first snapshot may take; the customer's own if None.
+
+        Yields:
+            Snapshots, the newest at each time, until the branch is closed.
+
+        Raises:
+            Unreachable, DeadlineExceeded: The branch does not answer, or the connection is lost.
+
+        Example:
+            >>> import asyncio, replibank
+            >>> async def main():
+            ...     async with replibank.AsyncBank({1: 400}) as bank:
+            ...         customer = await bank.customer(1)
+            ...         async for snapshot in customer.watch():
+            ...             return snapshot.balances
+            >>> asyncio.run(main())
+            {0: 400}
+        """
+        watch = await self._live().watch(interval, self._seconds(timeout)).future()
+        while (seen := await watch.next().future()) is not None:
+            yield Snapshot(*seen)
+
+    async def close(self) -> None:
+        """Forgets the connection. Harmless when called again."""
+        self._core = None
+
+    def _live(self) -> _core.Customer:
+        if self._core is None:
+            raise Closed(
+                f"this customer of {self._address} is not connected: use `async with`, or await connect()"
+            )
+        return self._core
+
+    def _seconds(self, timeout: float | None) -> float:
+        return self._timeout if timeout is None else timeout
+
+    async def __aenter__(self) -> Self:
+        return await self.connect()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "" if self._core is not None else ", not connected"
+        return f"<{type(self).__name__} of {self._address}{state}>"
+
+
+class AsyncBank:
+    """A bank for asyncio. It starts at `async with`, or at `start`, and ends at `close`, at the end
+    of its `async with` block, or with this process.
+
+    Args:
+        branches: Opening balance by branch id, in the account's smallest unit: ids from 1 to
+            2**32 - 1, balances from 0 to 2**53 - 1 and all equal, for they are replicas of one.
+        accounts: Opening balances of further accounts, by account id from 1. The branches' balance is
+            that of account 0.
+        propagation: "stream", or "unary": one call for each operation and peer, as the course has it.
+        topology: "auto", "mesh", "overlay" or "ring". Unary propagation is always a mesh.
+        processes: A child process for each branch. They end with this process, however it ends.
+        ports: Port by branch id, on 127.0.0.1; for the others, the system chooses.
+        propagation_delay: Seconds that each message between branches is held back: for teaching and
+            for tests.
+
+    Example:
+        >>> import asyncio, replibank
+        >>> async def main():
+        ...     async with replibank.AsyncBank({1: 400, 2: 400, 3: 400}) as bank:
+        ...         customer = await bank.customer(2)
+        ...         await customer.deposit(170)
+        ...         await bank.wait_until_converged(timeout=5)
+        ...         return await bank.balances()
+        >>> asyncio.run(main())
+        {1: 570, 2: 570, 3: 570}
+    """
+
+    _core: _core.Bank | None = None
+
+    def __init__(
+        self,
+        branches: Mapping[int, int],
+        *,
+        accounts: Mapping[int, int] | None = None,
+        propagation: Propagation = "stream",
+        topology: Topology = "auto",
+        processes: bool = False,
+        ports: Mapping[int, int] | None = None,
+        propagation_delay: float = 0.0,
+    ) -> None:
+        self._branches = dict(branches)
+        self._accounts = dict(accounts or {})
+        self._propagation = propagation
+        self._topology = topology
+        self._processes = processes
+        self._ports = dict(ports or {})
+        self._propagation_delay = propagation_delay
+        self._addresses: dict[int, str] = {}
+        self._pid = os.getpid()
+
+    async def start(self) -> Self:
+        """Starts every branch and waits until each answers. Harmless when called again.
+
+        Returns:
+            This bank.
+
+        Raises:
+            ConfigError: The bank cannot be as it is described, or needs more open files than it may
+                have.
+            AddressInUse: Another program has a port.
+            ProcessError: A child process did not start.
+            TypeError: A number is no whole number.
+        """
+        if self._core is None:
+            call = start(
+                self._branches,
+                accounts=self._accounts,
+                propagation=self._propagation,
+                topology=self._topology,
+                processes=self._processes,
+                ports=self._ports,
+                propagation_delay=self._propagation_delay,
+            )
+            core = await call.future()
+            self._addresses = core.addresses()
+            self._pid = os.getpid()
+            self._core = core
+        return self
+
+    @property
+    def branches(self) -> list[int]:
+        """The branches' ids, in order."""
+        return sorted(self._branches)
+
+    @property
+    def addresses(self) -> dict[int, str]:
+        """Each branch's "HOST:PORT", by branch id; empty before the start."""
+        return dict(self._addresses)
+
+    async def customer(self, branch: int, timeout: float = 5.0) -> AsyncCustomer:
+        """A new customer of one branch: see `Bank.customer`.
+
+        Args:
+            branch: The branch's id.
+            timeout: Seconds that connecting may take, and each of the customer's operations unless
+                it is given a timeout of its own.
+
+        Returns:
+            The customer, connected.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            Unreachable: The branch does not answer in time.
+        """
+        core = await self._live().customer(branch, timeout).future()
+        customer = AsyncCustomer(core.address, timeout)
+        customer._core = core
+        return customer
+
+    async def balances(self, account: int = 0, *, timeout: float = 5.0) -> dict[int, int]:
+        """What each branch sees at this moment: see `Bank.balances`.
+
+        Args:
+            account: The account's id.
+            timeout: Seconds.
+
+        Returns:
+            Balance by branch id, in the account's smallest unit.
+
+        Raises:
+            UnknownAccount: The bank has no such account.
+            Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+        """
+        return await self._live().balances(account, timeout).future()
+
+    async def versions(self, *, timeout: float = 5.0) -> dict[int, Version]:
+        """What each branch has seen by now: see `Bank.versions`.
+
+        Args:
+            timeout: Seconds.
+
+        Returns:
+            Version by branch id.
+
+        Raises:
+            Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+        """
+        return await self._live().versions(timeout).future()
+
+    async def wait_until_converged(self, timeout: float = 10.0) -> None:
+        """Returns once every write that was committed before the call is at every branch.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            NotConverged: The time is over; the message says which branches lack how much.
+        """
+        await self._live().wait_until_converged(timeout).future()
+
+    async def close(self) -> None:
+        """Stops every branch and waits until each has ended. Harmless when called again, and in a
+        forked child, where there is nothing to stop.
+        """
+        core, self._core = self._core, None
+        if core is not None and self._pid == os.getpid():
+            # If this is cancelled, the core's bank is dropped, and its branches end unwatched.
+            await core.close().future()
+
+    def _live(self) -> _core.Bank:
+        if self._core is None:
+            raise Closed("this bank is not running: use `async with`, or await start()")
+        return self._core
+
+    async def __aenter__(self) -> Self:
+        return await self.start()
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def __del__(self) -> None:
+        # Dropping the core's bank stops its branches, but does not wait for them.
+        if self._core is not None and self._pid == os.getpid():
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return describe(
+            self, self._addresses or dict.fromkeys(self.branches, ""), running=self._core is not None
+        )
+
+    def _repr_html_(self) -> str:
+        addresses = self._addresses or dict.fromkeys(self.branches, "")
+        return describe_in_html(self, addresses, running=self._core is not None)

@@ -1,0 +1,235 @@
+"""A whole bank, blocking: its branches as real gRPC servers, in this process or one child process
+each. `aio` has the same for asyncio.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import TYPE_CHECKING, Literal, Self
+
+from .customer import Customer
+from .errors import Closed
+from .starting import start
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from ._core import Bank as CoreBank
+    from ._core import Version
+
+#: How branches tell each other: one message per link for whatever is new, or one call per operation.
+Propagation = Literal["stream", "unary"]
+
+#: Which branches are linked: "auto" is a mesh of up to 8 branches, and an overlay beyond.
+Topology = Literal["auto", "mesh", "overlay", "ring"]
+
+#: How many branches a repr names.
+BRANCHES_SHOWN = 4
+
+
+class Bank:
+    """A running bank. It starts at once, and ends at `close`, at the end of its `with` block, or
+    with this process.
+
+    Args:
+        branches: Opening balance by branch id, in the account's smallest unit: ids from 1 to
+            2**32 - 1, balances from 0 to 2**53 - 1 and all equal, for they are replicas of one.
+        accounts: Opening balances of further accounts, by account id from 1. The branches' balance is
+            that of account 0.
+        propagation: "stream", or "unary": one call for each operation and peer, as the course has it.
+        topology: "auto", "mesh", "overlay" or "ring". Unary propagation is always a mesh.
+        processes: A child process for each branch. They end with this process, however it ends.
+        ports: Port by branch id, on 127.0.0.1; for the others, the system chooses.
+        propagation_delay: Seconds that each message between branches is held back: for teaching and
+            for tests.
+
+    Raises:
+        ConfigError: The bank cannot be as it is described, or needs more open files than it may have.
+        AddressInUse: Another program has a port.
+        ProcessError: A child process did not start.
+        TypeError: A number is no whole number.
+
+    Example:
+        >>> import replibank
+        >>> with replibank.Bank({1: 400, 2: 400, 3: 400}) as bank:
+        ...     receipt = bank.customer(2).deposit(170)
+        ...     bank.wait_until_converged(timeout=5)
+        ...     bank.balances()
+        {1: 570, 2: 570, 3: 570}
+    """
+
+    _core: CoreBank | None = None
+
+    def __init__(
+        self,
+        branches: Mapping[int, int],
+        *,
+        accounts: Mapping[int, int] | None = None,
+        propagation: Propagation = "stream",
+        topology: Topology = "auto",
+        processes: bool = False,
+        ports: Mapping[int, int] | None = None,
+        propagation_delay: float = 0.0,
+    ) -> None:
+        call = start(
+            branches,
+            accounts=accounts,
+            propagation=propagation,
+            topology=topology,
+            processes=processes,
+            ports=ports,
+            propagation_delay=propagation_delay,
+        )
+        core = call.wait()
+        self._addresses = core.addresses()
+        self._pid = os.getpid()
+        self._core = core
+
+    @property
+    def branches(self) -> list[int]:
+        """The branches' ids, in order."""
+        return list(self._addresses)
+
+    @property
+    def addresses(self) -> dict[int, str]:
+        """Each branch's "HOST:PORT", by branch id."""
+        return dict(self._addresses)
+
+    def customer(self, branch: int, timeout: float = 5.0) -> Customer:
+        """A new customer of one branch.
+
+        Args:
+            branch: The branch's id.
+            timeout: Seconds that connecting may take, and each of the customer's operations unless
+                it is given a timeout of its own.
+
+        Returns:
+            The customer, connected.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            Unreachable: The branch does not answer in time.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400}) as bank:
+            ...     bank.customer(1).query()
+            400
+        """
+        return Customer._connected(self._live().customer(branch, timeout).wait(), timeout)
+
+    def balances(self, account: int = 0, *, timeout: float = 5.0) -> dict[int, int]:
+        """What each branch sees at this moment.
+
+        Args:
+            account: The account's id.
+            timeout: Seconds.
+
+        Returns:
+            Balance by branch id, in the account's smallest unit.
+
+        Raises:
+            UnknownAccount: The bank has no such account.
+            Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}, accounts={7: 20}) as bank:
+            ...     bank.balances(), bank.balances(account=7)
+            ({1: 400, 2: 400}, {1: 20, 2: 20})
+        """
+        return self._live().balances(account, timeout).wait()
+
+    def versions(self, *, timeout: float = 5.0) -> dict[int, Version]:
+        """What each branch has seen by now.
+
+        Args:
+            timeout: Seconds.
+
+        Returns:
+            Version by branch id.
+
+        Raises:
+            Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400}) as bank:
+            ...     receipt = bank.customer(1).deposit(1)
+            ...     bank.versions()
+            {1: Version({1: 1})}
+        """
+        return self._live().versions(timeout).wait()
+
+    def wait_until_converged(self, timeout: float = 10.0) -> None:
+        """Returns once every write that was committed before the call is at every branch.
+
+        Args:
+            timeout: Seconds.
+
+        Raises:
+            NotConverged: The time is over; the message says which branches lack how much.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}) as bank:
+            ...     receipt = bank.customer(1).withdraw(100)
+            ...     bank.wait_until_converged(timeout=5)
+            ...     bank.balances()
+            {1: 300, 2: 300}
+        """
+        self._live().wait_until_converged(timeout).wait()
+
+    def close(self) -> None:
+        """Stops every branch and waits until each has ended. Harmless when called again, and in a
+        forked child, where there is nothing to stop.
+        """
+        core, self._core = self._core, None
+        if core is not None and self._pid == os.getpid():
+            core.close().wait()
+
+    def _live(self) -> CoreBank:
+        if self._core is None:
+            raise Closed("this bank is closed: start a new one")
+        return self._core
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # Dropping the core's bank stops its branches, but does not wait for them.
+        if self._core is not None and self._pid == os.getpid():
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+
+    def __repr__(self) -> str:
+        return describe(self, self._addresses, running=self._core is not None)
+
+    def _repr_html_(self) -> str:
+        return describe_in_html(self, self._addresses, running=self._core is not None)
+
+
+def describe(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:
+    """One line on a bank; asks nobody."""
+    shown = [f"{branch} at {address}" for branch, address in list(addresses.items())[:BRANCHES_SHOWN]]
+    if len(addresses) > BRANCHES_SHOWN:
+        shown.append("…")
+    state = ", ".join(shown) if running else "not running"
+    return f"<{type(bank).__name__} of {len(addresses)} branch{'' if len(addresses) == 1 else 'es'}: {state}>"
+
+
+def describe_in_html(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:
+    """The same as a small table."""
+    count = f"{len(addresses)} branch{'' if len(addresses) == 1 else 'es'}"
+    caption = f"{type(bank).__name__}: {count}{'' if running else ', not running'}"
+    rows = [
+        f"<tr><td>{branch}</td><td>{address}</td></tr>"
+        for branch, address in list(addresses.items())[:BRANCHES_SHOWN]
+    ]
+    if len(addresses) > BRANCHES_SHOWN:
+        rows.append("<tr><td>…</td><td>…</td></tr>")
+    head = "<tr><th>branch</th><th>address</th></tr>"
+    return f"<table><caption>{caption}</caption>{head}{''.join(rows)}</table>"

@@ -1,0 +1,102 @@
+"""The command `replibank`: its group of commands, and the one place where an outcome becomes an exit
+code. A command's module is imported when that command is asked for, so that `replibank run` does not
+pay for what it does not use."""
+
+import os
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+from typing import NoReturn
+
+import click
+
+from replibank.cli.outcome import INTERRUPTED, STOPPED, exit_code, explain
+from replibank.cli.report import error
+
+COMMANDS = {
+    "run": "Run a whole bank: branches, customers, output file.",
+    "serve": "Start the branches of an input and keep them running.",
+    "client": "Run the customers of an input against served branches.",
+    "branch": "Serve one branch on this host.",
+    "check": "Grade an output file.",
+}
+
+
+class LazyGroup(click.Group):
+    """Its commands are modules of this package, imported when needed."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command = import_module(f"replibank.cli.{cmd_name}").command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
+    if wanted and not ctx.resilient_parsing:
+        from replibank._core import __version__  # noqa: PLC0415
+
+        click.echo(f"replibank {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=show_version,
+    help="Show the version and exit.",
+)
+def group() -> None:
+    """A replicated bank: branches that converge, and the customers that use them.
+
+    \b
+    Examples:
+      replibank run input.json -o output.json
+      replibank serve input.json &
+      replibank client input.json -o output.json
+      replibank check grpc input.json output.json
+
+    Exit codes: 0 done, 1 a check failed, 2 usage or bad input, 3 unreachable,
+    130 interrupted. Results go to standard output, all else to standard error.
+    """
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Runs the command line and exits.
+
+    Args:
+        arguments: The words after the command's name; None: those of this process.
+    """
+    sys.exit(outcome(arguments))
+
+
+def outcome(arguments: Sequence[str] | None = None) -> int:
+    """Runs the command line and returns its exit code, having said why if it is not 0."""
+    try:
+        status = group.main(arguments, prog_name="replibank", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, click.Abort):
+        error("interrupted")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it. Python would complain once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except Exception as failure:
+        code = exit_code(failure)
+        if code is None:
+            raise
+        error(explain(failure))
+        return code
+    return status if isinstance(status, int) else 0

@@ -1,0 +1,69 @@
+"""`replibank branch`: one branch on this host; its peers are on others, or in other processes here."""
+
+import click
+
+from replibank import _core
+from replibank.addresses import parse_pair, resolve
+from replibank.cli import options, report
+from replibank.cli.report import plural
+from replibank.cli.serve import announce
+from replibank.signals import StopSignals, Told
+
+
+@click.command("branch")
+@click.option("--id", "branch", type=click.IntRange(1, 2**32 - 1), required=True, help="The branch's id.")
+@click.option("--listen", required=True, metavar="HOST:PORT", help="Port 0: one of the system's choice.")
+@click.option(
+    "--peer",
+    "peers",
+    multiple=True,
+    metavar="ID=HOST:PORT",
+    help="Another branch of the bank. Repeat for each of them.",
+)
+@click.option(
+    "--balance",
+    type=click.IntRange(0, 2**53 - 1),
+    required=True,
+    help="The opening balance: the same at every branch.",
+)
+@options.topology_options
+@options.delay_option
+@options.json_option
+def command(
+    *,
+    branch: int,
+    listen: str,
+    peers: tuple[str, ...],
+    balance: int,
+    propagation: str,
+    topology: str,
+    propagation_delay: float,
+    as_json: bool,
+) -> int:
+    """Serve one branch on this host until told to end.
+
+    Every branch is told of all others, and of the same balance, propagation and
+    topology. A branch that starts again gets its earlier writes back from its
+    peers.
+
+    \b
+    Example, a bank of two:
+      replibank branch --id 1 --listen 127.0.0.1:5001 \\
+                       --peer 2=127.0.0.1:5002 --balance 400
+      replibank branch --id 2 --listen 127.0.0.1:5002 \\
+                       --peer 1=127.0.0.1:5001 --balance 400
+    """
+    named = dict(parse_pair(peer) for peer in peers)
+    try:
+        with StopSignals() as signals:
+            served = _core.serve_branch(
+                branch, resolve(listen), named, {0: balance}, propagation, topology, propagation_delay
+            ).wait()
+            try:
+                announce({branch: served.address}, as_json)
+                report.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
+                signals.wait()
+            finally:
+                served.close().wait()
+    except Told as told:
+        return told.exit_code

@@ -1,0 +1,54 @@
+"""`replibank check`: a sound grader. It replays the input and compares every answer, so that a wrong
+output cannot pass and a right one, however it is laid out, cannot fail."""
+
+import click
+
+from replibank.cli import options, paths, report
+from replibank.cli.outcome import CHECK_FAILED
+from replibank.cli.report import plural
+from replibank.files import read_input
+
+SHOWN = 20
+"""Problems that people are shown; JSON holds them all."""
+
+
+@click.group("check")
+def command() -> None:
+    """Grade an output file.
+
+    \b
+    Example:
+      replibank check grpc input.json output.json
+    """
+
+
+@command.command("grpc")
+@options.input_argument
+@click.argument("output", metavar="OUTPUT")
+@options.order_option
+@options.json_option
+def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A002
+    """Grade OUTPUT as an answer to INPUT, of the course's project 1.
+
+    Every answer is compared with a replay of INPUT. Exit code 0: all is right;
+    1: something is wrong, and each line says what.
+
+    \b
+    Example:
+      replibank check grpc input.json output.json
+    """
+    scenario = paths.read_scenario(input, order)
+    problems = scenario.check(read_input(output))
+    if as_json:
+        import json  # noqa: PLC0415
+
+        print(json.dumps({"right": not problems, "problems": problems}))
+    elif problems:
+        for problem in problems[:SHOWN]:
+            report.error(f"{output}: {problem}")
+        if len(problems) > SHOWN:
+            report.say(f"and {plural(len(problems) - SHOWN, 'problem')} more (--json holds them all)")
+    else:
+        records, events = len(scenario.customers), scenario.event_count
+        report.say(f"{output} is right: {plural(records, 'record')}, {plural(events, 'event')}")
+    return CHECK_FAILED if problems else 0

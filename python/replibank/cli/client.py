@@ -1,0 +1,85 @@
+"""`replibank client`: the customers of an input, against branches that somebody serves. Which of the
+two is started first does not matter."""
+
+import time
+
+import click
+
+from replibank import _core, serving
+from replibank.addresses import parse_lines, parse_pair
+from replibank.cli import options, paths, report
+from replibank.cli.summary import Summary
+from replibank.files import read_input
+from replibank.settling import settle
+
+
+@click.command("client")
+@options.input_argument
+@options.output_options
+@click.option(
+    "--branch",
+    "branches",
+    multiple=True,
+    metavar="ID=HOST:PORT",
+    help="Where a branch is, if not served on this host. Repeat for each.",
+)
+@click.option("--addresses", metavar="FILE", help="Where the branches are: what `replibank serve` printed.")
+@click.option(
+    "--wait",
+    type=click.FloatRange(0, 86_400),
+    default=10.0,
+    show_default=True,
+    metavar="S",
+    help="How many seconds the branches may take to appear.",
+)
+@options.order_option
+@options.timeout_option
+@options.json_option
+def command(
+    *,
+    input: str,  # noqa: A002
+    output: str,
+    output_form: str,
+    branches: tuple[str, ...],
+    addresses: str | None,
+    wait: float,
+    order: str,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Run the customers of INPUT against served branches, write OUTPUT.
+
+    Branches that `replibank serve INPUT` serves on this host are found by the
+    name of INPUT. Others are named by --branch or --addresses.
+
+    \b
+    Examples:
+      replibank client input.json -o output.json
+      replibank client input.json -o output.json --branch 1=10.0.0.1:5001 \\
+                                                 --branch 2=10.0.0.2:5001
+    """
+    began = time.perf_counter()
+    paths.refuse_both_on_stdout(output, as_json)
+    paths.check_output(output, input)
+    scenario = paths.read_scenario(input, order)
+    dialled = dict(parse_pair(pair) for pair in branches)
+    if addresses is not None:
+        dialled = parse_lines(read_input(addresses), addresses) | dialled
+    served = dialled or serving.wait_for(input, wait).addresses
+    standing = settle(served, max(wait, 1.0), timeout)
+    if standing != scenario.opening:
+        report.say(
+            f"note: the served bank stands at {standing}, not at its opening balance "
+            f"{scenario.opening}: it has been used before"
+        )
+    progress = _core.Progress()
+    with report.ShownProgress(progress, scenario.event_count):
+        replies = _core.run(served, scenario, timeout, progress).wait()
+    paths.write_output(output, replies.output(output_form))
+    balances = {settle(served, timeout, timeout)}
+    summary = Summary(scenario, balances, time.perf_counter() - began, output, standing)
+    if as_json:
+        summary.print_json(None, None)
+    else:
+        where = "served elsewhere" if dialled else "served on this host"
+        summary.print(None, None, where)

@@ -1,0 +1,80 @@
+"""Options that several commands share, so that they read the same everywhere."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+Decorated = TypeVar("Decorated", bound=Callable[..., Any])
+
+
+def together(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorated]:
+    """Several decorators as one, the first the outermost."""
+
+    def decorate(function: Any) -> Any:
+        for decorator in reversed(decorators):
+            function = decorator(function)
+        return function
+
+    return decorate
+
+
+input_argument = click.argument("input", metavar="INPUT")
+
+output_options = together(
+    click.option("-o", "--output", required=True, metavar="OUTPUT", help="Where to write; - is stdout."),
+    click.option(
+        "--output-form",
+        type=click.Choice(["current", "old"]),
+        default="current",
+        show_default=True,
+        help='The older form: {"interface": "query", "result": "success", "money": 500}.',
+    ),
+)
+
+order_option = click.option(
+    "--order",
+    type=click.Choice(["file", "id"]),
+    default="file",
+    show_default=True,
+    help="Each customer's events: as they stand in the file, or sorted by id.",
+)
+
+topology_options = together(
+    click.option(
+        "--propagation",
+        type=click.Choice(["stream", "unary"]),
+        default="stream",
+        show_default=True,
+        help="How branches tell each other: a stream a link, or a call an operation and peer.",
+    ),
+    click.option(
+        "--topology",
+        type=click.Choice(["auto", "mesh", "overlay", "ring"]),
+        default="auto",
+        show_default=True,
+        help="Which branches are linked. auto: a mesh of up to 8 branches, beyond it an overlay "
+        "of at most 6 links a branch. Unary calls are always a mesh.",
+    ),
+)
+
+processes_option = click.option("--processes", is_flag=True, help="Give each branch a process of its own.")
+
+delay_option = click.option(
+    "--propagation-delay",
+    type=click.FloatRange(0, 3600),
+    default=0.0,
+    metavar="S",
+    help="Hold every message to a peer back for so many seconds, to see that the output holds.",
+)
+
+timeout_option = click.option(
+    "--timeout",
+    type=click.FloatRange(0, 86_400, min_open=True),
+    default=30.0,
+    show_default=True,
+    metavar="S",
+    help="How many seconds each request may take.",
+)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Tell the result as JSON on stdout.")

@@ -1,0 +1,54 @@
+"""The one table of what becomes which exit code, and of how a failure is told in one line."""
+
+import click
+
+from replibank.errors import (
+    Closed,
+    DeadlineExceeded,
+    NotConverged,
+    ProcessError,
+    ProtocolError,
+    Refused,
+    ReplibankError,
+    Unreachable,
+)
+
+CHECK_FAILED = 1
+USAGE = 2
+UNREACHABLE = 3
+INTERRUPTED = 130
+STOPPED = 1
+"""Our output was not read to its end, so we do not claim to be done."""
+
+_UNREACHABLE = (Unreachable, DeadlineExceeded, NotConverged, ProcessError, ProtocolError, Refused, Closed)
+
+
+def exit_code(failure: Exception) -> int | None:
+    """The exit code of a failure that can be expected; None for one that is a fault of ours."""
+    match failure:
+        case click.ClickException():
+            return USAGE
+        case _ if isinstance(failure, _UNREACHABLE):
+            return UNREACHABLE
+        case ReplibankError() | OSError():
+            return USAGE
+        case _:
+            return None
+
+
+def explain(failure: Exception) -> str:
+    """One line, in lower case, that says what is wrong."""
+    if isinstance(failure, click.UsageError):
+        text = failure.format_message()
+        path = failure.ctx.command_path if failure.ctx else "replibank"
+        # Click writes sentences; ours are clauses.
+        text = text[:1].lower() + text[1:].rstrip(".").replace(".\n", "; ")
+        text = f"{text} (see {path} --help)"
+    elif isinstance(failure, click.ClickException):
+        text = failure.format_message()
+    elif isinstance(failure, OSError) and failure.strerror:
+        where = f"{failure.filename}: " if failure.filename else ""
+        text = where + failure.strerror[:1].lower() + failure.strerror[1:]
+    else:
+        text = str(failure)
+    return " ".join(text.split())

@@ -1,0 +1,89 @@
+"""`replibank run`: the whole thing. Branches start, customers come one after another, the output is
+written, and nothing is left running."""
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from replibank import _core
+from replibank.cli import options, paths, report
+from replibank.cli.summary import Summary
+
+
+@click.command("run")
+@options.input_argument
+@options.output_options
+@options.topology_options
+@options.processes_option
+@options.order_option
+@options.delay_option
+@options.timeout_option
+@options.json_option
+def command(
+    *,
+    input: str,  # noqa: A002
+    output: str,
+    output_form: str,
+    propagation: str,
+    topology: str,
+    processes: bool,
+    order: str,
+    propagation_delay: float,
+    timeout: float,
+    as_json: bool,
+) -> None:
+    """Start the branches of INPUT, run its customers, write OUTPUT.
+
+    Every customer sees what the customers before it did: its branch waits
+    for their writes, not for a clock. OUTPUT is written whole or not at all.
+
+    \b
+    Examples:
+      replibank run input.json -o output.json
+      replibank run input.json -o output.json --propagation unary
+      replibank run input.json -o - --processes
+    """
+    began = time.perf_counter()
+    paths.refuse_both_on_stdout(output, as_json)
+    paths.check_output(output, input)
+    scenario = paths.read_scenario(input, order)
+    progress = _core.Progress()
+    with started(scenario, propagation, topology, processes, propagation_delay) as bank:
+        with report.ShownProgress(progress, scenario.event_count):
+            replies = bank.run(scenario, timeout, progress).wait()
+        bank.wait_until_converged(timeout).wait()
+        balances = set(bank.balances(0, timeout).wait().values())
+    paths.write_output(output, replies.output(output_form))
+    summary = Summary(scenario, balances, time.perf_counter() - began, output)
+    if as_json:
+        summary.print_json(propagation, topology)
+    else:
+        summary.print(propagation, topology, "a process each" if processes else "in one process")
+
+
+@contextmanager
+def started(
+    scenario: _core.Scenario, propagation: str, topology: str, processes: bool, propagation_delay: float
+) -> Iterator[_core.Bank]:
+    """A bank of the scenario's branches, which ends with the block, however that ends."""
+    bank = _core.start_bank(
+        dict.fromkeys(scenario.branches),
+        {0: scenario.opening},
+        propagation,
+        topology,
+        propagation_delay,
+        program() if processes else None,
+    ).wait()
+    try:
+        yield bank
+    finally:
+        bank.close().wait()
+
+
+def program() -> list[str]:
+    """The command of a child process."""
+    from replibank.starting import child_program  # noqa: PLC0415
+
+    return child_program()

@@ -1,0 +1,77 @@
+"""`replibank serve`: the branches of an input, kept running until told to end. Clients find them by
+the input's name."""
+
+import json
+
+import click
+
+from replibank import serving
+from replibank.cli import options, paths, report
+from replibank.cli.report import plural
+from replibank.cli.run import started
+from replibank.signals import StopSignals, Told
+
+END_LIMIT = 10.0
+"""Seconds that a server may take to end once told; it takes milliseconds."""
+
+
+@click.command("serve")
+@options.input_argument
+@click.option("--stop", is_flag=True, help="End the branches that are served for INPUT.")
+@options.topology_options
+@options.processes_option
+@options.order_option
+@options.delay_option
+@options.json_option
+def command(
+    *,
+    input: str,  # noqa: A002
+    stop: bool,
+    propagation: str,
+    topology: str,
+    processes: bool,
+    order: str,
+    propagation_delay: float,
+    as_json: bool,
+) -> int:
+    """Start the branches of INPUT and keep them running.
+
+    A line `branch ID HOST:PORT` on standard output tells that a branch answers.
+    Ctrl-C, SIGTERM or --stop ends them all. `replibank client INPUT` finds them
+    by the name of INPUT; programs of your own dial the addresses.
+
+    \b
+    Examples:
+      replibank serve input.json
+      replibank serve --stop input.json
+    """
+    if stop:
+        pid = serving.stop(input, END_LIMIT)
+        report.say(f"stopped the branches of {input} (process {pid})")
+        return 0
+    scenario = paths.read_scenario(input, order)
+    try:
+        with (
+            StopSignals() as signals,
+            serving.Claim(input) as claim,
+            started(scenario, propagation, topology, processes, propagation_delay) as bank,
+        ):
+            addresses = bank.addresses()
+            claim.publish(addresses)
+            announce(addresses, as_json)
+            report.say(
+                f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or "
+                f"`replibank serve --stop {input}`"
+            )
+            signals.wait()
+    except Told as told:
+        return told.exit_code
+
+
+def announce(addresses: dict[int, str], as_json: bool) -> None:
+    """Says where the branches are, at once: others wait for these lines."""
+    if as_json:
+        print(json.dumps({"branches": addresses}), flush=True)
+        return
+    for branch, address in addresses.items():
+        print(f"branch {branch} {address}", flush=True)

@@ -1,0 +1,277 @@
+"""The course's own shape, over the Rust core: `Branch` and `Customer` with the template's attributes
+and methods. A main program that loops over its branches and customers, as the course has it, drives
+real branches over real gRPC, and needs no sleep: what one customer wrote, the next one sees.
+
+    >>> from replibank.course import Branch, Customer
+    >>> branches = [Branch(id, 400, [1, 2, 3]) for id in [1, 2, 3]]
+    >>> customers = [
+    ...     Customer(2, [{"id": 1, "interface": "deposit", "money": 170}]),
+    ...     Customer(3, [{"id": 2, "interface": "query"}]),
+    ... ]
+    >>> output = []
+    >>> for customer in customers:
+    ...     customer.createStub()
+    ...     output.append(customer.executeEvents())
+    >>> output[1]
+    {'id': 3, 'recv': [{'interface': 'query', 'balance': 570}]}
+    >>> [branch.balance for branch in branches]
+    [570, 570, 570]
+    >>> branches[0].stop()
+
+The branches of a program are one bank. It starts with the first `Branch.start()` or
+`Customer.createStub()`, and ends with the program, or with `stop`. To build a branch a second time,
+after the bank has run, begins a new bank.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from replibank._coursebank import BANK, TIMEOUT
+from replibank.errors import InsufficientFunds, TotalLimit
+
+__all__ = ["Branch", "Customer", "Stub"]
+
+
+class Stub:
+    """The calls that a branch answers, as a gRPC stub has them. It connects when first used.
+
+    A request is anything with `interface` and `money`, as attributes or as keys; an answer is a dict
+    as the output file has it.
+
+    Args:
+        branch: The branch's id.
+    """
+
+    def __init__(self, branch: int) -> None:
+        self.branch = branch
+
+    def Query(self, request: Any = None) -> dict[str, Any]:  # noqa: N802
+        """The balance, with every write that this program has made so far.
+
+        Returns:
+            {"interface": "query", "balance": ...}
+        """
+        balance = BANK.customer(self.branch).query(0, BANK.written, TIMEOUT).wait()
+        return {"interface": "query", "balance": balance}
+
+    def Deposit(self, request: Any) -> dict[str, Any]:  # noqa: N802
+        """Deposits `request.money`.
+
+        Returns:
+            {"interface": "deposit", "result": "success"}
+
+        Raises:
+            TypeError, ValueError: The money is no whole number from 1 to 2**48 - 1.
+        """
+        return self._write("deposit", _field(request, "money"))
+
+    def Withdraw(self, request: Any) -> dict[str, Any]:  # noqa: N802
+        """Withdraws `request.money`; "fail", and nothing moves, if there is less.
+
+        Returns:
+            {"interface": "withdraw", "result": "success" or "fail"}
+
+        Raises:
+            TypeError, ValueError: The money is no whole number from 1 to 2**48 - 1.
+        """
+        return self._write("withdraw", _field(request, "money"))
+
+    def Propagate_Deposit(self, request: Any) -> dict[str, Any]:  # noqa: N802
+        """Waits until the branch has every write that this program has made so far.
+
+        Branches tell each other by themselves: this moves no money, however often it is called.
+
+        Returns:
+            {"interface": "propagate_deposit", "result": "success"}
+        """
+        return self._propagated("propagate_deposit")
+
+    def Propagate_Withdraw(self, request: Any) -> dict[str, Any]:  # noqa: N802
+        """As `Propagate_Deposit`.
+
+        Returns:
+            {"interface": "propagate_withdraw", "result": "success"}
+        """
+        return self._propagated("propagate_withdraw")
+
+    Propogate_Deposit = Propagate_Deposit
+    Propogate_Withdraw = Propagate_Withdraw
+
+    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """Does what `request.interface` names.
+
+        Raises:
+            ValueError: There is no such interface.
+        """
+        interface = str(_field(request, "interface")).lower()
+        method = _METHODS.get(interface)
+        if method is None:
+            raise ValueError(f"interface {interface!r} is not right: {', '.join(_METHODS)} are")
+        answer: dict[str, Any] = getattr(self, method)(request)
+        return answer
+
+    def _write(self, interface: str, money: Any) -> dict[str, Any]:
+        customer = BANK.customer(self.branch)
+        write = customer.deposit if interface == "deposit" else customer.withdraw
+        try:
+            receipt = write(money, 0, "local", BANK.written, TIMEOUT).wait()
+        except (InsufficientFunds, TotalLimit):
+            return {"interface": interface, "result": "fail"}
+        BANK.written |= receipt.version
+        return {"interface": interface, "result": "success"}
+
+    def _propagated(self, interface: str) -> dict[str, Any]:
+        self.Query()
+        return {"interface": interface, "result": "success"}
+
+
+class Branch:
+    """A branch of the bank, as the template has it.
+
+    Args:
+        id: Its id, from 1.
+        balance: The opening balance: the same at every branch.
+        branches: The ids of all branches; whether its own is among them does not matter.
+
+    Attributes:
+        id: Its id.
+        branches: The ids, as given.
+        stubList: A `Stub` for each other branch.
+        recvMsg: The requests that came through this object's methods. What customers and other
+            branches send goes to the Rust branch itself, and is not written down.
+
+    Raises:
+        ConfigError: The bank cannot have this branch: another balance, or an id it has already.
+    """
+
+    def __init__(self, id: int, balance: int, branches: Iterable[int]) -> None:  # noqa: A002
+        self.id = id
+        self.branches = branches
+        self.recvMsg: list[Any] = []
+        self._stub = Stub(id)
+        # `branches` may be a list that the program still fills: it is read when the bank starts.
+        BANK.add(id, balance, lambda: self.branches)
+
+    @property
+    def stubList(self) -> list[Stub]:  # noqa: N802
+        return [Stub(branch) for branch in self.branches if branch != self.id]
+
+    @property
+    def balance(self) -> int:
+        """The opening balance, and once the bank runs, the balance at this branch with every write
+        that this program has made so far."""
+        if not BANK.runs:
+            return BANK.opening(self.id)
+        balance: int = self._stub.Query()["balance"]
+        return balance
+
+    @property
+    def address(self) -> str:
+        """Where the Rust branch answers gRPC, "HOST:PORT". It starts the bank if need be."""
+        return BANK.addresses()[self.id]
+
+    def start(self) -> None:
+        """Starts the bank, with all of its branches. Harmless when called again, and in a child
+        process: the branches live in the main one."""
+        BANK.start()
+
+    def stop(self) -> None:
+        """Ends the bank, with all of its branches. Harmless when called again."""
+        BANK.close()
+
+    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """Does what `request.interface` names. See `Stub.MsgDelivery`."""
+        self.recvMsg.append(request)
+        return self._stub.MsgDelivery(request)
+
+    def Query(self, request: Any = None, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """See `Stub.Query`."""
+        self.recvMsg.append(request)
+        return self._stub.Query(request)
+
+    def Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """See `Stub.Deposit`."""
+        self.recvMsg.append(request)
+        return self._stub.Deposit(request)
+
+    def Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """See `Stub.Withdraw`."""
+        self.recvMsg.append(request)
+        return self._stub.Withdraw(request)
+
+    def Propagate_Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """See `Stub.Propagate_Deposit`."""
+        self.recvMsg.append(request)
+        return self._stub.Propagate_Deposit(request)
+
+    def Propagate_Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+        """See `Stub.Propagate_Withdraw`."""
+        self.recvMsg.append(request)
+        return self._stub.Propagate_Withdraw(request)
+
+    Propogate_Deposit = Propagate_Deposit
+    Propogate_Withdraw = Propagate_Withdraw
+
+
+class Customer:
+    """A customer of one branch, as the template has it.
+
+    Args:
+        id: Its id, which is its branch's too.
+        events: What it asks for, as the input file has it: dicts with `interface` and `money`.
+
+    Attributes:
+        id: Its id.
+        events: Its events.
+        recvMsg: The answers so far, as the output file has them.
+        stub: The `Stub` of its branch, after `createStub`.
+    """
+
+    def __init__(self, id: int, events: Sequence[Mapping[str, Any]]) -> None:  # noqa: A002
+        self.id = id
+        self.events = events
+        self.recvMsg: list[dict[str, Any]] = []
+        self.stub: Stub | None = None
+
+    def createStub(self) -> Stub:  # noqa: N802
+        """Connects to the customer's branch, and starts the bank if need be.
+
+        Returns:
+            The stub, which is also kept in `stub`.
+
+        Raises:
+            UnknownBranch: There is no such branch.
+        """
+        BANK.customer(self.id)
+        self.stub = Stub(self.id)
+        return self.stub
+
+    def executeEvents(self) -> dict[str, Any]:  # noqa: N802
+        """Asks for one event after another, and keeps the answers in `recvMsg`.
+
+        Returns:
+            The customer's entry of the output file, {"id": ..., "recv": [...]}.
+        """
+        stub = self.stub or self.createStub()
+        for event in self.events:
+            self.recvMsg.append(stub.MsgDelivery(event))
+        return {"id": self.id, "recv": self.recvMsg}
+
+
+_METHODS = {
+    "query": "Query",
+    "deposit": "Deposit",
+    "withdraw": "Withdraw",
+    "propagate_deposit": "Propagate_Deposit",
+    "propagate_withdraw": "Propagate_Withdraw",
+    "propogate_deposit": "Propagate_Deposit",
+    "propogate_withdraw": "Propagate_Withdraw",
+}
+
+
+def _field(request: Any, name: str) -> Any:
+    if isinstance(request, Mapping):
+        if name not in request:
+            raise ValueError(f"request {dict(request)!r} has no {name!r}")
+        return request[name]
+    return getattr(request, name)

@@ -1,0 +1,111 @@
+"""Files, read with a limit and written whole: a reader of the output never sees half of it, and an
+interruption leaves the old file as it was and nothing beside it.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from pathlib import Path
+
+from .errors import InputError
+
+#: The most bytes that an input file may have: 64 MiB, a thousand times the course's largest.
+INPUT_BYTES_MAX = 64 * 1024 * 1024
+
+
+def read_input(path: str | os.PathLike[str]) -> bytes:
+    """Reads an input file.
+
+    Args:
+        path: The file.
+
+    Returns:
+        Its bytes, at most `INPUT_BYTES_MAX`.
+
+    Raises:
+        InputError: It is not there, is a directory, may not be read, or is larger than that; a
+            larger one is not read to its end.
+    """
+    name = os.fspath(path)
+    try:
+        with Path(name).open("rb") as file:
+            content = file.read(INPUT_BYTES_MAX + 1)
+    except FileNotFoundError:
+        raise InputError(f"{name}: there is no such file") from None
+    except IsADirectoryError:
+        raise InputError(f"{name}: this is a directory, and an input is one file in it") from None
+    except PermissionError:
+        raise InputError(f"{name}: this file may not be read: check its permissions") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{name}: this file cannot be read ({reason})") from None
+    if len(content) > INPUT_BYTES_MAX:
+        raise InputError(
+            f"{name}: this file has more than {INPUT_BYTES_MAX // 2**20} MiB, which no input needs"
+        )
+    return content
+
+
+def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+    """Writes a file as a whole: it has its old content or the new one, at any moment.
+
+    A symbolic link stays one, and its target is written. The permissions of an existing file stay; a
+    new one gets the usual ones. What is no regular file, such as /dev/stdout, is written to as it is.
+
+    Args:
+        path: The file.
+        text: Its new content, written as UTF-8.
+
+    Raises:
+        OSError: It cannot be written; it is then unchanged.
+    """
+    target = Path(os.path.realpath(path))
+    mode = _mode(target)
+    content = text.encode()
+    if mode is not None and not stat.S_ISREG(mode):
+        # To put a file in the place of a device would break the device.
+        target.write_bytes(content)
+        return
+    if mode is not None and not os.access(target, os.W_OK):
+        # The directory's permissions would allow it, but the file's owner said no.
+        raise PermissionError(13, os.strerror(13), os.fspath(path))
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    try:
+        _write(temporary, content, mode)
+        temporary.replace(target)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_directory(target.parent)
+
+
+def _mode(target: Path) -> int | None:
+    try:
+        return target.stat().st_mode
+    except FileNotFoundError:
+        return None
+
+
+def _write(temporary: Path, content: bytes, mode: int | None) -> None:
+    # 0o666 less the umask: what open() gives, unlike the tempfile module.
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
+    with os.fdopen(descriptor, "wb") as file:
+        if mode is not None:
+            os.fchmod(descriptor, stat.S_IMODE(mode))
+        file.write(content)
+        file.flush()
+        # Without it, a power failure could leave the new name with an empty content.
+        os.fsync(descriptor)
+
+
+def _sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError:
+        # Some file systems do not offer it; the file itself is whole and in place.
+        pass
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,70 @@
+"""How a server waits to be told to end: by Ctrl-C, by SIGTERM, or by its terminal going away. The
+first signal ends it in good order; more of them change nothing, since its end takes only moments."""
+
+import os
+import select
+import signal
+from contextlib import suppress
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
+
+WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Told(BaseException):
+    """This process was told to end.
+
+    Attributes:
+        number: The signal that said so.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"told to end by {signal.Signals(number).name}")
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """130 after Ctrl-C; 0 after the others, which are how a server is meant to end."""
+        return 130 if self.number == signal.SIGINT else 0
+
+
+class StopSignals:
+    """While open, the first of the signals raises `Told` in the main thread."""
+
+    def __init__(self) -> None:
+        self._before = {number: signal.getsignal(number) for number in WATCHED}
+        self._was_told = False
+        # A signal may reach a thread of the core, and then interrupts no wait of this one: a byte in
+        # a pipe does.
+        self._read, self._write = os.pipe()
+        os.set_blocking(self._read, False)
+        os.set_blocking(self._write, False)
+
+    def __enter__(self) -> Self:
+        self._wakeup = signal.set_wakeup_fd(self._write, warn_on_full_buffer=False)
+        for number, before in self._before.items():
+            # Who began us with a signal ignored (nohup, a script's &) means that.
+            if before is not signal.SIG_IGN:
+                signal.signal(number, self._tell)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+        signal.set_wakeup_fd(self._wakeup)
+        os.close(self._read)
+        os.close(self._write)
+
+    def wait(self) -> NoReturn:
+        """Blocks until `Told` is raised."""
+        while True:
+            select.select([self._read], [], [])
+            with suppress(BlockingIOError):
+                os.read(self._read, 64)
+
+    def _tell(self, number: int, _frame: FrameType | None) -> None:
+        if not self._was_told:
+            self._was_told = True
+            raise Told(number)

@@ -1,0 +1,143 @@
+//! A whole bank.
+
+use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+
+use pyo3::prelude::*;
+
+use super::{
+    argument,
+    call::Call,
+    customer::Connected,
+    owned::Owned,
+    runtime,
+    scenario::{Progress, Replies, Scenario},
+    version::Version,
+};
+use crate::{
+    bank::{self, BankConfig},
+    branch,
+    types::{AccountId, Refusal},
+};
+
+/// A running bank; its methods return calls.
+#[pyclass(frozen, module = "replibank._core")]
+pub(super) struct Bank {
+    inner: Owned<Arc<bank::Bank>>,
+}
+
+/// A started bank on its way to Python.
+struct Started(bank::Bank);
+
+impl<'py> IntoPyObject<'py> for Started {
+    type Target = Bank;
+    type Output = Bound<'py, Bank>;
+    type Error = PyErr;
+
+    fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
+        Bound::new(py, Bank { inner: Owned::new(Arc::new(self.0), runtime::handle(py)?) })
+    }
+}
+
+/// Starts every branch and waits until each answers.
+#[pyfunction]
+pub(super) fn start_bank(
+    py: Python<'_>,
+    branches: BTreeMap<u32, Option<String>>,
+    accounts: BTreeMap<u64, i64>,
+    propagation: &str,
+    topology: &str,
+    propagation_delay: f64,
+    program: Option<Vec<OsString>>,
+) -> PyResult<Call> {
+    let branches = branches.into_iter().map(|(id, address)| {
+        let address = address.map(|text| argument::address("address", &text)).transpose()?;
+        Ok((argument::branch(id)?, address))
+    });
+    let config = BankConfig {
+        branches: branches.collect::<PyResult<_>>()?,
+        accounts: argument::accounts(accounts),
+        shape: argument::shape(topology)?,
+        propagation: argument::propagation(propagation)?,
+        propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
+        program,
+    };
+    Call::new(py, async move { Ok(Started(bank::Bank::start(config).await?)) })
+}
+
+/// Number of links, most links of a branch, diameter in hops.
+#[pyfunction]
+pub(super) fn topology(branches: Vec<u32>, propagation: &str, topology: &str) -> PyResult<(usize, usize, usize)> {
+    let branches = branches.into_iter().map(argument::branch).collect::<PyResult<_>>()?;
+    let links = branch::topology(argument::shape(topology)?, argument::propagation(propagation)?, &branches);
+    Ok((links.link_count(), links.degree(), links.diameter()))
+}
+
+#[pymethods]
+impl Bank {
+    fn addresses(&self) -> PyResult<BTreeMap<u32, String>> {
+        let addresses = self.inner.value()?.addresses();
+        Ok(addresses.iter().map(|(id, address)| (id.value(), address.to_string())).collect())
+    }
+
+    fn customer(&self, py: Python<'_>, branch: u32, timeout: f64) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let (branch, timeout) = (argument::branch(branch)?, argument::timeout(timeout)?);
+        Call::new(py, async move { Ok(Connected(bank.customer(branch, timeout).await?)) })
+    }
+
+    fn balances(&self, py: Python<'_>, account: u64, timeout: f64) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let (account, timeout) = (AccountId(account), argument::timeout(timeout)?);
+        Call::new(py, async move {
+            let mut balances = BTreeMap::new();
+            for (id, status) in bank.statuses(timeout).await? {
+                let balance = status.snapshot.balances.get(&account).copied();
+                let unknown = || super::error::refused(&Refusal::UnknownAccount { account });
+                balances.insert(id.value(), balance.ok_or_else(unknown)?);
+            }
+            Ok(balances)
+        })
+    }
+
+    fn versions(&self, py: Python<'_>, timeout: f64) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let timeout = argument::timeout(timeout)?;
+        Call::new(py, async move {
+            let statuses = bank.statuses(timeout).await?.into_iter();
+            let versions: BTreeMap<u32, Version> =
+                statuses.map(|(id, status)| (id.value(), Version(status.snapshot.version))).collect();
+            Ok(versions)
+        })
+    }
+
+    fn wait_until_converged(&self, py: Python<'_>, timeout: f64) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let timeout = argument::timeout(timeout)?;
+        Call::new(py, async move { Ok(bank.wait_until_converged(timeout).await?) })
+    }
+
+    /// Runs a scenario's customers against this bank.
+    fn run(
+        &self,
+        py: Python<'_>,
+        scenario: &Bound<'_, Scenario>,
+        timeout: f64,
+        progress: &Bound<'_, Progress>,
+    ) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let (scenario, progress) = (scenario.get().inner.clone(), progress.get().inner.clone());
+        let timeout = argument::timeout(timeout)?;
+        Call::new(py, async move {
+            let replies = bank::run(bank.addresses(), &scenario, timeout, &progress).await?;
+            Ok(Replies { scenario, replies })
+        })
+    }
+
+    fn close(&self, py: Python<'_>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move {
+            bank.close().await;
+            Ok(())
+        })
+    }
+}
