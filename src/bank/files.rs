@@ -11,8 +11,8 @@ pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
     let branches = config.branches.len() as u64;
     let connections = match config.propagation {
         Propagation::Stream => config.topology().link_count() as u64,
-        // Each branch calls each other one on a connection of its own.
-        Propagation::Unary => branches * (branches - 1),
+        // Calls to one branch share a connection.
+        Propagation::Unary => branches,
     };
     let customers = branches;
     branches + 2 * (connections + customers) + OTHER_FILES

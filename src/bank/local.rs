@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
+    sync::Arc,
     time::Duration,
 };
 
@@ -43,8 +44,9 @@ impl Tasks {
         }
         let tasks = Self { branches };
         let peers = tasks.addresses().iter().map(|(&id, address)| (id, address.to_string())).collect();
+        let channels = Arc::default();
         for branch in tasks.branches.values() {
-            branch.connect(&peers).await;
+            branch.connect(&peers, &channels).await;
         }
         Ok(tasks)
     }

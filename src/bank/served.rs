@@ -3,6 +3,7 @@
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
+    sync::Arc,
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -86,7 +87,7 @@ impl Served {
 
     /// Links to the neighbours among these peers ("host:port").
     pub async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
-        self.branch.connect(peers).await;
+        self.branch.connect(peers, &Arc::default()).await;
     }
 
     /// Where it listens.

@@ -7,8 +7,9 @@ use tokio::time::{sleep, timeout};
 use tonic::{Code, Status, transport::Channel};
 
 use super::{
+    channels::Channels,
     core::Core,
-    link::{Backoff, channel, describe},
+    link::{Backoff, describe},
 };
 use crate::{
     replica::{Call, PeerMessage},
@@ -23,14 +24,14 @@ use crate::{
 const CALL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Tells `peer` of every operation until the branch stops.
-pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, delay: Duration) {
+pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channels: Arc<Channels>) {
     let mut backoff = Backoff::new();
     let mut known = Known::Nothing;
     let mut last_failure = String::new();
     loop {
         let session = core.begin_session(peer);
         let failure = tokio::select! {
-            failure = converse(&core, peer, session, &address, delay, &mut known, &mut backoff) => failure,
+            failure = converse(&core, peer, session, &address, &channels, &mut known, &mut backoff) => failure,
             () = core.stopped() => return core.end_session(peer, session),
         };
         core.end_session(peer, session);
@@ -61,11 +62,10 @@ async fn converse(
     peer: BranchId,
     session: u64,
     address: &str,
-    delay: Duration,
+    channels: &Channels,
     known: &mut Known,
     backoff: &mut Backoff,
 ) -> Status {
-    let mut connection: Option<Channel> = None;
     loop {
         let Some(message) = core.poll_send(peer, session) else {
             core.ready(peer).await;
@@ -76,13 +76,13 @@ async fn converse(
                 *known = Known::Ask;
                 Ok((0, Vec::new()))
             }
-            PeerMessage::Greeting { .. } => match connect(&mut connection, address).await {
+            PeerMessage::Greeting { .. } => match channels.to(address).await {
                 Ok(channel) => ask(channel).await.map(|version| (0, version)),
                 Err(status) => Err(status),
             },
             PeerMessage::Call(call) => {
-                sleep(delay).await;
-                match connect(&mut connection, address).await {
+                sleep(core.delay).await;
+                match channels.to(address).await {
                     Ok(channel) => tell(channel, &call).await.map(|version| (call.number, version)),
                     Err(status) => Err(status),
                 }
@@ -101,14 +101,6 @@ async fn converse(
             Err(status) => return status,
         }
     }
-}
-
-async fn connect(connection: &mut Option<Channel>, address: &str) -> Result<Channel, Status> {
-    if let Some(channel) = connection {
-        return Ok(channel.clone());
-    }
-    let fresh = channel(address).await.map_err(|error| Status::from_error(Box::new(error)))?;
-    Ok(connection.insert(fresh).clone())
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {

@@ -4,6 +4,7 @@
 
 mod bank_service;
 mod calls;
+mod channels;
 mod clock;
 mod core;
 mod error;
@@ -12,6 +13,7 @@ mod link;
 mod replication_service;
 mod server;
 
+pub use channels::Channels;
 pub use error::BranchError;
 
 use std::{
@@ -26,7 +28,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::{
     replica,
     topology::{Shape, Topology},
-    types::{AccountId, BranchId, Origin, Propagation},
+    types::{self, AccountId, BranchId, Origin, Propagation},
     wire::Status,
 };
 
@@ -77,6 +79,8 @@ impl Config {
             links: self.topology.links(self.own.branch),
             accounts: self.accounts.clone(),
             propagation: self.propagation,
+            // A gRPC stream is reliable until it breaks, and then the session ends.
+            resend_after: types::Duration::MAX,
         }
     }
 }
@@ -111,12 +115,12 @@ impl Branch {
     }
 
     /// Tells it where its peers listen ("host:port"); those it is not linked to are ignored. To be
-    /// called once.
-    pub async fn connect(&self, peers: &BTreeMap<BranchId, String>) {
+    /// called once. Calls go through `channels`, which branches of one process share.
+    pub async fn connect(&self, peers: &BTreeMap<BranchId, String>, channels: &Arc<Channels>) {
         let mut tasks = self.tasks.lock().await;
         for peer in self.core.peers() {
             let Some(address) = peers.get(&peer).cloned() else { continue };
-            let (core, delay) = (self.core.clone(), self.config.propagation_delay);
+            let core = self.core.clone();
             match self.config.propagation {
                 // One connection serves both directions: the lower id dials.
                 Propagation::Stream if self.config.own.branch < peer => {
@@ -124,7 +128,7 @@ impl Branch {
                 }
                 Propagation::Stream => {}
                 Propagation::Unary => {
-                    tasks.spawn(calls::run(core, peer, address, delay));
+                    tasks.spawn(calls::run(core, peer, address, channels.clone()));
                 }
             }
         }
@@ -144,7 +148,7 @@ impl Branch {
     ///
     /// # Errors
     /// [`BranchError::Stopped`] if the branch is stopped before.
-    pub async fn reached(&self, version: &crate::types::Version) -> Result<(), BranchError> {
+    pub async fn reached(&self, version: &types::Version) -> Result<(), BranchError> {
         self.core.reached(version).await
     }
 

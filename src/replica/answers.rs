@@ -1,5 +1,8 @@
 //! The answers that a branch remembers, so that a retried request is answered and never counted
-//! twice. Bounded in both directions: what is forgotten is refused as expired, not executed again.
+//! twice. Bounded in both directions. Of a client that is remembered, what is forgotten is refused as
+//! expired, not executed again. A client that is forgotten is a new client: a retry that comes after
+//! requests of [`CLIENTS_REMEMBERED`] other clients is executed again, for nothing tells it from a
+//! first try.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -70,12 +73,12 @@ impl Answers {
 
     fn client(&mut self, id: ClientId) -> &mut Client {
         if !self.young.contains_key(&id) {
+            // Taken out before the old ones are forgotten, or it might be one of them.
+            let client = self.old.remove(&id).unwrap_or_default();
             if self.young.len() >= CLIENTS_REMEMBERED {
                 self.old = std::mem::take(&mut self.young);
             }
-            if let Some(client) = self.old.remove(&id) {
-                self.young.insert(id, client);
-            }
+            self.young.insert(id, client);
         }
         self.young.entry(id).or_default()
     }

@@ -3,13 +3,38 @@
 
 use super::{
     Output, Receipt, Replica, Request,
-    answers::Recall,
+    answers::{Outcome, Recall},
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
-use crate::types::{Action, Answer, Committed, Operation, OperationKind, Origin, Propagation, Queried, Refusal, Time};
+use crate::types::{
+    Action, Answer, Committed, Concern, Operation, OperationKind, Origin, Propagation, Queried, Refusal, Time,
+};
 
 impl Replica {
+    /// A customer asks. What it writes may be what others wait for.
     pub(super) fn request(&mut self, request: Request, outputs: &mut Vec<Output>) {
+        self.take(request, outputs);
+        self.reached(self.own, outputs);
+    }
+
+    /// A page has moved on: decides the requests that waited for that, and those that waited for what
+    /// these write, and so on: in a loop, since a chain of them may be long.
+    pub(super) fn reached(&mut self, origin: Origin, outputs: &mut Vec<Output>) {
+        let mut woken = self.waits.take_requests(origin, self.ledger.sequence(origin));
+        while !woken.is_empty() {
+            for request in woken {
+                self.take(request, outputs);
+            }
+            woken = self.waits.take_requests(self.own, self.ledger.own().sequence);
+        }
+    }
+
+    /// Decides a request, or lets it wait. A retry of what was decided waits for no version, and is
+    /// never refused as if nothing had been done.
+    fn take(&mut self, request: Request, outputs: &mut Vec<Output>) {
+        if let Some(outcome) = self.recall(&request) {
+            return self.conclude(&request, outcome, outputs);
+        }
         if let Some((origin, sequence)) = self.ledger.shortfall(&request.terms.at_least) {
             if self.waits.is_full() {
                 return reply(request.ticket, Err(Refusal::Overloaded { limit: MAX_WAITING }), outputs);
@@ -29,37 +54,38 @@ impl Replica {
     }
 
     fn write(&mut self, request: &Request, operation: Operation, outputs: &mut Vec<Output>) {
-        let needed = request.terms.concern.replicas(self.branches.len());
-        if needed > 1 && self.waits.is_full() {
+        if self.needed(request.terms.concern) > 1 && self.waits.is_full() {
             return reply(request.ticket, Err(Refusal::Overloaded { limit: MAX_WAITING }), outputs);
         }
-        match self.decide(request, operation, outputs) {
-            Ok(committed) if self.holders(committed) < needed => {
-                self.ledger.want_receipts();
-                let (ticket, concern, deadline) = (request.ticket, request.terms.concern, request.deadline);
-                self.waits.park_write(needed, WaitingWrite { ticket, concern, committed, deadline });
-            }
-            outcome => reply(request.ticket, outcome.map(Answer::Committed), outputs),
+        let outcome = self.commit(operation, outputs);
+        if let Some(id) = request.id {
+            self.answers.remember(id, operation, outcome);
+        }
+        self.conclude(request, outcome, outputs);
+    }
+
+    /// What came of a write before, if this is a retry.
+    fn recall(&mut self, request: &Request) -> Option<Outcome> {
+        let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return None };
+        match self.answers.recall(id, operation) {
+            Recall::New => None,
+            Recall::Decided(outcome) => Some(outcome),
+            Recall::Conflict => Some(Err(Refusal::RequestConflict { request: id })),
+            Recall::Expired => Some(Err(Refusal::RequestExpired { request: id })),
         }
     }
 
-    /// What comes of a write: what came of it before, if this is a retry.
-    fn decide(
-        &mut self,
-        request: &Request,
-        operation: Operation,
-        outputs: &mut Vec<Output>,
-    ) -> Result<Committed, Refusal> {
-        let Some(id) = request.id else { return self.commit(operation, outputs) };
-        match self.answers.recall(id, operation) {
-            Recall::Decided(outcome) => outcome,
-            Recall::Conflict => Err(Refusal::RequestConflict { request: id }),
-            Recall::Expired => Err(Refusal::RequestExpired { request: id }),
-            Recall::New => {
-                let outcome = self.commit(operation, outputs);
-                self.answers.remember(id, operation, outcome);
-                outcome
+    /// Answers a write that was decided, once its concern is reached.
+    fn conclude(&mut self, request: &Request, outcome: Outcome, outputs: &mut Vec<Output>) {
+        let (ticket, concern, deadline) = (request.ticket, request.terms.concern, request.deadline);
+        match outcome.and_then(|committed| self.confirmed(concern, committed)) {
+            Err(Refusal::ConcernNotReached { .. }) if !self.waits.is_full() => {
+                let Ok(committed) = outcome else { return };
+                self.ledger.want_receipts();
+                self.wake_idle(outputs);
+                self.waits.park_write(self.needed(concern), WaitingWrite { ticket, concern, committed, deadline });
             }
+            verdict => reply(ticket, verdict.map(Answer::Committed), outputs),
         }
     }
 
@@ -88,11 +114,25 @@ impl Replica {
         Ok(())
     }
 
-    /// How many replicas are known to have a write of this branch.
-    fn holders(&self, committed: Committed) -> usize {
-        let has =
-            |&&branch: &&_| branch == self.own.branch || self.receipts.sequence(self.own, branch) >= committed.sequence;
-        self.branches.iter().filter(has).count()
+    /// How many replicas must have a write.
+    fn needed(&self, concern: Concern) -> usize {
+        concern.replicas(self.branches.len())
+    }
+
+    /// A committed write, if as many replicas are known to have it as its concern asks for.
+    fn confirmed(&self, concern: Concern, committed: Committed) -> Outcome {
+        let needed = self.needed(concern);
+        if needed <= 1 {
+            return Ok(committed);
+        }
+        let reached = 1 + self.received_by_others().filter(|&sequence| sequence >= committed.sequence).count();
+        if reached >= needed { Ok(committed) } else { Err(Refusal::ConcernNotReached { concern, reached, needed }) }
+    }
+
+    /// How far each other replica is known to have the own page.
+    fn received_by_others(&self) -> impl Iterator<Item = u64> + '_ {
+        let others = self.branches.iter().filter(|&&branch| branch != self.own.branch);
+        others.map(|&branch| self.receipts.sequence(self.own, branch))
     }
 
     /// A replica has the own page up to some sequence: answers the writes that waited for that.
@@ -101,10 +141,9 @@ impl Replica {
             return;
         }
         for needed in self.waits.needs() {
-            let mut sequences: Vec<u64> =
-                self.branches.iter().map(|&branch| self.receipts.sequence(self.own, branch)).collect();
-            // The own branch has all of it; the receipts say nothing of it.
+            let mut sequences: Vec<u64> = self.received_by_others().collect();
             sequences.sort_unstable_by(|a, b| b.cmp(a));
+            // The own branch has all of it; so the last one needed is the `needed - 1`th other.
             let through = sequences.get(needed - 2).copied().unwrap_or(0);
             for write in self.waits.take_writes(needed, through) {
                 reply(write.ticket, Ok(Answer::Committed(write.committed)), outputs);
@@ -112,22 +151,18 @@ impl Replica {
         }
     }
 
-    /// A page has moved on: decides the requests that waited for that.
-    pub(super) fn reached(&mut self, origin: Origin, outputs: &mut Vec<Output>) {
-        for request in self.waits.take_requests(origin, self.ledger.sequence(origin)) {
-            self.request(request, outputs);
-        }
-    }
-
     pub(super) fn expire(&mut self, now: Time, outputs: &mut Vec<Output>) {
         for expired in self.waits.expire(now) {
-            match expired {
-                Expired::Request(request) => reply(request.ticket, Err(Refusal::VersionNotReached), outputs),
-                Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => {
-                    let (reached, needed) = (self.holders(committed), concern.replicas(self.branches.len()));
-                    reply(ticket, Err(Refusal::ConcernNotReached { concern, reached, needed }), outputs);
+            let (ticket, concern, outcome) = match expired {
+                Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => (ticket, concern, Ok(committed)),
+                // Another try may have been decided meanwhile: then it is not true that nothing was done.
+                Expired::Request(request) => {
+                    let outcome = self.recall(&request).unwrap_or(Err(Refusal::VersionNotReached));
+                    (request.ticket, request.terms.concern, outcome)
                 }
-            }
+            };
+            let verdict = outcome.and_then(|committed| self.confirmed(concern, committed));
+            reply(ticket, verdict.map(Answer::Committed), outputs);
         }
     }
 }

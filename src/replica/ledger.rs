@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Delta, PeerFault,
-    page::{Joined, Page},
+    page::{Joined, MAX_SEQUENCE, Page},
 };
 use crate::types::{AccountId, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version};
 
@@ -101,7 +101,10 @@ impl Ledger {
     /// Asks every replica for a receipt of the own page as it is.
     pub(super) fn want_receipts(&mut self) {
         let own = &mut self.pages[Self::OWN];
-        own.confirm_through = own.sequence;
+        if own.confirm_through < own.sequence {
+            own.confirm_through = own.sequence;
+            self.stamp(Self::OWN);
+        }
     }
 
     /// Joins a delta; says which page it was and what came of it.
@@ -128,6 +131,9 @@ impl Ledger {
         let malformed = |reason| Err(PeerFault::Malformed { origin: delta.origin, reason });
         if delta.base > delta.sequence || delta.confirm_through > delta.sequence {
             return malformed("it ends before it begins");
+        }
+        if delta.sequence > MAX_SEQUENCE {
+            return malformed("its sequence is above any limit");
         }
         if delta.sequence > delta.base && delta.entries.iter().all(|entry| entry.sequence != delta.sequence) {
             return malformed("no entry is of its last operation");
@@ -173,7 +179,7 @@ impl Ledger {
     /// The delta of one plain operation, if it is the one that follows what is here.
     pub(super) fn delta_of(&self, origin: Origin, sequence: u64, operation: Operation) -> Option<Delta> {
         match self.find(origin) {
-            Some(index) if self.pages[index].sequence + 1 == sequence => {
+            Some(index) if sequence.checked_sub(1) == Some(self.pages[index].sequence) => {
                 Some(self.pages[index].delta_of(sequence, operation))
             }
             None if sequence == 1 => Some(Page::new(origin).delta_of(sequence, operation)),

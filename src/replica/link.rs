@@ -5,20 +5,14 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    Call, PeerMessage, Update,
+    Call, Delta, PeerMessage, Update,
     ledger::{Ledger, PageIndex},
     receipts::Receipts,
 };
 use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
 
-/// The wait before an unacknowledged message is sent again; doubles up to `RESEND_AFTER_MAX`.
-const RESEND_AFTER: Duration = Duration::milliseconds(1_000);
-const RESEND_AFTER_MAX: Duration = Duration::milliseconds(8_000);
-
-/// How long a page is left to an origin that is linked to the peer itself, before we compare
-/// versions with the peer and repair: this long per branch of the bank, at least the floor.
-const REPAIR_AFTER_FLOOR: Duration = Duration::milliseconds(1_000);
-const REPAIR_AFTER_PER_BRANCH: Duration = Duration::milliseconds(20);
+/// The wait before an unacknowledged message is sent again doubles up to this many times its first.
+const RESEND_AFTER_FACTOR: u64 = 8;
 
 /// An update is closed once it holds this many entries or receipts. (A single page is never cut.)
 const UPDATE_SIZE: usize = 4096;
@@ -39,7 +33,7 @@ enum Greeting {
 struct InFlight {
     number: u64,
     /// Which pages, and how far they went.
-    pages: Vec<(PageIndex, u64)>,
+    pages: Vec<(PageIndex, Known)>,
     /// Where the cursors will stand once this is acknowledged.
     cursor: u64,
     receipt_cursor: u64,
@@ -47,20 +41,38 @@ struct InFlight {
     carries_operation: bool,
 }
 
+/// What the peer has of one page, at least.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Known {
+    sequence: u64,
+    /// Up to where it knows that the origin wants receipts.
+    confirm_through: u64,
+}
+
+/// How a replica speaks on each of its links.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Pace {
+    pub(super) propagation: Propagation,
+    /// The first wait before an unacknowledged message is sent again.
+    pub(super) resend_after: Duration,
+    /// How long a page is left to somebody else, before we compare versions with the peer and
+    /// repair.
+    pub(super) repair_after: Duration,
+}
+
 #[derive(Clone, Debug)]
 pub(super) struct Link {
     peer: BranchId,
-    /// The branches that the peer is linked to: their pages are left to themselves at first.
-    peer_links: BTreeSet<BranchId>,
-    propagation: Propagation,
-    repair_after: Duration,
+    /// The branches of whose pages the peer hears from somebody else: left to that one at first.
+    heard_elsewhere: BTreeSet<BranchId>,
+    pace: Pace,
 
     up: bool,
     greeting: Greeting,
     /// Whether the peer's version is known in this session.
     greeted: bool,
-    /// How far the peer has each page, at least.
-    known: Vec<u64>,
+    /// Of each page of the ledger; what is not here yet, the peer does not have.
+    known: Vec<Known>,
     /// Up to which change of the ledger, and of the receipts, the peer has been told.
     cursor: u64,
     receipt_cursor: u64,
@@ -70,8 +82,10 @@ pub(super) struct Link {
     greet_again_at: Option<Time>,
     resend_after: Duration,
     repair_at: Option<Time>,
-    /// During a repair, nothing is left to its origin.
+    /// During a repair, nothing is left to anybody else.
     repairing: bool,
+    /// Whether the last call was an operation's: then a repair may come first.
+    called_operation: bool,
     /// Acknowledgements we owe: of a greeting, and of an update with these pages.
     owes_version: bool,
     owes_update: Option<(u64, BTreeSet<PageIndex>)>,
@@ -80,18 +94,11 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new(
-        peer: BranchId,
-        peer_links: BTreeSet<BranchId>,
-        propagation: Propagation,
-        branches: usize,
-    ) -> Self {
-        let per_branch = Duration(REPAIR_AFTER_PER_BRANCH.0 * branches as u64);
+    pub(super) fn new(peer: BranchId, heard_elsewhere: BTreeSet<BranchId>, pace: Pace) -> Self {
         Self {
             peer,
-            peer_links,
-            propagation,
-            repair_after: per_branch.max(REPAIR_AFTER_FLOOR),
+            heard_elsewhere,
+            pace,
             up: false,
             greeting: Greeting::Due,
             greeted: false,
@@ -102,9 +109,10 @@ impl Link {
             last_number: 0,
             resend_at: None,
             greet_again_at: None,
-            resend_after: RESEND_AFTER,
+            resend_after: pace.resend_after,
             repair_at: None,
             repairing: true,
+            called_operation: false,
             owes_version: false,
             owes_update: None,
             operations: VecDeque::new(),
@@ -118,9 +126,9 @@ impl Link {
     /// A new session: forgets what the peer had, for it may have lost it.
     pub(super) fn up(&mut self) {
         let operations = std::mem::take(&mut self.operations);
-        let peer_links = std::mem::take(&mut self.peer_links);
-        let fresh = Self::new(self.peer, peer_links, self.propagation, 0);
-        *self = Self { up: true, operations, repair_after: self.repair_after, ..fresh };
+        let heard_elsewhere = std::mem::take(&mut self.heard_elsewhere);
+        let fresh = Self::new(self.peer, heard_elsewhere, self.pace);
+        *self = Self { up: true, operations, ..fresh };
     }
 
     pub(super) fn down(&mut self) {
@@ -130,20 +138,31 @@ impl Link {
         self.repair_at = None;
     }
 
-    pub(super) fn known(&self, index: PageIndex) -> u64 {
-        self.known.get(index).copied().unwrap_or(0)
+    fn known(&self, index: PageIndex) -> Known {
+        self.known.get(index).copied().unwrap_or_default()
     }
 
-    /// The peer has the page at least up to here.
-    pub(super) fn raise(&mut self, index: PageIndex, sequence: u64) {
-        self.set(index, sequence.max(self.known(index)));
-    }
-
-    fn set(&mut self, index: PageIndex, sequence: u64) {
+    fn known_mut(&mut self, index: PageIndex) -> &mut Known {
         if self.known.len() <= index {
-            self.known.resize(index + 1, 0);
+            self.known.resize(index + 1, Known::default());
         }
-        self.known[index] = sequence;
+        &mut self.known[index]
+    }
+
+    /// The peer itself told us this much of the page.
+    pub(super) fn raise(&mut self, index: PageIndex, sequence: u64, confirm_through: u64) {
+        let known = self.known_mut(index);
+        known.sequence = sequence.max(known.sequence);
+        known.confirm_through = confirm_through.max(known.confirm_through);
+    }
+
+    /// The peer says how far it has these pages: it knows best, even if that is less than we thought.
+    fn set(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
+        for &(origin, sequence) in version {
+            if let Some(index) = ledger.find(origin) {
+                self.known_mut(index).sequence = sequence;
+            }
+        }
     }
 
     /// The peer's whole version, by its greeting or its answer to ours. Starts a repair.
@@ -152,12 +171,9 @@ impl Link {
         self.greeting = Greeting::Done;
         self.greet_again_at = None;
         self.repair_at = None;
-        self.known.clear();
-        for &(origin, sequence) in version {
-            if let Some(index) = ledger.find(origin) {
-                self.set(index, sequence);
-            }
-        }
+        self.resend_after = self.pace.resend_after;
+        self.known.iter_mut().for_each(|known| known.sequence = 0);
+        self.set(version, ledger);
         self.cursor = 0;
         if let Some(sent) = &mut self.in_flight {
             sent.cursor = 0;
@@ -184,21 +200,21 @@ impl Link {
     /// one under way.
     pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
         let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
-        for &(origin, sequence) in version {
-            if let Some(index) = ledger.find(origin) {
-                self.set(index, sequence);
-            }
-        }
+        self.set(version, ledger);
         self.cursor = sent.cursor;
         self.receipt_cursor = sent.receipt_cursor;
-        if sent.pages.iter().any(|&(index, sequence)| self.known(index) < sequence) {
-            // It lost something that we thought it had: look at every page again.
-            self.cursor = 0;
+        for (index, told) in sent.pages {
+            if self.known(index).sequence < told.sequence {
+                // It lost something that we thought it had: look at every page again.
+                self.cursor = 0;
+            } else {
+                self.raise(index, told.sequence, told.confirm_through);
+            }
         }
         if sent.carries_operation {
             self.operations.pop_front();
         }
-        self.resend_after = RESEND_AFTER;
+        self.resend_after = self.pace.resend_after;
         self.resend_at = None;
     }
 
@@ -235,7 +251,8 @@ impl Link {
             self.greeting = Greeting::Due;
         }
         if resend || greet_again {
-            self.resend_after = Duration(self.resend_after.0 * 2).min(RESEND_AFTER_MAX);
+            let longest = Duration(self.pace.resend_after.0.saturating_mul(RESEND_AFTER_FACTOR));
+            self.resend_after = Duration(self.resend_after.0.saturating_mul(2)).min(longest);
         }
         resend || greet_again || repair
     }
@@ -272,7 +289,7 @@ impl Link {
         if !self.greeted || self.in_flight.is_some() {
             return None;
         }
-        let message = match self.propagation {
+        let message = match self.pace.propagation {
             Propagation::Stream => self.poll_update(now, ledger, receipts),
             Propagation::Unary => self.poll_call(now, ledger),
         }?;
@@ -300,25 +317,40 @@ impl Link {
             self.receipt_cursor = receipt_cursor;
             return None;
         }
-        let deltas = lacking.iter().map(|&index| ledger.page(index).delta(self.known(index))).collect();
+        let deltas = lacking.iter().map(|&index| self.delta(ledger, index)).collect();
         let number = self.send(lacking, ledger, cursor, receipt_cursor, false);
         Some(PeerMessage::Update(Update { number, deltas, receipts: told }))
     }
 
+    /// Operations and repairs take turns, or a busy branch would never repair.
     fn poll_call(&mut self, now: Time, ledger: &mut Ledger) -> Option<PeerMessage> {
-        if let Some(&operation) = self.operations.front() {
-            let delta = ledger.own().delta(self.known(Ledger::OWN).min(ledger.own().sequence));
-            let number = self.send(vec![Ledger::OWN], ledger, self.cursor, self.receipt_cursor, true);
-            return Some(PeerMessage::Call(Call { number, operation: Some(operation), delta }));
+        if !std::mem::take(&mut self.called_operation)
+            && let Some(call) = self.call_operation(ledger)
+        {
+            return Some(call);
         }
         let (lacking, cursor) = self.lacking(now, ledger, 1);
         let Some(&index) = lacking.first() else {
             self.cursor = cursor;
-            return None;
+            return self.call_operation(ledger);
         };
-        let delta = ledger.page(index).delta(self.known(index));
+        let delta = self.delta(ledger, index);
         let number = self.send(lacking, ledger, cursor, self.receipt_cursor, false);
         Some(PeerMessage::Call(Call { number, operation: None, delta }))
+    }
+
+    fn call_operation(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
+        let operation = *self.operations.front()?;
+        let delta = self.delta(ledger, Ledger::OWN);
+        let number = self.send(vec![Ledger::OWN], ledger, self.cursor, self.receipt_cursor, true);
+        self.called_operation = true;
+        Some(PeerMessage::Call(Call { number, operation: Some(operation), delta }))
+    }
+
+    /// What the peer lacks of a page.
+    fn delta(&self, ledger: &Ledger, index: PageIndex) -> Delta {
+        let page = ledger.page(index);
+        page.delta(self.known(index).sequence.min(page.sequence))
     }
 
     /// The pages that changed since the cursor and that the peer lacks, up to `limit` entries, and
@@ -329,15 +361,20 @@ impl Link {
         let mut entries = 0;
         ledger.mark_read();
         for (stamp, index) in ledger.changed_after(self.cursor) {
-            let page = ledger.page(index);
-            let lacks = page.sequence > self.known(index);
-            if lacks && !self.repairing && index != Ledger::OWN && self.peer_links.contains(&page.origin.branch) {
-                self.repair_at.get_or_insert(now + self.repair_after);
-            } else if lacks {
+            let (page, known) = (ledger.page(index), self.known(index));
+            let lacks = page.sequence > known.sequence;
+            // A branch that is linked to the origin hears its wish from it, if it needs to.
+            let told_by_origin = index != Ledger::OWN && self.heard_elsewhere.contains(&page.origin.branch);
+            let wishes = page.confirm_through > known.confirm_through && !told_by_origin;
+            // Every call of an operation carries the own page's totals.
+            let called = index == Ledger::OWN && !self.operations.is_empty();
+            if lacks && told_by_origin && !self.repairing {
+                self.repair_at.get_or_insert(now + self.pace.repair_after);
+            } else if (lacks || wishes) && !called {
                 if entries >= limit {
                     return (lacking, stamp - 1);
                 }
-                entries += page.changed_since(self.known(index));
+                entries += page.changed_since(known.sequence.min(page.sequence)).max(1);
                 lacking.push(index);
             }
         }
@@ -354,7 +391,11 @@ impl Link {
         carries_operation: bool,
     ) -> u64 {
         self.last_number += 1;
-        let pages = pages.into_iter().map(|index| (index, ledger.page(index).sequence)).collect();
+        let told = |index| {
+            let page = ledger.page(index);
+            (index, Known { sequence: page.sequence, confirm_through: page.confirm_through })
+        };
+        let pages = pages.into_iter().map(told).collect();
         self.in_flight = Some(InFlight { number: self.last_number, pages, cursor, receipt_cursor, carries_operation });
         self.last_number
     }
@@ -366,6 +407,6 @@ impl Link {
 
     /// Operations of known pages that the peer is not known to have.
     pub(super) fn behind(&self, ledger: &Ledger) -> u64 {
-        ledger.pages().map(|(index, page)| page.sequence.saturating_sub(self.known(index))).sum()
+        ledger.pages().map(|(index, page)| page.sequence.saturating_sub(self.known(index).sequence)).sum()
     }
 }

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use answers::Answers;
 use ledger::Ledger;
-use link::Link;
+use link::{Link, Pace};
 use receipts::Receipts;
 use waits::Waits;
 
@@ -31,7 +31,15 @@ pub use message::{Call, PeerMessage, Receipt, Update};
 pub use page::{Delta, Entry};
 pub use waits::MAX_WAITING;
 
-use crate::types::{AccountId, Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time, Version};
+use crate::types::{
+    AccountId, Action, Answer, BranchId, Duration, Origin, Propagation, RequestId, Terms, Time, Version,
+};
+
+/// A repair compares versions on every link, which costs a message a link and an entry a branch: so
+/// the more there are of them, the later it comes.
+const REPAIR_AFTER_MIN: Duration = Duration::milliseconds(1_000);
+const REPAIR_AFTER_PER_LINK: Duration = Duration::milliseconds(100);
+const REPAIR_AFTER_PER_BRANCH: Duration = Duration::milliseconds(5);
 
 /// What a replica must know before its first step.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -40,12 +48,16 @@ pub struct Config {
     pub own: Origin,
     /// Every branch of the bank, its own included.
     pub branches: BTreeSet<BranchId>,
-    /// The peers it is linked to, each with the branches that the peer is linked to.
+    /// The peers it is linked to, each with the branches of whose pages the peer hears from somebody
+    /// else. Those pages are left to that one at first, and repaired later if need be.
     pub links: BTreeMap<BranchId, BTreeSet<BranchId>>,
     /// The accounts and their opening balances: the same at every branch.
     pub accounts: BTreeMap<AccountId, i64>,
     /// How it tells its peers.
     pub propagation: Propagation,
+    /// When what a peer has not acknowledged is sent again; the wait doubles, up to eight times
+    /// this. [`Duration::MAX`] for a transport that loses nothing while a session lasts.
+    pub resend_after: Duration,
 }
 
 /// A customer's request, on its way through the replica.
@@ -125,8 +137,16 @@ pub struct Replica {
 impl Replica {
     /// A replica that has seen nothing.
     pub fn new(config: Config) -> Self {
-        let branches = config.branches.len();
-        let link = |(peer, links)| (peer, Link::new(peer, links, config.propagation, branches));
+        let repair_after = Duration(
+            REPAIR_AFTER_PER_LINK.0 * config.links.len() as u64
+                + REPAIR_AFTER_PER_BRANCH.0 * config.branches.len() as u64,
+        );
+        let pace = Pace {
+            propagation: config.propagation,
+            resend_after: config.resend_after,
+            repair_after: repair_after.max(REPAIR_AFTER_MIN),
+        };
+        let link = |(peer, heard_elsewhere)| (peer, Link::new(peer, heard_elsewhere, pace));
         Self {
             own: config.own,
             branches: config.branches,
@@ -145,7 +165,7 @@ impl Replica {
         match input {
             Input::Request(request) => self.request(request, outputs),
             Input::LinkUp(peer) => self.link_up(peer, outputs),
-            Input::LinkDown(peer) => self.link_down(peer),
+            Input::LinkDown(peer) => self.link_down(peer, outputs),
             Input::Message { from, message } => self.message(from, message, outputs),
             Input::Tick => self.tick(now, outputs),
         }

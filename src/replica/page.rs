@@ -6,6 +6,9 @@ use std::collections::BTreeMap;
 use super::PeerFault;
 use crate::types::{AccountId, MAX_AMOUNT, Operation, OperationKind, Origin, Refusal};
 
+/// The highest sequence that a peer may claim: out of reach, and sums over all origins fit a `u64`.
+pub(super) const MAX_SEQUENCE: u64 = 1 << 48;
+
 /// One account on a page: totals since the origin began.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Entry {
@@ -51,7 +54,7 @@ pub struct Delta {
 /// What joining a delta did.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Joined {
-    /// The page moved on.
+    /// The page moved on, or its origin's wish for receipts did.
     Advanced,
     /// Nothing new.
     Known,
@@ -132,13 +135,11 @@ impl Page {
         if delta.base > self.sequence {
             return Ok(Joined::Gap);
         }
-        for entry in &delta.entries {
-            self.judge(entry)?;
-        }
-        self.confirm_through = self.confirm_through.max(delta.confirm_through);
-        if delta.sequence == self.sequence {
+        self.judge(delta)?;
+        if (delta.sequence, delta.confirm_through.max(self.confirm_through)) == (self.sequence, self.confirm_through) {
             return Ok(Joined::Known);
         }
+        self.confirm_through = self.confirm_through.max(delta.confirm_through);
         for entry in &delta.entries {
             let mine = self.entries.entry(entry.account).or_insert(Entry::blank(entry.account));
             if entry.sequence > mine.sequence {
@@ -152,20 +153,32 @@ impl Page {
         Ok(Joined::Advanced)
     }
 
-    /// Holds an entry against what is known: an origin's totals only grow, and one sequence has one
-    /// content.
-    fn judge(&self, entry: &Entry) -> Result<(), PeerFault> {
-        let Some(mine) = self.entries.get(&entry.account) else { return Ok(()) };
-        let grown = entry.deposited >= mine.deposited
-            && entry.withdrawn >= mine.withdrawn
-            && (entry.deposited, entry.withdrawn) != (mine.deposited, mine.withdrawn);
-        if entry.sequence == mine.sequence && entry != mine {
-            Err(PeerFault::TwoContents { origin: self.origin, sequence: entry.sequence, account: entry.account })
-        } else if entry.sequence < mine.sequence || (entry.sequence > mine.sequence && !grown) {
-            Err(PeerFault::ShrunkTotals { origin: self.origin, account: entry.account })
-        } else {
-            Ok(())
+    /// Holds a delta against what is known: an origin's totals only grow, and one sequence has one
+    /// content. What this page has counted after the delta's base must all be in it, as it is here.
+    fn judge(&self, delta: &Delta) -> Result<(), PeerFault> {
+        let two_contents = |sequence, account| PeerFault::TwoContents { origin: self.origin, sequence, account };
+        let mut shared = 0;
+        for entry in &delta.entries {
+            let account = entry.account;
+            let mine = self.entries.get(&account).copied().unwrap_or(Entry::blank(account));
+            shared += usize::from(mine.sequence > delta.base);
+            let grown = entry.deposited >= mine.deposited
+                && entry.withdrawn >= mine.withdrawn
+                && (entry.deposited, entry.withdrawn) != (mine.deposited, mine.withdrawn);
+            if entry.sequence <= self.sequence && *entry != mine {
+                return Err(two_contents(entry.sequence, account));
+            }
+            if entry.sequence > self.sequence && !grown {
+                return Err(PeerFault::ShrunkTotals { origin: self.origin, account });
+            }
         }
+        let mut counted = self.changes.range(delta.base + 1..);
+        if shared < counted.clone().count() {
+            let missing =
+                |&(_, account): &(&u64, &AccountId)| delta.entries.iter().all(|entry| entry.account != *account);
+            return counted.find(missing).map_or(Ok(()), |(&sequence, &account)| Err(two_contents(sequence, account)));
+        }
+        Ok(())
     }
 
     /// Every account's net change, for the invariants.

@@ -1,6 +1,8 @@
 //! The peer's half of the replica: sessions of links, pages joined, receipts passed on.
 
-use super::{Call, Delta, Output, PeerFault, PeerMessage, Receipt, Replica, Update, ledger::Ledger, page::Joined};
+use super::{
+    Call, Delta, Output, PeerFault, PeerMessage, Receipt, Replica, Update, ledger::Ledger, link::Link, page::Joined,
+};
 use crate::types::{BranchId, Operation, Origin, Version};
 
 impl Replica {
@@ -12,9 +14,14 @@ impl Replica {
         }
     }
 
-    pub(super) fn link_down(&mut self, peer: BranchId) {
+    /// The peer can no longer be told directly that we have its pages: receipts take other ways.
+    pub(super) fn link_down(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
         if let Some(link) = self.links.get_mut(&peer) {
             link.down();
+            let its_pages = self.ledger.pages().filter(|(_, page)| page.origin.branch == peer);
+            for index in its_pages.map(|(index, _)| index).collect::<Vec<_>>() {
+                self.issue_receipt(index, outputs);
+            }
         }
     }
 
@@ -23,7 +30,7 @@ impl Replica {
             return;
         }
         let taken = match message {
-            PeerMessage::Greeting { version } => self.greeting(from, &version),
+            PeerMessage::Greeting { version } => self.greeting(from, &version, outputs),
             PeerMessage::Update(update) => self.update(from, &update, outputs),
             PeerMessage::Call(call) => self.call(from, &call, outputs),
             PeerMessage::Acknowledgement { number, version } => self.acknowledgement(from, number, &version, outputs),
@@ -34,13 +41,16 @@ impl Replica {
         }
     }
 
-    fn greeting(&mut self, from: BranchId, version: &Version) -> Result<(), PeerFault> {
+    fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+        let received = version.sequence(self.own);
         let version: Vec<(Origin, u64)> = version.iter().collect();
         self.judge_version(&version)?;
         if let Some(link) = self.links.get_mut(&from) {
             link.learn(&version, &self.ledger);
             link.owe_version();
         }
+        // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
+        self.received(Receipt { branch: from, origin: self.own, sequence: received }, outputs);
         Ok(())
     }
 
@@ -109,7 +119,7 @@ impl Replica {
         let (index, joined) = self.ledger.join(delta)?;
         let sequence = self.ledger.page(index).sequence;
         if let Some(link) = self.links.get_mut(&from) {
-            link.raise(index, delta.sequence.min(sequence));
+            link.raise(index, delta.sequence.min(sequence), delta.confirm_through);
         }
         match joined {
             Joined::Advanced => {
@@ -126,12 +136,12 @@ impl Replica {
         Ok(sequence)
     }
 
-    /// Tells an origin that asked, and that is not linked to us, that we have its page.
+    /// Tells an origin that asked, and that no link of ours leads to, that we have its page.
     fn issue_receipt(&mut self, index: usize, outputs: &mut Vec<Output>) {
         let page = self.ledger.page(index);
         let (origin, sequence) = (page.origin, page.sequence);
         let own = self.own.branch;
-        let told = origin == self.own || self.links.contains_key(&origin.branch);
+        let told = origin == self.own || self.links.get(&origin.branch).is_some_and(Link::is_up);
         if !told && page.confirm_through > self.receipts.sequence(origin, own) {
             self.receipts.raise(Receipt { branch: own, origin, sequence });
             self.wake_idle(outputs);

@@ -11,6 +11,9 @@ pub struct Time(pub u64);
 pub struct Duration(pub u64);
 
 impl Duration {
+    /// Longer than anything takes.
+    pub const MAX: Self = Self(u64::MAX);
+
     /// From milliseconds.
     pub const fn milliseconds(value: u64) -> Self {
         Self(value * 1_000)

@@ -1,0 +1,334 @@
+//! Requests: a retry is answered and never counted again; a request that names a version is decided
+//! once the replica has reached it, or refused at its deadline with nothing done.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use common::{
+    ACCOUNT, OPENING, bank, branch, delta, deposit, lone_replica, meet, network::Network, origin, query, request,
+    request_id, say, step, step_at, update, withdrawal, write,
+};
+use replibank::{
+    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Input, MAX_WAITING, Output, Replica, Request},
+    topology::Shape,
+    types::{
+        AccountId, Action, Answer, Committed, Concern, MAX_AMOUNT, Operation, Propagation, Queried, Refusal, Terms,
+        Time, Version,
+    },
+};
+
+fn named(ticket: u64, client: u64, number: u64, operation: Operation) -> Request {
+    Request { id: Some(request_id(client, number)), ..request(ticket, Action::Write(operation)) }
+}
+
+fn waiting_for(at_least: Version, request: Request) -> Request {
+    Request { terms: Terms { at_least, ..request.terms.clone() }, ..request }
+}
+
+fn version(id: u32, sequence: u64) -> Version {
+    Version::from_iter([(origin(id), sequence)])
+}
+
+/// The one answer among the outputs.
+fn answer(outputs: &[Output]) -> Option<Answer> {
+    let mut answers = outputs.iter().filter_map(|output| match output {
+        Output::Reply { answer, .. } => Some(answer.clone()),
+        Output::Ready(_) | Output::Faulty { .. } => None,
+    });
+    let answer = answers.next();
+    assert_eq!(answers.next(), None);
+    answer
+}
+
+fn ask(replica: &mut Replica, request: Request) -> Option<Answer> {
+    answer(&step(replica, Input::Request(request)))
+}
+
+fn balance(replica: &Replica) -> i64 {
+    replica.balances()[&AccountId(ACCOUNT)]
+}
+
+fn committed(sequence: u64, balance: i64) -> Answer {
+    Answer::Committed(Committed { origin: origin(1), sequence, balance })
+}
+
+#[test]
+fn writes_are_committed_in_turn_and_queries_see_them() {
+    let mut replica = lone_replica(1);
+    assert_eq!(
+        step(&mut replica, write(1, deposit(ACCOUNT, 170))),
+        [Output::Reply { ticket: 1, answer: committed(1, 270) }]
+    );
+    assert_eq!(
+        step(&mut replica, write(2, withdrawal(ACCOUNT, 70))),
+        [Output::Reply { ticket: 2, answer: committed(2, 200) }]
+    );
+    let queried = Answer::Queried(Queried { balance: 200, version: Some(version(1, 2)) });
+    assert_eq!(step(&mut replica, query(3, ACCOUNT)), [Output::Reply { ticket: 3, answer: queried }]);
+}
+
+#[test]
+fn withdrawal_of_more_than_is_there_is_refused_and_nothing_moves() {
+    let mut replica = lone_replica(1);
+    let requested = withdrawal(ACCOUNT, 101);
+    let refused = Answer::Refused(Refusal::InsufficientFunds { available: OPENING, requested: requested.amount });
+    assert_eq!(ask(&mut replica, request(1, Action::Write(requested))), Some(refused));
+    assert_eq!((balance(&replica), replica.version()), (OPENING, Version::EMPTY));
+    assert_eq!(ask(&mut replica, request(2, Action::Write(withdrawal(ACCOUNT, 100)))), Some(committed(1, 0)));
+}
+
+#[test]
+fn account_that_does_not_exist_is_refused() {
+    let mut replica = lone_replica(1);
+    let refused = Answer::Refused(Refusal::UnknownAccount { account: AccountId(9) });
+    for action in
+        [Action::Query { account: AccountId(9) }, Action::Write(deposit(9, 1)), Action::Write(withdrawal(9, 1))]
+    {
+        assert_eq!(ask(&mut replica, request(1, action)), Some(refused.clone()));
+    }
+}
+
+#[test]
+fn total_ends_at_its_limit_and_the_other_total_goes_on() {
+    let mut replica = lone_replica(1);
+    assert!(matches!(
+        ask(&mut replica, request(1, Action::Write(deposit(ACCOUNT, MAX_AMOUNT - 1)))),
+        Some(Answer::Committed(_))
+    ));
+    let requested = deposit(ACCOUNT, 2).amount;
+    let refused = Answer::Refused(Refusal::TotalLimit { total: MAX_AMOUNT - 1, requested });
+    assert_eq!(ask(&mut replica, request(2, Action::Write(deposit(ACCOUNT, 2)))), Some(refused));
+    assert_eq!(replica.version(), version(1, 1));
+    assert!(matches!(ask(&mut replica, request(3, Action::Write(deposit(ACCOUNT, 1)))), Some(Answer::Committed(_))));
+    let all = withdrawal(ACCOUNT, MAX_AMOUNT);
+    assert_eq!(ask(&mut replica, request(4, Action::Write(all))), Some(committed(3, OPENING)));
+}
+
+#[test]
+fn retry_is_answered_as_the_first_try_was() {
+    let mut replica = lone_replica(1);
+    assert_eq!(ask(&mut replica, named(1, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+    assert_eq!(ask(&mut replica, named(2, 7, 2, deposit(ACCOUNT, 5))), Some(committed(2, 110)));
+    assert_eq!(ask(&mut replica, named(3, 8, 1, deposit(ACCOUNT, 5))), Some(committed(3, 115)));
+    assert_eq!(ask(&mut replica, named(4, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+    assert_eq!(balance(&replica), 115);
+}
+
+#[test]
+fn refused_request_stays_refused_even_when_the_money_has_come() {
+    let mut replica = lone_replica(1);
+    let requested = withdrawal(ACCOUNT, 150);
+    let refused = Answer::Refused(Refusal::InsufficientFunds { available: OPENING, requested: requested.amount });
+    assert_eq!(ask(&mut replica, named(1, 7, 1, requested)), Some(refused.clone()));
+    step(&mut replica, write(2, deposit(ACCOUNT, 500)));
+    assert_eq!(ask(&mut replica, named(3, 7, 1, requested)), Some(refused));
+    assert_eq!(balance(&replica), 600);
+}
+
+#[test]
+fn id_used_for_something_else_is_a_conflict_and_the_first_stands() {
+    let mut replica = lone_replica(1);
+    step(&mut replica, Input::Request(named(1, 7, 1, deposit(ACCOUNT, 5))));
+    let conflict = Answer::Refused(Refusal::RequestConflict { request: request_id(7, 1) });
+    for other in [deposit(ACCOUNT, 6), withdrawal(ACCOUNT, 5), deposit(ACCOUNT + 1, 5)] {
+        assert_eq!(ask(&mut replica, named(2, 7, 1, other)), Some(conflict.clone()));
+    }
+    assert_eq!(ask(&mut replica, named(3, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+}
+
+#[test]
+fn forgotten_request_is_expired_and_never_executed_again() {
+    let mut replica = lone_replica(1);
+    let last = ANSWERS_PER_CLIENT as u64 + 10;
+    for number in 1..=last {
+        step(&mut replica, Input::Request(named(number, 7, number, deposit(ACCOUNT, 1))));
+    }
+    let (full, operation) = (balance(&replica), deposit(ACCOUNT, 1));
+    for number in 1..=last {
+        let expected = match number {
+            ..=10 => Answer::Refused(Refusal::RequestExpired { request: request_id(7, number) }),
+            11.. => committed(number, OPENING + number as i64),
+        };
+        assert_eq!(ask(&mut replica, named(0, 7, number, operation)), Some(expected));
+    }
+    assert_eq!(balance(&replica), full);
+}
+
+/// The table drops its older half when the younger is full. It did so before it looked up the client
+/// that asked, even if that client's answers were about to be dropped.
+#[test]
+fn client_that_asks_again_in_time_is_remembered() {
+    for others in [CLIENTS_REMEMBERED - 1, CLIENTS_REMEMBERED] {
+        for before in [0, 1, CLIENTS_REMEMBERED - 1, CLIENTS_REMEMBERED] {
+            let mut replica = lone_replica(1);
+            let mut others = (0..others as u64).map(|client| 1_000_000 + client);
+            for client in 0..before as u64 {
+                step(&mut replica, Input::Request(named(1, client, 1, deposit(ACCOUNT, 1))));
+            }
+            let first = ask(&mut replica, named(1, 999_999, 1, deposit(ACCOUNT, 5)));
+            assert!(others.all(|client| ask(&mut replica, named(1, client, 1, deposit(ACCOUNT, 1))).is_some()));
+            assert_eq!(ask(&mut replica, named(1, 999_999, 1, deposit(ACCOUNT, 5))), first);
+        }
+    }
+}
+
+#[test]
+fn request_waits_until_its_version_is_reached() {
+    let mut replica = lone_replica(3);
+    meet(&mut replica, 2);
+    let asked = waiting_for(version(2, 2), request(1, Action::Query { account: AccountId(ACCOUNT) }));
+    assert_eq!(ask(&mut replica, asked), None);
+    assert_eq!(answer(&say(&mut replica, 2, update(1, delta(2, 0, 1, &[(ACCOUNT, 1, 10, 0)])))), None);
+    let answered = answer(&say(&mut replica, 2, update(2, delta(2, 1, 2, &[(ACCOUNT, 2, 10, 3)]))));
+    assert_eq!(answered, Some(Answer::Queried(Queried { balance: 107, version: Some(version(2, 2)) })));
+    assert_eq!(replica.next_deadline(), None);
+}
+
+/// A version of several origins is reached one after the other, in any order.
+#[test]
+fn withdrawal_waits_until_every_origin_of_its_version_is_reached() {
+    for order in [[2, 3], [3, 2]] {
+        let mut replica = lone_replica(3);
+        let at_least = Version::from_iter([(origin(2), 1), (origin(3), 1)]);
+        let asked = waiting_for(at_least, request(1, Action::Write(withdrawal(ACCOUNT, 120))));
+        assert_eq!(ask(&mut replica, asked), None);
+        for id in order {
+            meet(&mut replica, id);
+        }
+        assert_eq!(
+            answer(&say(&mut replica, order[0], update(1, delta(order[0], 0, 1, &[(ACCOUNT, 1, 10, 0)])))),
+            None
+        );
+        let outputs = say(&mut replica, order[1], update(1, delta(order[1], 0, 1, &[(ACCOUNT, 1, 10, 0)])));
+        assert_eq!(answer(&outputs), Some(committed(1, 0)));
+    }
+}
+
+#[test]
+fn request_expires_at_its_deadline_with_nothing_done() {
+    let mut replica = lone_replica(2);
+    let asked = waiting_for(version(2, 1), named(1, 7, 1, deposit(ACCOUNT, 5)));
+    let deadline = asked.deadline;
+    assert_eq!(ask(&mut replica, asked.clone()), None);
+    assert_eq!(replica.next_deadline(), Some(deadline));
+    assert_eq!(step_at(&mut replica, Time(deadline.0 - 1), Input::Tick), []);
+    let refused = Refusal::VersionNotReached;
+    assert_eq!(
+        step_at(&mut replica, deadline, Input::Tick),
+        [Output::Reply { ticket: 1, answer: Answer::Refused(refused) }]
+    );
+    assert!(refused.is_definite());
+    assert_eq!((replica.version(), replica.next_deadline()), (Version::EMPTY, None));
+    // Nothing was decided: the request may be tried again.
+    assert_eq!(ask(&mut replica, named(2, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+}
+
+#[test]
+fn tries_that_wait_together_count_once() {
+    let mut replica = lone_replica(2);
+    meet(&mut replica, 2);
+    for ticket in 1..=3 {
+        assert_eq!(ask(&mut replica, waiting_for(version(2, 1), named(ticket, 7, 1, deposit(ACCOUNT, 5)))), None);
+    }
+    let outputs = say(&mut replica, 2, update(1, delta(2, 0, 1, &[(ACCOUNT, 1, 10, 0)])));
+    let replies: BTreeMap<u64, Answer> = outputs
+        .into_iter()
+        .filter_map(|output| match output {
+            Output::Reply { ticket, answer } => Some((ticket, answer)),
+            Output::Ready(_) | Output::Faulty { .. } => None,
+        })
+        .collect();
+    assert_eq!(replies, (1..=3).map(|ticket| (ticket, committed(1, 115))).collect());
+}
+
+/// What was decided is known, whatever version the retry names. It used to wait, and to be refused as
+/// if nothing had been done.
+#[test]
+fn retry_of_what_was_decided_waits_for_no_version() {
+    let mut replica = lone_replica(2);
+    step(&mut replica, Input::Request(named(1, 7, 1, deposit(ACCOUNT, 5))));
+    assert_eq!(
+        ask(&mut replica, waiting_for(version(2, 1), named(2, 7, 1, deposit(ACCOUNT, 5)))),
+        Some(committed(1, 105))
+    );
+}
+
+/// Two tries of one request: the one that waits must not say, at its deadline, that nothing was done.
+#[test]
+fn waiting_try_is_answered_by_what_another_try_did() {
+    let mut replica = lone_replica(2);
+    let asked = waiting_for(version(2, 1), named(1, 7, 1, deposit(ACCOUNT, 5)));
+    let deadline = asked.deadline;
+    assert_eq!(ask(&mut replica, asked), None);
+    assert_eq!(ask(&mut replica, named(2, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+    assert_eq!(answer(&step_at(&mut replica, deadline, Input::Tick)), Some(committed(1, 105)));
+}
+
+/// A request may wait for a version of this very branch, which its own writes bring about. Nothing
+/// woke it.
+#[test]
+fn request_that_waits_for_a_write_of_this_branch_is_woken_by_it() {
+    let mut replica = lone_replica(2);
+    let asked = waiting_for(version(1, 1), request(1, Action::Query { account: AccountId(ACCOUNT) }));
+    assert_eq!(ask(&mut replica, asked), None);
+    let outputs = step(&mut replica, write(2, deposit(ACCOUNT, 5)));
+    let queried = Answer::Queried(Queried { balance: 105, version: Some(version(1, 1)) });
+    assert!(outputs.contains(&Output::Reply { ticket: 1, answer: queried }));
+}
+
+/// Each of these writes wakes the next: none may be forgotten, and the stack must not grow with them.
+#[test]
+fn chain_of_waiting_writes_is_worked_off_at_once() {
+    let mut replica = lone_replica(1);
+    let length = 20_000;
+    for ticket in 1..=length {
+        assert_eq!(
+            ask(&mut replica, waiting_for(version(1, ticket), request(ticket, Action::Write(deposit(ACCOUNT, 1))))),
+            None
+        );
+    }
+    let outputs = step(&mut replica, write(0, deposit(ACCOUNT, 1)));
+    assert_eq!(outputs.len() as u64, length + 1);
+    assert_eq!((balance(&replica), replica.next_deadline()), (OPENING + length as i64 + 1, None));
+}
+
+#[test]
+fn branch_that_is_overloaded_says_so_and_still_answers_what_need_not_wait() {
+    let mut replica = lone_replica(3);
+    let mut outputs = Vec::new();
+    let for_all = |request: Request| {
+        let terms = Terms { concern: Concern::All, ..request.terms.clone() };
+        Request { terms, ..request }
+    };
+    replica.step(Time::default(), Input::Request(named(0, 7, 1, deposit(ACCOUNT, 5))), &mut outputs);
+    for ticket in 1..=MAX_WAITING as u64 {
+        let asked = waiting_for(version(2, 1), request(ticket, Action::Query { account: AccountId(ACCOUNT) }));
+        replica.step(Time::default(), Input::Request(asked), &mut outputs);
+    }
+    let overloaded = Answer::Refused(Refusal::Overloaded { limit: MAX_WAITING });
+    let asked = waiting_for(version(2, 1), request(0, Action::Query { account: AccountId(ACCOUNT) }));
+    assert_eq!(ask(&mut replica, asked), Some(overloaded.clone()));
+    assert_eq!(ask(&mut replica, for_all(named(0, 7, 2, deposit(ACCOUNT, 5)))), Some(overloaded));
+    assert_eq!(balance(&replica), 105, "what is refused is not done");
+    assert_eq!(ask(&mut replica, request(0, Action::Write(deposit(ACCOUNT, 5)))), Some(committed(2, 110)));
+    // A retry of what was done must not be told that it was not.
+    let refusal = Refusal::ConcernNotReached { concern: Concern::All, reached: 1, needed: 3 };
+    assert_eq!(ask(&mut replica, for_all(named(0, 7, 1, deposit(ACCOUNT, 5)))), Some(Answer::Refused(refusal)));
+}
+
+/// A customer reads at one branch what it wrote at another.
+#[test]
+fn read_names_a_write_and_finds_it_at_another_branch() {
+    let mut network = Network::up(bank(5, 2, Shape::Ring, Propagation::Stream));
+    let ticket = network.ask(branch(1), request(0, Action::Write(deposit(ACCOUNT, 7))));
+    let Some(Answer::Committed(committed)) = network.answer(ticket).cloned() else { panic!("not committed") };
+    let read = network
+        .ask(branch(3), waiting_for(committed.version(), request(0, Action::Query { account: AccountId(ACCOUNT) })));
+    assert_eq!(network.answer(read), None);
+    network.flush();
+    let queried = Queried { balance: OPENING + 7, version: Some(committed.version()) };
+    assert_eq!(network.answer(read), Some(&Answer::Queried(queried)));
+}
