@@ -25,6 +25,7 @@ mod python;
 pub mod replica;
 pub mod scenario;
 pub mod topology;
+pub mod trace;
 pub mod types;
 #[cfg(feature = "net")]
 pub mod wire;

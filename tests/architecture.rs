@@ -7,11 +7,12 @@ use std::{
 };
 
 /// Each module's floor. Modules of one floor do not import each other.
-const FLOORS: [(&str, usize); 9] = [
+const FLOORS: [(&str, usize); 10] = [
     ("types", 0),
     ("replica", 1),
     ("scenario", 1),
     ("topology", 1),
+    ("trace", 1),
     ("wire", 2),
     ("branch", 3),
     ("customer", 3),
@@ -21,8 +22,20 @@ const FLOORS: [(&str, usize); 9] = [
 
 /// What a pure module must not even name.
 const IMPURE: [&str; 14] = [
-    "tokio", "tonic", "prost", "pyo3", "std::time", "std::net", "std::thread", "std::fs", "std::env", "std::process",
-    "HashMap", "HashSet", "println!", "eprintln!",
+    "tokio",
+    "tonic",
+    "prost",
+    "pyo3",
+    "std::time",
+    "std::net",
+    "std::thread",
+    "std::fs",
+    "std::env",
+    "std::process",
+    "HashMap",
+    "HashSet",
+    "println!",
+    "eprintln!",
 ];
 
 const MAX_LINES: usize = 450;

@@ -81,7 +81,11 @@ fn pages_spread_along_one_shortest_way_to_each_branch() {
             while let Some(teller) = reached.pop() {
                 for (&peer, elsewhere) in &links[&teller] {
                     if !elsewhere.contains(&origin) {
-                        assert_eq!(hops.insert(peer, hops[&teller] + 1), None, "{shape}: {peer} hears twice of {origin}");
+                        assert_eq!(
+                            hops.insert(peer, hops[&teller] + 1),
+                            None,
+                            "{shape}: {peer} hears twice of {origin}"
+                        );
                         reached.push(peer);
                     }
                 }

@@ -8,18 +8,41 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, final
 
-T = TypeVar("T", covariant=True)
+_T_co = TypeVar("_T_co", covariant=True)
+
+__all__ = [
+    "Bank",
+    "Call",
+    "Customer",
+    "Deposit",
+    "Progress",
+    "Query",
+    "Receipt",
+    "Replies",
+    "Scenario",
+    "Served",
+    "Version",
+    "Watch",
+    "Withdraw",
+    "__version__",
+    "connect",
+    "run",
+    "serve_branch",
+    "start_bank",
+    "supervised_branch",
+    "topology",
+]
 
 __version__: str
 
 @final
-class Call(Generic[T]):
+class Call(Generic[_T_co]):
     """An operation that has not begun: it runs once."""
 
-    def wait(self) -> T:
+    def wait(self) -> _T_co:
         """Runs it and blocks, without the GIL; Ctrl-C interrupts it within 0.1 s."""
 
-    def future(self) -> asyncio.Future[T]:
+    def future(self) -> asyncio.Future[_T_co]:
         """Starts it; a future of the running loop gets its result. Cancelling drops it."""
 
 @final
@@ -45,6 +68,7 @@ class Deposit:
     def amount(self) -> int: ...
     @property
     def account(self) -> int: ...
+    def __getnewargs_ex__(self, /) -> tuple[tuple[int], dict[str, int]]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -56,6 +80,7 @@ class Withdraw:
     def amount(self) -> int: ...
     @property
     def account(self) -> int: ...
+    def __getnewargs_ex__(self, /) -> tuple[tuple[int], dict[str, int]]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -65,6 +90,7 @@ class Query:
     def __new__(cls, *, account: int = 0) -> Self: ...
     @property
     def account(self) -> int: ...
+    def __getnewargs_ex__(self, /) -> tuple[tuple[()], dict[str, int]]: ...
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
     def __hash__(self) -> int: ...
@@ -110,7 +136,8 @@ class Customer:
         """Answer i is to action i: a balance, a Receipt, or an (unraised) Refused."""
 
     def status(self, timeout: float) -> Call[dict[str, Any]]:
-        """Keys branch, incarnation, balances {account: balance}, version, links [(peer, connected, behind)]."""
+        """Keys: branch, incarnation, balances {account: balance}, version, and links, a list of
+        (peer, connected, behind)."""
 
     def watch(self, interval: float, timeout: float) -> Call[Watch]: ...
 

@@ -6,7 +6,7 @@ import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
 
 from replibank import _core
-from replibank.errors import ConfigError, UnknownBranch
+from replibank.errors import Closed, ConfigError, UnknownBranch
 
 TIMEOUT = 30.0
 """Seconds that a request may take."""
@@ -27,15 +27,16 @@ class CourseBank:
         self._bank: _core.Bank | None = None
         self._addresses: dict[int, str] = {}
         self._customers: dict[int, _core.Customer] = {}
+        self._is_over = False
         self.written = _core.Version()
 
     def add(self, branch: int, balance: int, branches: Ids) -> None:
         """Names a branch, before the bank starts or (one of its branches) after."""
-        if branch in self._openings and self._addresses:
-            # The program builds its branches again: a bank that ran before is not this one.
+        if self._is_over or self._is_begun_again(branch):
             self.close()
             self._openings.clear()
             self._ids.clear()
+            self._is_over = False
         if branch in self._openings:
             raise ConfigError(f"branch {branch} is built twice: each branch has an id of its own")
         for other, opening in self._openings.items():
@@ -49,12 +50,19 @@ class CourseBank:
         self._openings[branch] = balance
         self._ids.append(branches)
 
+    def _is_begun_again(self, branch: int) -> bool:
+        """Whether the program builds its branches once more, as when a notebook's cell runs again."""
+        has_run = bool(self._addresses)
+        is_first = next(iter(self._openings), None) == branch
+        return branch in self._openings and (has_run or is_first)
+
     def opening(self, branch: int) -> int:
         return self._openings[branch]
 
     @property
-    def runs(self) -> bool:
-        return bool(self._addresses)
+    def is_fresh(self) -> bool:
+        """Whether the bank has not been started yet."""
+        return not self._addresses and not self._is_over
 
     def start(self) -> None:
         """Starts the branches. In a child process that is left to whoever needs them there."""
@@ -63,6 +71,8 @@ class CourseBank:
 
     def addresses(self) -> Mapping[int, str]:
         """Where the branches are; starts them if need be."""
+        if self._is_over:
+            raise Closed("the bank was stopped: build its branches again for a new one")
         if not self._addresses:
             if not self._openings:
                 raise UnknownBranch(
@@ -79,6 +89,7 @@ class CourseBank:
     def join(self, addresses: Mapping[int, str], written: _core.Version) -> None:
         """Takes branches that somebody else serves, with what was written to them before."""
         self.close()
+        self._is_over = False
         self._addresses = dict(addresses)
         self.written = written
 
@@ -93,7 +104,8 @@ class CourseBank:
         return self._customers[branch]
 
     def close(self) -> None:
-        """Ends the branches, if they are this program's. The next request starts a new bank."""
+        """Ends the branches, if they are this program's. Harmless when called again."""
+        self._is_over = True
         bank, self._bank = self._bank, None
         self._addresses = {}
         self._customers = {}

@@ -17,6 +17,8 @@ from .state import Snapshot, Status
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
 
+    from ._core import Bank as CoreBank
+    from ._core import Customer as CoreCustomer
     from ._core import Deposit, Query, Receipt, Version, Withdraw
     from .bank import Propagation, Topology
     from .customer import Concern
@@ -44,7 +46,7 @@ class AsyncCustomer:
     """
 
     def __init__(self, address: str, timeout: float = 5.0) -> None:
-        self._core: _core.Customer | None = None
+        self._core: CoreCustomer | None = None
         self._address = address
         self._timeout = timeout
 
@@ -236,14 +238,18 @@ class AsyncCustomer:
             {0: 400}
         """
         watch = await self._live().watch(interval, self._seconds(timeout)).future()
+        last = None
         while (seen := await watch.next().future()) is not None:
-            yield Snapshot(*seen)
+            # The branch may wake up for something that shows neither in balances nor in the version.
+            if seen != last:
+                yield Snapshot(*seen)
+            last = seen
 
     async def close(self) -> None:
         """Forgets the connection. Harmless when called again."""
         self._core = None
 
-    def _live(self) -> _core.Customer:
+    def _live(self) -> CoreCustomer:
         if self._core is None:
             raise Closed(
                 f"this customer of {self._address} is not connected: use `async with`, or await connect()"
@@ -292,7 +298,7 @@ class AsyncBank:
         {1: 570, 2: 570, 3: 570}
     """
 
-    _core: _core.Bank | None = None
+    _core: CoreBank | None = None
 
     def __init__(
         self,
@@ -424,7 +430,7 @@ class AsyncBank:
             # If this is cancelled, the core's bank is dropped, and its branches end unwatched.
             await core.close().future()
 
-    def _live(self) -> _core.Bank:
+    def _live(self) -> CoreBank:
         if self._core is None:
             raise Closed("this bank is not running: use `async with`, or await start()")
         return self._core

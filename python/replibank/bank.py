@@ -72,6 +72,9 @@ class Bank:
         ports: Mapping[int, int] | None = None,
         propagation_delay: float = 0.0,
     ) -> None:
+        # So that a bank that does not start can be shown in a traceback.
+        self._addresses: dict[int, str] = dict.fromkeys(branches, "")
+        self._pid = os.getpid()
         call = start(
             branches,
             accounts=accounts,
@@ -83,7 +86,6 @@ class Bank:
         )
         core = call.wait()
         self._addresses = core.addresses()
-        self._pid = os.getpid()
         self._core = core
 
     @property

@@ -19,8 +19,8 @@ real branches over real gRPC, and needs no sleep: what one customer wrote, the n
     >>> branches[0].stop()
 
 The branches of a program are one bank. It starts with the first `Branch.start()` or
-`Customer.createStub()`, and ends with the program, or with `stop`. To build a branch a second time,
-after the bank has run, begins a new bank.
+`Customer.createStub()`, and ends with the program, or with `stop`. A program that builds its branches
+once more begins a new bank, as when a notebook's cell runs again.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -160,7 +160,7 @@ class Branch:
     def balance(self) -> int:
         """The opening balance, and once the bank runs, the balance at this branch with every write
         that this program has made so far."""
-        if not BANK.runs:
+        if BANK.is_fresh:
             return BANK.opening(self.id)
         balance: int = self._stub.Query()["balance"]
         return balance
@@ -233,18 +233,14 @@ class Customer:
         self.recvMsg: list[dict[str, Any]] = []
         self.stub: Stub | None = None
 
-    def createStub(self) -> Stub:  # noqa: N802
+    def createStub(self) -> None:  # noqa: N802
         """Connects to the customer's branch, and starts the bank if need be.
-
-        Returns:
-            The stub, which is also kept in `stub`.
 
         Raises:
             UnknownBranch: There is no such branch.
         """
         BANK.customer(self.id)
         self.stub = Stub(self.id)
-        return self.stub
 
     def executeEvents(self) -> dict[str, Any]:  # noqa: N802
         """Asks for one event after another, and keeps the answers in `recvMsg`.
@@ -252,9 +248,11 @@ class Customer:
         Returns:
             The customer's entry of the output file, {"id": ..., "recv": [...]}.
         """
-        stub = self.stub or self.createStub()
+        if self.stub is None:
+            self.createStub()
+        assert self.stub is not None
         for event in self.events:
-            self.recvMsg.append(stub.MsgDelivery(event))
+            self.recvMsg.append(self.stub.MsgDelivery(event))
         return {"id": self.id, "recv": self.recvMsg}
 
 

@@ -306,5 +306,9 @@ class Customer:
 
 
 def _snapshots(watch: _core.Watch) -> Iterator[Snapshot]:
+    last = None
     while (seen := watch.next().wait()) is not None:
-        yield Snapshot(*seen)
+        # The branch may wake up for something that shows neither in balances nor in the version.
+        if seen != last:
+            yield Snapshot(*seen)
+        last = seen

@@ -5,6 +5,9 @@ standard exception that comes closest, so that `except TimeoutError` and the lik
 pickled, between processes too.
 """
 
+# A name says what happened; "Error" at its end would add nothing.
+# ruff: noqa: N818
+
 from __future__ import annotations
 
 import errno
@@ -75,7 +78,7 @@ class Refused(ReplibankError):
         definite: True: the request did not happen and will not. False: it may have happened.
     """
 
-    fields = ("definite",)
+    fields: ClassVar[tuple[str, ...]] = ("definite",)
 
     def __init__(self, message: str, definite: bool) -> None:
         super().__init__(message)
@@ -90,7 +93,7 @@ class InsufficientFunds(Refused):
         requested: The amount that was to be withdrawn, in the same unit.
     """
 
-    fields = ("definite", "available", "requested")
+    fields: ClassVar[tuple[str, ...]] = ("definite", "available", "requested")
 
     def __init__(self, message: str, definite: bool, available: int, requested: int) -> None:
         super().__init__(message, definite)
@@ -105,7 +108,7 @@ class UnknownAccount(Refused):
         account: The account asked for.
     """
 
-    fields = ("definite", "account")
+    fields: ClassVar[tuple[str, ...]] = ("definite", "account")
 
     def __init__(self, message: str, definite: bool, account: int) -> None:
         super().__init__(message, definite)
@@ -144,7 +147,7 @@ class ConcernNotReached(Refused, TimeoutError):
         needed: How many the concern needs.
     """
 
-    fields = ("definite", "reached", "needed")
+    fields: ClassVar[tuple[str, ...]] = ("definite", "reached", "needed")
 
     def __init__(self, message: str, definite: bool, reached: int, needed: int) -> None:
         super().__init__(message, definite)
@@ -155,7 +158,7 @@ class ConcernNotReached(Refused, TimeoutError):
 class _Unanswered(ReplibankError):
     """No answer came. (It gives the two exceptions that say so their attribute.)"""
 
-    fields = ("may_have_happened",)
+    fields: ClassVar[tuple[str, ...]] = ("may_have_happened",)
 
     def __init__(self, message: str, may_have_happened: bool) -> None:
         super().__init__(message)

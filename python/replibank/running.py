@@ -112,8 +112,8 @@ class Result:
         values = sorted(set(self.balances.values()))
         balance = f"balance {values[0]}" if len(values) == 1 else f"balances {values[0]} to {values[-1]}"
         return (
-            f"{self.branches} branches, {self.customers} customers, {self.events} events in {self.seconds:.3f} s, "
-            f"{balance} at the end"
+            f"{self.branches} branches, {self.customers} customers, {self.events} events "
+            f"in {self.seconds:.3f} s, {balance} at the end"
         )
 
     def __repr__(self) -> str:

@@ -70,8 +70,8 @@ def _accounts(openings: Mapping[int, int], others: Mapping[int, int]) -> dict[in
         for branch, opening in openings.items():
             if opening != openings[first]:
                 raise ConfigError(
-                    f"branch {first} opens with {openings[first]} and branch {branch} with {opening}: branches are "
-                    "replicas of one balance, so give each the same"
+                    f"branch {first} opens with {openings[first]} and branch {branch} with {opening}: "
+                    "branches are replicas of one balance, so give each the same"
                 )
         accounts[0] = openings[first]
     for account, opening in others.items():
@@ -101,5 +101,8 @@ def child_program() -> list[str]:
     if not sys.executable:
         raise ConfigError("no Python interpreter is known to start branches with (sys.executable is empty)")
     directory = str(Path(__file__).resolve().parent.parent)
-    code = f"import sys; sys.path.insert(0, {directory!r}); from replibank._core import supervised_branch as serve; serve().wait()"
+    code = (
+        f"import sys; sys.path.insert(0, {directory!r}); "
+        "from replibank import _core; _core.supervised_branch().wait()"
+    )
     return [sys.executable, "-I", "-S", "-c", code]

@@ -28,6 +28,8 @@ pub struct BankConfig {
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
     pub propagation_delay: Duration,
+    /// How many events each branch of this process keeps in its trace; 0: none.
+    pub trace_capacity: usize,
     /// The command that runs [`super::supervised`]; `None`: branches are tasks of this process.
     pub program: Option<Vec<OsString>>,
 }
@@ -41,6 +43,7 @@ impl BankConfig {
             shape: Shape::default(),
             propagation: Propagation::default(),
             propagation_delay: Duration::ZERO,
+            trace_capacity: 0,
             program: None,
         }
     }
@@ -82,6 +85,7 @@ impl BankConfig {
             topology: topology.clone(),
             propagation: self.propagation,
             propagation_delay: self.propagation_delay,
+            trace_capacity: self.trace_capacity,
         }
     }
 }

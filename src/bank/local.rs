@@ -13,6 +13,7 @@ use super::{BankConfig, BankError, config::shorten, error, files};
 use crate::{
     branch::Branch,
     customer::Status,
+    trace::Trace,
     types::{BranchId, Version},
 };
 
@@ -57,6 +58,10 @@ impl Tasks {
 
     pub(super) fn statuses(&self) -> BTreeMap<BranchId, Status> {
         self.branches.iter().map(|(&id, branch)| (id, branch.status())).collect()
+    }
+
+    pub(super) fn traces(&self) -> BTreeMap<BranchId, Trace> {
+        self.branches.iter().map(|(&id, branch)| (id, branch.trace())).collect()
     }
 
     pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {

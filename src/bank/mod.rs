@@ -20,6 +20,7 @@ use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
 use crate::{
     customer::{Customer, Status},
+    trace::Trace,
     types::BranchId,
 };
 
@@ -95,6 +96,15 @@ impl Bank {
         match &self.members {
             Members::Tasks(tasks) => Ok(tasks.statuses()),
             Members::Processes(processes) => processes.statuses(timeout).await,
+        }
+    }
+
+    /// What has happened at each branch so far; empty for branches that are child processes, and
+    /// without a [`BankConfig::trace_capacity`].
+    pub fn traces(&self) -> BTreeMap<BranchId, Trace> {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.traces(),
+            Members::Processes(_) => BTreeMap::new(),
         }
     }
 

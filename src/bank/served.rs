@@ -63,6 +63,7 @@ impl Served {
             topology,
             propagation: config.propagation,
             propagation_delay: config.propagation_delay,
+            trace_capacity: 0,
         };
         let served = Self::bind(config_of_branch, &config.listen).await?;
         let known = peers.into_iter().filter_map(|(peer, address)| Some((peer, address?))).collect();

@@ -12,6 +12,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 use super::{BranchError, Config};
 use crate::{
     replica::{Input, Output, PeerFault, PeerMessage, Replica, Request},
+    trace::{Event, Kind, Message, Trace},
     types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time, Version},
     wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
 };
@@ -33,6 +34,7 @@ struct State {
     replica: Replica,
     waiters: BTreeMap<u64, Waiter>,
     last_ticket: u64,
+    trace: Trace,
     /// Counts each peer's sessions; messages of any but the current one are dropped.
     sessions: BTreeMap<BranchId, u64>,
     /// When the clock task will wake, to ring it only for what is earlier.
@@ -80,6 +82,7 @@ impl Core {
             state: Mutex::new(State {
                 replica: Replica::new(replica),
                 waiters: BTreeMap::new(),
+                trace: Trace::new(config.trace_capacity),
                 last_ticket: 0,
                 sessions: BTreeMap::new(),
                 alarm_at: None,
@@ -183,6 +186,9 @@ impl Core {
         let mut outputs = std::mem::take(&mut state.outputs);
         let changed = !outputs.is_empty();
         for output in outputs.drain(..) {
+            if let Output::Reply { answer, .. } = &output {
+                self.record(state, || Kind::Answered(answer.clone()));
+            }
             match output {
                 Output::Reply { ticket, answer } if mine == Some(ticket) => found = Some(answer),
                 Output::Reply { ticket, answer } => match state.waiters.remove(&ticket) {
@@ -208,6 +214,15 @@ impl Core {
             self.changed.send_replace(());
         }
         found
+    }
+
+    fn record(&self, state: &mut State, kind: impl FnOnce() -> Kind) {
+        state.trace.record(|| Event { at: self.now(), branch: self.own.branch, kind: kind() });
+    }
+
+    /// What has happened so far, if the branch keeps a trace.
+    pub(super) fn trace(&self) -> Trace {
+        self.lock().trace.clone()
     }
 
     /// Rings the clock task if something is due before it wakes.
@@ -239,6 +254,7 @@ impl Core {
         let session = state.sessions.entry(peer).or_default();
         *session += 1;
         let session = *session;
+        self.record(state, || Kind::LinkUp(peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
         self.deliver(state, None);
         session
@@ -249,6 +265,7 @@ impl Core {
         let mut state = self.lock();
         let state = &mut *state;
         if state.sessions.get(&peer) == Some(&session) {
+            self.record(state, || Kind::LinkDown(peer));
             state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
             self.deliver(state, None);
         }
@@ -261,6 +278,7 @@ impl Core {
         if state.sessions.get(&peer) != Some(&session) {
             return false;
         }
+        self.record(state, || Kind::Received { peer, message: summary(&message) });
         state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
         self.deliver(state, None);
         self.arm(state);
@@ -274,6 +292,9 @@ impl Core {
             return None;
         }
         let message = state.replica.poll_send(self.now(), peer);
+        if let Some(message) = &message {
+            self.record(&mut state, || Kind::Sent { peer, message: summary(message) });
+        }
         self.arm(&mut state);
         message
     }
@@ -333,5 +354,15 @@ impl Core {
                 () = self.stopped() => return Err(BranchError::Stopped),
             }
         }
+    }
+}
+
+/// A peer's message as a trace tells it.
+fn summary(message: &PeerMessage) -> Message {
+    match message {
+        PeerMessage::Greeting { .. } => Message::Greeting,
+        PeerMessage::Update(update) => Message::Update { pages: update.deltas.len() },
+        PeerMessage::Call(call) => Message::Call { sequence: call.operation.map(|(sequence, _)| sequence) },
+        PeerMessage::Acknowledgement { number, .. } => Message::Acknowledgement { number: *number },
     }
 }

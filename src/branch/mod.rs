@@ -28,6 +28,7 @@ use tokio::{net::TcpListener, sync::watch, task::JoinSet};
 use crate::{
     replica,
     topology::{Shape, Topology},
+    trace::Trace,
     types::{self, AccountId, BranchId, Origin, Propagation},
     wire::Status,
 };
@@ -58,6 +59,8 @@ pub struct Config {
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
     pub propagation_delay: Duration,
+    /// How many events its trace keeps; 0: none.
+    pub trace_capacity: usize,
 }
 
 impl Config {
@@ -142,6 +145,11 @@ impl Branch {
     /// Its state, links included, without a call.
     pub fn status(&self) -> Status {
         self.core.status()
+    }
+
+    /// What has happened so far, if it keeps a trace.
+    pub fn trace(&self) -> Trace {
+        self.core.trace()
     }
 
     /// Returns once the replica has reached `version`.

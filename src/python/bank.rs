@@ -59,6 +59,7 @@ pub(super) fn start_bank(
         shape: argument::shape(topology)?,
         propagation: argument::propagation(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
+        trace_capacity: 0,
         program,
     };
     Call::new(py, async move { Ok(Started(bank::Bank::start(config).await?)) })

@@ -1,8 +1,6 @@
-"""The command `replibank`: its group of commands, and the one place where an outcome becomes an exit
-code. A command's module is imported when that command is asked for, so that `replibank run` does not
-pay for what it does not use."""
+"""The command `replibank`: its group of commands, and how it starts. A command's module is imported
+when that command is asked for, so that `replibank run` does not pay for what it does not use."""
 
-import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -10,8 +8,7 @@ from typing import NoReturn
 
 import click
 
-from replibank.cli.outcome import INTERRUPTED, STOPPED, exit_code, explain
-from replibank.cli.report import error
+from replibank.cli.outcome import Interrupted, guarded
 
 COMMANDS = {
     "run": "Run a whole bank: branches, customers, output file.",
@@ -34,6 +31,13 @@ class LazyGroup(click.Group):
         command = import_module(f"replibank.cli.{cmd_name}").command
         assert isinstance(command, click.Command)
         return command
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            # Click would say so its own way.
+            raise Interrupted from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -83,20 +87,4 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 def outcome(arguments: Sequence[str] | None = None) -> int:
     """Runs the command line and returns its exit code, having said why if it is not 0."""
-    try:
-        status = group.main(arguments, prog_name="replibank", standalone_mode=False)
-        sys.stdout.flush()
-    except (KeyboardInterrupt, click.Abort):
-        error("interrupted")
-        return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough of it. Python would complain once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED
-    except Exception as failure:
-        code = exit_code(failure)
-        if code is None:
-            raise
-        error(explain(failure))
-        return code
-    return status if isinstance(status, int) else 0
+    return guarded(lambda: group.main(arguments, prog_name="replibank", standalone_mode=False))

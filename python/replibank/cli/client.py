@@ -10,7 +10,7 @@ from replibank.addresses import parse_lines, parse_pair
 from replibank.cli import options, paths, report
 from replibank.cli.summary import Summary
 from replibank.files import read_input
-from replibank.settling import settle
+from replibank.settling import settle, used_before
 
 
 @click.command("client")
@@ -66,17 +66,14 @@ def command(
     if addresses is not None:
         dialled = parse_lines(read_input(addresses), addresses) | dialled
     served = dialled or serving.wait_for(input, wait).addresses
-    standing = settle(served, max(wait, 1.0), timeout)
+    standing = settle(served, max(wait, 1.0), timeout).balance
     if standing != scenario.opening:
-        report.say(
-            f"note: the served bank stands at {standing}, not at its opening balance "
-            f"{scenario.opening}: it has been used before"
-        )
+        report.say(used_before(standing, scenario.opening))
     progress = _core.Progress()
     with report.ShownProgress(progress, scenario.event_count):
         replies = _core.run(served, scenario, timeout, progress).wait()
     paths.write_output(output, replies.output(output_form))
-    balances = {settle(served, timeout, timeout)}
+    balances = {settle(served, timeout, timeout).balance}
     summary = Summary(scenario, balances, time.perf_counter() - began, output, standing)
     if as_json:
         summary.print_json(None, None)

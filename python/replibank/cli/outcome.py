@@ -1,7 +1,12 @@
 """The one table of what becomes which exit code, and of how a failure is told in one line."""
 
+import os
+import sys
+from collections.abc import Callable
+
 import click
 
+from replibank.cli.report import error
 from replibank.errors import (
     Closed,
     DeadlineExceeded,
@@ -21,6 +26,32 @@ STOPPED = 1
 """Our output was not read to its end, so we do not claim to be done."""
 
 _UNREACHABLE = (Unreachable, DeadlineExceeded, NotConverged, ProcessError, ProtocolError, Refused, Closed)
+
+
+class Interrupted(BaseException):
+    """Ctrl-C, on its way past Click."""
+
+
+def guarded(work: Callable[[], object]) -> int:
+    """Does the work and returns its exit code, having said why if it is not 0. A result that is a
+    number is the code."""
+    try:
+        result = work()
+        sys.stdout.flush()
+    except (KeyboardInterrupt, Interrupted, click.Abort):
+        error("interrupted", after_echo=True)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read our output has enough of it. Python would complain once more at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return STOPPED
+    except Exception as failure:
+        code = exit_code(failure)
+        if code is None:
+            raise
+        error(explain(failure))
+        return code
+    return result if isinstance(result, int) else 0
 
 
 def exit_code(failure: Exception) -> int | None:

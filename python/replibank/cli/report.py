@@ -22,8 +22,9 @@ def say(text: str) -> None:
     print(text, file=sys.stderr, flush=True)
 
 
-def error(text: str) -> None:
-    say(f"{paint('error:', RED)} {text}")
+def error(text: str, *, after_echo: bool = False) -> None:
+    """`after_echo`: the terminal has just shown ^C, so a new line comes first."""
+    say(("\n" if after_echo and on_terminal() else "") + f"{paint('error:', RED)} {text}")
 
 
 def summary(rows: dict[str, str]) -> None:

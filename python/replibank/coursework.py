@@ -1,0 +1,111 @@
+"""What the course's server.py and client.py need besides `Branch` and `Customer`: the records of the
+input, the branches that are served for it, the output file, and the exit codes of the command
+`replibank`. See examples/course/grpc."""
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from replibank import serving, settling
+from replibank._coursebank import BANK, TIMEOUT
+from replibank.cli import paths, report, serve
+from replibank.cli.outcome import USAGE, guarded
+from replibank.files import read_input, write_atomically
+from replibank.signals import StopSignals, Told
+
+__all__ = ["branches", "customers", "join", "program", "serve_until_told", "write"]
+
+PATIENCE = 10.0
+"""Seconds that the servers may take to appear."""
+
+
+def branches(input: str) -> list[dict[str, Any]]:  # noqa: A002
+    """The input's branch records, once all of the input is found right.
+
+    Raises:
+        InputError: It is not; the text names the record, the field, and what would be right.
+    """
+    return _records(input, ("branch", "bank"))
+
+
+def customers(input: str) -> list[dict[str, Any]]:  # noqa: A002
+    """The input's customer records, in file order, once all of the input is found right.
+
+    Raises:
+        InputError: It is not; the text names the record, the field, and what would be right.
+    """
+    return _records(input, ("customer", "client"))
+
+
+def serve_until_told(input: str) -> int:  # noqa: A002
+    """Starts the branches that the program has built, lets `join` find them, and waits for Ctrl-C,
+    SIGTERM or `replibank serve --stop`.
+
+    Returns:
+        The exit code: 130 after Ctrl-C, else 0.
+    """
+    try:
+        with StopSignals() as signals, serving.Claim(input) as claim:
+            try:
+                addresses = dict(BANK.addresses())
+                claim.publish(addresses)
+                serve.announce(addresses, as_json=False)
+                signals.wait()
+            finally:
+                BANK.close()
+    except Told as told:
+        return told.exit_code
+
+
+def join(input: str) -> None:  # noqa: A002
+    """Makes the branches that are served for this input those of the program's customers. Waits a
+    while for them to appear, so that it does not matter which program starts first.
+
+    Raises:
+        Unreachable: There are none.
+    """
+    scenario = paths.read_scenario(input, "file")
+    addresses = serving.wait_for(input, PATIENCE).addresses
+    settled = settling.settle(addresses, PATIENCE, TIMEOUT)
+    if settled.balance != scenario.opening:
+        report.say(settling.used_before(settled.balance, scenario.opening))
+    BANK.join(addresses, settled.version)
+
+
+def write(output: list[dict[str, Any]], path: str) -> None:
+    """Writes the output file, whole or not at all."""
+    write_atomically(path, json.dumps(output, indent=1))
+
+
+def program(main: Callable[[str], object], *, is_server: bool = False) -> NoReturn:
+    """Runs a main program on the input that the command line names, and exits: 0 done, 2 bad input,
+    3 nobody serves it, 130 interrupted. A server's command line may be `--stop INPUT`."""
+    sys.exit(guarded(lambda: _called(main, is_server, sys.argv[1:])))
+
+
+def _called(main: Callable[[str], object], is_server: bool, words: list[str]) -> object:
+    match words:
+        case ["--stop", path] | [path, "--stop"] if is_server:
+            serving.stop(path, serve.END_LIMIT)
+            return 0
+        case [path] if not path.startswith("-"):
+            return main(path)
+        case _:
+            report.error(f"usage: python {sys.argv[0]} {'[--stop] ' if is_server else ''}input.json")
+            return USAGE
+
+
+def _records(path: str, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
+    paths.read_scenario(path, "file")
+    # What the core has found right, Python's own reader may take apart. (Keys may have blanks.)
+    records = [_trimmed(record) for record in json.loads(read_input(path))]
+    return [
+        record | {"events": [_trimmed(event) for event in record.get("events", [])]}
+        for record in records
+        if record["type"] in kinds
+    ]
+
+
+def _trimmed(record: dict[str, Any]) -> dict[str, Any]:
+    return {key.strip(): value for key, value in record.items()}

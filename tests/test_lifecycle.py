@@ -1,0 +1,263 @@
+"""Life around the bank: Ctrl-C, fork, spawn and forkserver, the interpreter's exit, and loops that
+go on for long. Whatever needs a process of its own has one.
+"""
+
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import replibank
+from replibank import Deposit, Version
+
+#: Kept out of the loop's measure: first uses allocate what then stays.
+WARM_UP = 3_000
+OPERATIONS = 20_000
+
+INTERRUPTED = """
+    import sys, threading, time
+    import replibank
+
+    bank = replibank.Bank({1: 400, 2: 400}, propagation_delay=3600)
+    customer = bank.customer(1)
+    customer.deposit(1)
+    main = threading.main_thread().ident
+
+    def announce():
+        # Told only when the main thread is inside the call: until then a signal would prove nothing.
+        while sys._current_frames()[main].f_code.co_name != sys.argv[1]:
+            time.sleep(0.001)
+        print("waiting", flush=True)
+
+    waits = {
+        "query": lambda: customer.query(at_least=replibank.Version({2: 1}), timeout=600),
+        "deposit": lambda: customer.deposit(1, concern="all", timeout=600),
+        "execute": lambda: customer.execute([replibank.Deposit(1)], concern="all", timeout=600),
+        "wait_until_converged": lambda: bank.wait_until_converged(timeout=600),
+        "_snapshots": lambda: list(customer.watch()),
+    }
+    threading.Thread(target=announce, daemon=True).start()
+    try:
+        waits[sys.argv[1]]()
+    except KeyboardInterrupt:
+        print("interrupted", flush=True)
+        bank.close()
+        print(customer.address, flush=True)
+"""
+
+
+@pytest.mark.parametrize("wait", ["query", "deposit", "execute", "wait_until_converged", "_snapshots"])
+def test_ctrl_c_interrupts_a_wait_within_a_second(wait: str, script: Callable[..., object]) -> None:
+    process = script(INTERRUPTED, wait)
+    assert process.stdout.readline() == "waiting\n"
+    process.send_signal(signal.SIGINT)
+    sent = time.monotonic()
+    assert process.stdout.readline() == "interrupted\n"
+    assert time.monotonic() - sent < 1
+    assert process.wait(timeout=30) == 0
+
+
+def test_ctrl_c_during_a_start_of_processes_leaves_none(
+    script: Callable[..., object], wait_until, has_ended
+) -> None:
+    process = script(
+        """
+        import sys
+        import replibank, replibank.starting
+        # A child that says nothing, so that the start cannot end.
+        replibank.starting.child_program = lambda: [sys.executable, "-c", "input(); input()"]
+        try:
+            replibank.Bank(dict.fromkeys(range(1, 6), 0), processes=True)
+        except KeyboardInterrupt:
+            print("interrupted", flush=True)
+        sys.stdin.read()
+        """
+    )
+    parent = psutil.Process(process.pid)
+    wait_until(lambda: len(parent.children()) == 5, "five children")
+    children = parent.children()
+    process.send_signal(signal.SIGINT)
+    assert process.stdout.readline() == "interrupted\n"
+    wait_until(lambda: all(map(has_ended, children)), "the children's end", 10)
+
+
+def test_a_forked_child_may_not_use_the_parents_objects_but_new_ones(run_script: Callable[..., str]) -> None:
+    output = run_script(
+        """
+        import os, sys, traceback
+        import replibank
+
+        bank = replibank.Bank({1: 400, 2: 400})
+        customer = bank.customer(1)
+        snapshots = customer.watch()
+        next(snapshots)
+
+        def child():
+            uses = [customer.query, customer.status, lambda: customer.deposit(1), lambda: next(snapshots)]
+            uses += [bank.balances, bank.versions, bank.wait_until_converged, lambda: bank.customer(1)]
+            for use in uses:
+                try:
+                    use()
+                except replibank.ForkedError as error:
+                    assert str(os.getppid()) in str(error)
+                else:
+                    raise AssertionError(f"{use} worked in the child")
+            bank.close()
+            with replibank.Bank({5: 7}) as own:
+                assert own.customer(5).deposit(1).balance == 8
+            with replibank.Customer(bank.addresses[1]) as again:
+                again.deposit(1)
+
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    child()
+                except BaseException:
+                    traceback.print_exc()
+                    os._exit(1)
+                # An ordinary exit, with everything of the parent's still in memory.
+                sys.exit(0)
+            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+        bank.wait_until_converged()
+        print(bank.balances())
+        bank.close()
+        """
+    )
+    assert output == "{1: 403, 2: 403}\n"
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_works_with_every_start_method(method: str, tmp_path: Path) -> None:
+    # spawn and forkserver import the main program again, so it must be a file.
+    program = tmp_path / "program.py"
+    program.write_text(
+        """
+import multiprocessing, sys
+import replibank
+
+def work(address, results):
+    with replibank.Bank({1: 5}, processes=True) as own, replibank.Customer(address) as customer:
+        results.put((own.customer(1).deposit(1), customer.deposit(1)))
+
+if __name__ == "__main__":
+    context = multiprocessing.get_context(sys.argv[1])
+    with replibank.Bank({1: 400}) as bank:
+        results = context.Queue()
+        workers = [context.Process(target=work, args=(bank.addresses[1], results)) for _ in range(3)]
+        for worker in workers:
+            worker.start()
+        receipts = [results.get(timeout=60) for _ in workers]
+        for worker in workers:
+            worker.join()
+            assert worker.exitcode == 0, worker.exitcode
+        print(sorted((own.balance, shared.balance) for own, shared in receipts), bank.balances())
+"""
+    )
+    answer = subprocess.run(
+        [sys.executable, program, method], capture_output=True, text=True, timeout=90, check=False
+    )
+    assert answer.returncode == 0, answer.stderr
+    assert answer.stdout == "[(6, 401), (6, 402), (6, 403)] {1: 403}\n"
+
+
+PENDING = """
+    import asyncio, sys, threading
+    import replibank
+
+    never = replibank.Version({1: 10**6})
+    loop = asyncio.new_event_loop()
+
+    async def main():
+        bank = await replibank.AsyncBank({1: 400, 2: 400}, processes=sys.argv[1] == "processes").start()
+        customer = await bank.customer(1)
+        futures = [asyncio.ensure_future(customer.query(at_least=never, timeout=600)) for _ in range(20)]
+        await asyncio.sleep(0)
+        return bank, customer, futures
+
+    kept = loop.run_until_complete(main())
+    blocking = replibank.Customer(kept[0].addresses[2])
+    threading.Thread(target=lambda: blocking.query(at_least=never, timeout=600), daemon=True).start()
+    if sys.argv[2] == "run":
+        # A loop that ends in good order, and then another with something in flight.
+        asyncio.run(asyncio.wait_for(kept[1].deposit(1), 30))
+    print("end", flush=True)
+"""
+
+
+@pytest.mark.parametrize("members", ["tasks", "processes"])
+@pytest.mark.parametrize("ending", ["bare", "run"])
+def test_the_interpreter_exits_with_futures_pending(
+    members: str, ending: str, run_script: Callable[..., str], repeat: int
+) -> None:
+    for _ in range(5 * repeat):
+        begun = time.monotonic()
+        assert run_script(PENDING, members, ending) == "end\n"
+        assert time.monotonic() - begun < 30
+
+
+def test_a_long_loop_does_not_leak() -> None:
+    """A bounded form of a million operations: what one leaks, thousands show."""
+    process = psutil.Process()
+    with replibank.Bank({1: 0, 2: 0}) as bank:
+        customer = bank.customer(1)
+
+        def work(count: int) -> None:
+            for _ in range(count // 2):
+                customer.deposit(1)
+                customer.query()
+
+        work(WARM_UP)
+        before = process.memory_info().rss
+        files = process.num_fds()
+        work(OPERATIONS)
+        grown = process.memory_info().rss - before
+        assert customer.query() == (WARM_UP + OPERATIONS) // 2
+        assert process.num_fds() <= files
+    # 500 bytes an operation would be 10 MB.
+    assert grown < 8 * 2**20, f"{grown / OPERATIONS:.0f} bytes an operation"
+
+
+def test_banks_that_come_and_go_do_not_leak() -> None:
+    process = psutil.Process()
+
+    def one() -> None:
+        with replibank.Bank({1: 400, 2: 400, 3: 400}) as bank:
+            bank.customer(1).execute([Deposit(1)] * 100)
+            bank.wait_until_converged()
+
+    for _ in range(10):
+        one()
+    before, files = process.memory_info().rss, process.num_fds()
+    for _ in range(60):
+        one()
+    assert process.num_fds() <= files
+    assert process.memory_info().rss - before < 16 * 2**20
+
+
+def test_a_wait_leaves_the_gil_to_others() -> None:
+    with replibank.Bank({1: 0}) as bank:
+        customer = bank.customer(1)
+        steps = 0
+        ended = threading.Event()
+
+        def count() -> None:
+            nonlocal steps
+            while not ended.is_set():
+                steps += 1
+
+        counter = threading.Thread(target=count)
+        counter.start()
+        before = steps
+        with pytest.raises(replibank.VersionNotReached):
+            customer.query(at_least=Version({1: 1}), timeout=0.5)
+        during = steps - before
+        ended.set()
+        counter.join()
+    # Without the GIL for half a second, the other thread makes millions; with it held, a few at most.
+    assert during > 10_000
