@@ -1,5 +1,6 @@
 //! Banks of real branches: gRPC on loopback, ports chosen by the system.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 #![cfg(feature = "net")]
 
 use std::{

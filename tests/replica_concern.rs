@@ -22,7 +22,7 @@ fn write_for(concern: Concern) -> Request {
 fn committed(network: &Network, ticket: u64) -> Option<Committed> {
     match network.answer(ticket)? {
         Answer::Committed(committed) => Some(*committed),
-        other => panic!("{other:?}"),
+        other @ (Answer::Queried(_) | Answer::Refused(_)) => panic!("{other:?}"),
     }
 }
 

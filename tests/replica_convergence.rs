@@ -9,7 +9,7 @@ use common::schedule::{assert_tries_agree, promised, schedule};
 use proptest::prelude::*;
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn prop_a_healed_network_agrees_on_exactly_what_was_promised(schedule in schedule(120)) {

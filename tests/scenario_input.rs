@@ -1,5 +1,7 @@
 //! What the course's input files may look like, and how large; no bytes make the reader panic.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+
 use proptest::prelude::*;
 use replibank::{
     scenario::{Action, CustomerRecord, DocumentFlaw, Event, InputError, MAX_INPUT_BYTES, Order, Scenario, check},

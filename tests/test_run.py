@@ -4,7 +4,6 @@ around it: what is read, and that what is written is whole.
 
 import json
 import os
-import resource
 import stat
 import threading
 from collections.abc import Callable
@@ -58,9 +57,6 @@ def propagation(request: pytest.FixtureRequest) -> str:
 def test_the_courses_inputs_give_exactly_the_right_output(
     branches: int, processes: bool, propagation: str, ledger: Callable[..., Any], repeat: int
 ) -> None:
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    if propagation == "unary" and not processes and hard < 2 * branches * (branches + 1):
-        pytest.skip(f"direct calls among {branches} branches in one process need more than {hard} open files")
     path = COURSE / f"input_{branches}x{branches}.json"
     records = json.loads(path.read_text())
     expected = ledger(records)

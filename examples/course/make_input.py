@@ -41,7 +41,8 @@ def make_input(edition):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=form)
     parser.add_argument("edition", choices=["50x50", "100x100"])
     edition = parser.parse_args().edition
     # One record a line: a file that people can read, and compare.

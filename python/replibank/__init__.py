@@ -14,7 +14,9 @@ deposit, withdraw and query at one branch, and every replica converges.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING
+
+# Type checkers take it for typing's own, whose import would be most of what a child process imports.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
     from pathlib import Path

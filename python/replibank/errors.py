@@ -5,9 +5,6 @@ standard exception that comes closest, so that `except TimeoutError` and the lik
 pickled, between processes too.
 """
 
-# A name says what happened; "Error" at its end would add nothing.
-# ruff: noqa: N818
-
 from __future__ import annotations
 
 import errno

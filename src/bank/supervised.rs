@@ -80,9 +80,10 @@ pub async fn supervised() -> Result<(), BankError> {
     let served = match Served::bind(config, &assignment.listen).await {
         Ok(served) => served,
         Err(error) => {
-            let (reason, in_use) = match &error {
-                BankError::Listen { reason, in_use, .. } => (reason.clone(), *in_use),
-                other => (other.to_string(), false),
+            let (reason, in_use) = if let BankError::Listen { reason, in_use, .. } = &error {
+                (reason.clone(), *in_use)
+            } else {
+                (error.to_string(), false)
             };
             say(&Word::Refused { reason, in_use }).await?;
             return Err(error);

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// What the branch may take beyond the wait that the request allows: the way there and back.
-pub(super) const GRACE: Duration = Duration::from_millis(1_000);
+pub(super) const GRACE: Duration = Duration::from_millis(250);
 
 /// The HTTP/2 windows of a customer.
 const WINDOW_BYTES: u32 = 1 << 20;
@@ -93,19 +93,29 @@ fn cause(error: &dyn std::error::Error) -> String {
     error.to_string()
 }
 
+/// What a request may have done when nobody knows its answer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Asks {
+    /// Nothing.
+    ToRead,
+    /// It may have moved money.
+    ToWrite,
+}
+
 /// One request's deadline and its attempts.
 pub(super) struct Retry<'a> {
     connection: &'a Connection,
     terms: &'a Terms,
+    asks: Asks,
     began: Instant,
     wait: Duration,
     next_after: Duration,
 }
 
 impl<'a> Retry<'a> {
-    pub(super) fn new(connection: &'a Connection, terms: &'a Terms) -> Self {
+    pub(super) fn new(connection: &'a Connection, terms: &'a Terms, asks: Asks) -> Self {
         let wait = Duration::from_micros(terms.wait.0);
-        Self { connection, terms, began: Instant::now(), wait, next_after: RETRY_AFTER_MIN }
+        Self { connection, terms, asks, began: Instant::now(), wait, next_after: RETRY_AFTER_MIN }
     }
 
     fn left(&self) -> Duration {
@@ -128,6 +138,7 @@ impl<'a> Retry<'a> {
     pub(super) async fn after(&mut self, status: Status) -> Result<(), CustomerError> {
         let address = self.connection.address.clone();
         let reason = cause(&status);
+        let sent = self.asks == Asks::ToWrite;
         match status.code() {
             // tonic reports a connection that broke under a call as any of these.
             Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal if self.left() > self.next_after => {
@@ -136,11 +147,11 @@ impl<'a> Retry<'a> {
                 Ok(())
             }
             Code::Unavailable | Code::Unknown | Code::Internal => {
-                Err(CustomerError::Unreachable { address, reason, sent: true })
+                Err(CustomerError::Unreachable { address, reason, sent })
             }
             // A call that tonic itself ends at its deadline is reported as cancelled.
             Code::DeadlineExceeded | Code::Cancelled => {
-                Err(CustomerError::Deadline { address, waited: self.began.elapsed(), sent: true })
+                Err(CustomerError::Deadline { address, waited: self.began.elapsed(), sent })
             }
             Code::Ok
             | Code::InvalidArgument

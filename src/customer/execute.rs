@@ -5,7 +5,10 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::Status;
 
-use super::{Customer, CustomerError, connection::Retry};
+use super::{
+    Customer, CustomerError,
+    connection::{Asks, GRACE, Retry},
+};
 use crate::{
     types::{Action, Answer, Terms},
     wire::proto::{ExecuteRequest, ExecuteResponse},
@@ -73,12 +76,12 @@ impl Customer {
             first_number: self.take_numbers(actions.len() as u64),
             answered_below: 0,
         };
-        let mut retry = Retry::new(&self.connection, terms);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite);
         while !pipeline.is_done() {
             let before = pipeline.answered_below;
             let ended = self.stream(&mut pipeline, terms).await?;
             if pipeline.answered_below > before {
-                retry = Retry::new(&self.connection, terms);
+                retry = Retry::new(&self.connection, terms, Asks::ToWrite);
             }
             if !pipeline.is_done() {
                 let silent = || Status::unavailable("the branch closed the stream");
@@ -90,7 +93,7 @@ impl Customer {
 
     /// One stream, until every request is answered (`Ok`) or it breaks (the inner `Err`).
     async fn stream(&self, pipeline: &mut Pipeline<'_>, terms: &Terms) -> Result<Result<(), Status>, CustomerError> {
-        let silence = std::time::Duration::from_micros(terms.wait.0).saturating_add(super::connection::GRACE);
+        let silence = std::time::Duration::from_micros(terms.wait.0).saturating_add(GRACE);
         let quiet = || Status::deadline_exceeded("the branch fell silent");
         let (sender, receiver) = mpsc::channel(WINDOW / BATCH + 1);
         let mut next = pipeline.answered_below;

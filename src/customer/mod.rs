@@ -23,7 +23,7 @@ use crate::{
     wire::proto,
 };
 
-use connection::{Connection, Retry};
+use connection::{Asks, Connection, Retry};
 
 /// A connection to one branch, under one client id. Cheap to clone; clones share both.
 #[derive(Clone, Debug)]
@@ -41,8 +41,7 @@ impl Customer {
     pub async fn connect(address: &str, timeout: Duration) -> Result<Self, CustomerError> {
         Ok(Self {
             connection: Connection::open(address, timeout).await?,
-            // 0 would mean that the requests have no client.
-            client: ClientId(fastrand::u64(1..)),
+            client: draw_client(address)?,
             last_number: Arc::default(),
         })
     }
@@ -67,7 +66,7 @@ impl Customer {
         include_version: bool,
         terms: &Terms,
     ) -> Result<Queried, CustomerError> {
-        let mut retry = Retry::new(&self.connection, terms);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToRead);
         let response = loop {
             let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
             match self.connection.bank().query(call).await {
@@ -105,7 +104,7 @@ impl Customer {
     pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
         let id = RequestId { client: self.client, number: self.take_numbers(1) };
         let Operation { kind, account, amount } = operation;
-        let mut retry = Retry::new(&self.connection, terms);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite);
         let answer = loop {
             let terms = retry.terms();
             let answer = match kind {
@@ -154,7 +153,7 @@ impl Customer {
     /// [`CustomerError`] if it does not answer in time.
     pub async fn status(&self, timeout: Duration) -> Result<Status, CustomerError> {
         let terms = Terms { wait: connection::span(timeout), ..Terms::default() };
-        let mut retry = Retry::new(&self.connection, &terms);
+        let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead);
         let response = loop {
             match self.connection.bank().status(retry.request(proto::StatusRequest {})).await {
                 Ok(response) => break response,
@@ -172,4 +171,16 @@ impl Customer {
     pub async fn watch(&self, interval: Duration, timeout: Duration) -> Result<Watch, CustomerError> {
         Watch::open(self.connection.clone(), interval, timeout).await
     }
+}
+
+/// Drawn from the system: a generator of our own would be copied by fork(), and two customers of one
+/// name would be taken for one that retries.
+fn draw_client(address: &str) -> Result<ClientId, CustomerError> {
+    let drawn = getrandom::u64().map_err(|error| CustomerError::Unreachable {
+        address: address.to_owned(),
+        reason: format!("the system gives no random number to name this customer: {error}"),
+        sent: false,
+    })?;
+    // 0 would mean that the requests have no client.
+    Ok(ClientId(drawn.max(1)))
 }

@@ -156,7 +156,7 @@ impl Receipt {
     /// Not for users: pickling needs it.
     #[new]
     fn new(branch: u32, incarnation: u64, sequence: u64, balance: i64) -> PyResult<Self> {
-        let branch = BranchId::new(branch).ok_or_else(|| argument::zero_branch())?;
+        let branch = BranchId::new(branch).ok_or_else(argument::zero_branch)?;
         Ok(Self { origin: Origin { branch, incarnation: Incarnation(incarnation) }, sequence, balance })
     }
 

@@ -88,7 +88,11 @@ impl fmt::Debug for Schedule {
             f,
             "Schedule {{ branches: {branches}, shape: {shape:?}, propagation: {propagation:?}, up: {up}, events: vec!["
         )?;
-        events.iter().try_for_each(|event| writeln!(f, "    {},", format!("{event:?}")))?;
+        for event in events {
+            // On one line each, also where the whole is asked for in the long form.
+            let event = format!("{event:?}");
+            writeln!(f, "    {event},")?;
+        }
         write!(f, "]}}")
     }
 }
@@ -102,7 +106,7 @@ fn event() -> impl Strategy<Value = Event> {
         4 => Just(Event::Deliver(0)),
         3 => (0..1_000_usize).prop_map(Event::Double),
         3 => (0..1_000_usize).prop_map(Event::Lose),
-        2 => ((0..1_000_usize), any::<bool>()).prop_map(|(link, both_notice)| Event::Cut { link, both_notice }),
+        2 => (0..1_000_usize, any::<bool>()).prop_map(|(link, both_notice)| Event::Cut { link, both_notice }),
         2 => (0..1_000_usize).prop_map(Event::Mend),
         3 => prop_oneof![Just(1), Just(500), Just(1_100), Just(9_000)].prop_map(Event::Advance),
     ]
@@ -117,7 +121,7 @@ fn ask() -> impl Strategy<Value = Ask> {
     ];
     let concern = prop_oneof![3 => Just(Concern::Local), 1 => Just(Concern::Majority), 1 => Just(Concern::All)];
     let wait = prop_oneof![Just(0), Just(2_000), Just(10_000), Just(120_000)];
-    ((0..1_000_usize), what, concern, prop::option::weighted(0.3, (0..1_000_usize)), wait)
+    (0..1_000_usize, what, concern, prop::option::weighted(0.3, 0..1_000_usize), wait)
         .prop_map(|(at, what, concern, at_least, wait_ms)| Ask { at, what, concern, at_least, wait_ms })
 }
 
