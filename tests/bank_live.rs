@@ -3,10 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 #![cfg(feature = "net")]
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use replibank::{
     bank::{Bank, BankConfig, BankError},
@@ -186,43 +183,6 @@ fn sent(bank: &Bank, wanted: impl Fn(Message) -> bool) -> usize {
     assert!(traces.values().all(|trace| trace.lost() == 0));
     let events = traces.values().flat_map(|trace| trace.events());
     events.filter(|event| matches!(event.kind, Kind::Sent { message, .. } if wanted(message))).count()
-}
-
-/// Ends of links that know the version of the other.
-fn greeted(bank: &Bank) -> usize {
-    let traces = bank.traces();
-    let mut ends = BTreeSet::new();
-    for event in traces.values().flat_map(|trace| trace.events()) {
-        match event.kind {
-            Kind::Received { peer, message: Message::Greeting | Message::Acknowledgement { number: 0 } } => {
-                ends.insert((event.branch, peer));
-            }
-            Kind::Received { .. } | Kind::Sent { .. } | Kind::Answered(_) | Kind::LinkUp(_) | Kind::LinkDown(_) => {}
-        }
-    }
-    ends.len()
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn write_takes_one_update_a_branch_whatever_the_links() {
-    for shape in [Shape::Mesh, Shape::Overlay, Shape::Ring] {
-        let way = BankConfig { shape, trace_capacity: 10_000, ..config(12, 400) };
-        let bank_links = way.topology().link_count();
-        let bank = Bank::start(way).await.expect("the bank starts");
-        // What links say when they begin is not what this is about.
-        let all = Terms { concern: Concern::All, ..Terms::default() };
-        customer(&bank, 1).await.write(deposit(1), &all).await.expect("a deposit");
-        while greeted(&bank) < 2 * bank_links {
-            tokio::task::yield_now().await;
-        }
-        everybody_sees(&bank, 401).await;
-        let before = sent(&bank, |message| matches!(message, Message::Update { .. }));
-        customer(&bank, 2).await.write(deposit(1), &Terms::default()).await.expect("a deposit");
-        everybody_sees(&bank, 402).await;
-        let updates = sent(&bank, |message| matches!(message, Message::Update { .. })) - before;
-        assert!((11..=2 * 11).contains(&updates), "{shape}: {updates} updates, and 11 are needed");
-        bank.close().await;
-    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

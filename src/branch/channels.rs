@@ -1,12 +1,38 @@
-//! Connections for calls to peers. The branches of one process share them: unary propagation between
+//! Connections to peers. The branches of one process share those for calls: unary propagation between
 //! N branches takes N connections, not N times N.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, OnceCell};
-use tonic::{Status, transport::Channel};
+use tonic::{
+    Status,
+    transport::{Channel, Endpoint},
+};
 
-use super::link;
+/// The HTTP/2 window of a stream: as much as one end may send ahead of what the other has read.
+pub(super) const WINDOW_BYTES: u32 = 1 << 20;
+
+/// How long a peer may take to accept a connection, and to answer its first message.
+pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+
+/// How often an idle connection is tried, and how long the other end may take to say that it lives.
+pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
+
+/// A connection of one's own to "host:port".
+pub(super) async fn open(address: &str) -> Result<Channel, Status> {
+    let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
+    Endpoint::from_shared(format!("http://{address}"))
+        .map_err(failed)?
+        .connect_timeout(CONNECT_WITHIN)
+        .tcp_nodelay(true)
+        .initial_stream_window_size(WINDOW_BYTES)
+        .initial_connection_window_size(4 * WINDOW_BYTES)
+        .http2_keep_alive_interval(KEEPALIVE)
+        .keep_alive_timeout(KEEPALIVE)
+        .connect()
+        .await
+        .map_err(failed)
+}
 
 /// One channel per address, opened by the first call to it. A channel that breaks connects again by
 /// itself.
@@ -19,7 +45,6 @@ impl Channels {
     /// The channel to "host:port".
     pub(super) async fn to(&self, address: &str) -> Result<Channel, Status> {
         let cell = self.open.lock().await.entry(address.to_owned()).or_default().clone();
-        let connect = || async { link::channel(address).await.map_err(|error| Status::from_error(Box::new(error))) };
-        cell.get_or_try_init(connect).await.cloned()
+        cell.get_or_try_init(|| open(address)).await.cloned()
     }
 }

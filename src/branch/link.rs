@@ -10,7 +10,10 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::Status;
 
-use super::{core::Core, server::WINDOW_BYTES};
+use super::{
+    channels::{self, CONNECT_WITHIN},
+    core::Core,
+};
 use crate::{
     types::BranchId,
     wire::{
@@ -23,7 +26,6 @@ use crate::{
 /// never the limit.
 pub(super) const MESSAGES_AHEAD: usize = 4;
 
-const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
@@ -41,19 +43,6 @@ impl Backoff {
         self.0 = (self.0 * 2).min(BACKOFF_MAX);
         wait
     }
-}
-
-/// A channel to a peer.
-pub(super) async fn channel(address: &str) -> Result<tonic::transport::Channel, tonic::transport::Error> {
-    tonic::transport::Endpoint::from_shared(format!("http://{address}"))?
-        .connect_timeout(CONNECT_WITHIN)
-        .tcp_nodelay(true)
-        .initial_stream_window_size(WINDOW_BYTES)
-        .initial_connection_window_size(4 * WINDOW_BYTES)
-        .http2_keep_alive_interval(Duration::from_secs(10))
-        .keep_alive_timeout(Duration::from_secs(10))
-        .connect()
-        .await
 }
 
 /// Keeps the link to `peer` until the branch stops.
@@ -93,7 +82,7 @@ pub(super) fn describe(status: &Status) -> String {
 }
 
 async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<(), Status> {
-    let channel = channel(address).await.map_err(|error| Status::from_error(Box::new(error)))?;
+    let channel = channels::open(address).await?;
     let mut client = ReplicationServiceClient::new(channel)
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);

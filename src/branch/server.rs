@@ -5,7 +5,12 @@ use std::{sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 use tonic::transport::{Server, server::TcpIncoming};
 
-use super::{bank_service::BankServer, core::Core, replication_service::ReplicationServer};
+use super::{
+    bank_service::BankServer,
+    channels::{KEEPALIVE, WINDOW_BYTES},
+    core::Core,
+    replication_service::ReplicationServer,
+};
 use crate::wire::{
     MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES,
     proto::{self, bank_service_server::BankServiceServer, replication_service_server::ReplicationServiceServer},
@@ -13,9 +18,6 @@ use crate::wire::{
 
 /// How long connections may take to end after the branch was told to stop.
 const GRACE: Duration = Duration::from_millis(500);
-
-/// The HTTP/2 window of a stream: as much as a peer may send ahead of what we have read.
-pub(super) const WINDOW_BYTES: u32 = 1 << 20;
 
 /// Calls under way on one connection.
 const MAX_CONCURRENT_CALLS: u32 = 1 << 14;
@@ -37,8 +39,8 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
         .max_concurrent_streams(MAX_CONCURRENT_CALLS)
-        .http2_keepalive_interval(Some(Duration::from_secs(10)))
-        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(bank)
         .add_service(replication)
         .add_service(health_service);

@@ -9,10 +9,9 @@ use pyo3::{
     types::PyBool,
 };
 
-use super::{action::Receipt, version::Version};
 use crate::{
     topology::Shape,
-    types::{self, AccountId, Amount, BranchId, Concern, Propagation, Terms},
+    types::{self, AccountId, Amount, BranchId, Propagation},
 };
 
 /// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
@@ -52,33 +51,6 @@ pub(super) fn delay(name: &str, seconds: f64) -> PyResult<Duration> {
         Ok(Duration::from_secs_f64(seconds))
     } else {
         Err(PyValueError::new_err(format!("{name} {seconds} is not right: seconds from 0 to {TIMEOUT_MAX} are")))
-    }
-}
-
-/// The conditions of a request.
-pub(super) fn terms(concern: &str, at_least: Option<&Bound<'_, PyAny>>, timeout: Duration) -> PyResult<Terms> {
-    let concern = [Concern::Local, Concern::Majority, Concern::All]
-        .into_iter()
-        .find(|known| known.to_string() == concern)
-        .ok_or_else(|| {
-            PyValueError::new_err(format!("concern {concern:?} is not right: \"local\", \"majority\" and \"all\" are"))
-        })?;
-    let at_least = match at_least {
-        None => types::Version::EMPTY,
-        Some(value) => version(value)?,
-    };
-    let wait = types::Duration(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
-    Ok(Terms { concern, at_least, wait })
-}
-
-/// A version, or the receipt that holds one.
-fn version(value: &Bound<'_, PyAny>) -> PyResult<types::Version> {
-    if let Ok(version) = value.cast::<Version>() {
-        Ok(version.get().0.clone())
-    } else if let Ok(receipt) = value.cast::<Receipt>() {
-        Ok(receipt.get().version().0)
-    } else {
-        Err(PyTypeError::new_err(format!("at_least {} is not right: a Version or a Receipt is", value.repr()?)))
     }
 }
 

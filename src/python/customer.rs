@@ -16,7 +16,7 @@ use super::{
     call::Call,
     error,
     owned::Owned,
-    runtime,
+    runtime, terms,
     version::Version,
 };
 use crate::{
@@ -60,7 +60,7 @@ impl Customer {
     #[pyo3(signature = (account, at_least, timeout))]
     fn query(&self, py: Python<'_>, account: u64, at_least: Option<&Bound<'_, PyAny>>, timeout: f64) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
-        let terms = argument::terms("local", at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms("local", at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move { Ok(customer.query(AccountId(account), false, &terms).await?.balance) })
     }
 
@@ -68,7 +68,7 @@ impl Customer {
     #[pyo3(signature = (account, at_least, timeout))]
     fn read(&self, py: Python<'_>, account: u64, at_least: Option<&Bound<'_, PyAny>>, timeout: f64) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
-        let terms = argument::terms("local", at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms("local", at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move {
             let queried = customer.query(AccountId(account), true, &terms).await?;
             Ok((queried.balance, Version(queried.version.unwrap_or_default())))
@@ -113,7 +113,7 @@ impl Customer {
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let actions = actions.iter().map(action).collect::<PyResult<Vec<_>>>()?;
-        let terms = argument::terms(concern, at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms(concern, at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move { Ok(Answers(customer.execute(&actions, &terms).await?)) })
     }
 
@@ -144,7 +144,7 @@ impl Customer {
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let operation = Operation { kind, account: AccountId(account), amount: argument::amount(amount)? };
-        let terms = argument::terms(concern, at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms(concern, at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move { Ok(Receipt::from(customer.write(operation, &terms).await?)) })
     }
 }

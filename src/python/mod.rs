@@ -12,6 +12,7 @@ mod owned;
 mod runtime;
 mod scenario;
 mod served;
+mod terms;
 mod version;
 
 use pyo3::prelude::*;

@@ -3,12 +3,16 @@
 
 mod customer;
 mod error;
+mod execute;
 mod peer;
+mod refusal;
+mod status;
 mod version;
 
-pub use customer::{Batch, LinkStatus, Snapshot, Status};
 pub use error::WireError;
+pub use execute::Batch;
 pub use peer::{Hello, PropagateRequest, Propagated, entries};
+pub use status::{LinkStatus, Snapshot, Status};
 
 /// The generated messages, clients and servers of `replibank.v1`.
 #[allow(missing_docs, clippy::all, clippy::pedantic, clippy::unwrap_used, clippy::expect_used, unreachable_pub)]
