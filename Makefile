@@ -7,6 +7,10 @@ BIN := $(VENV)/bin
 REPEAT ?= 1
 INPUT := examples/course/input_50x50.json
 
+# maturin calls pip, which would list everything that is there already.
+export PIP_QUIET := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
 CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -49,18 +53,18 @@ check-tools:
 
 $(VENV)/.made: | check-tools
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --upgrade 'pip>=25.1'
 	@touch $@
 
 $(VENV)/.tools: pyproject.toml | $(VENV)/.made
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --group dev click
+	$(BIN)/python -m pip install --group dev click
 	@touch $@
 
 # The package as people get it: an optimised wheel, installed.
 $(VENV)/.release: $(CORE) | $(VENV)/.made
 	@echo "building the core (two minutes or so the first time)"
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check 'maturin>=1.14,<2'
-	$(BIN)/maturin develop --release --quiet
+	$(BIN)/python -m pip install 'maturin>=1.14,<2'
+	$(BIN)/maturin develop --release
 	@rm -f $(VENV)/.debug && touch $@
 
 # The package as its tests get it: quick to build, with overflow checks and debug assertions.
