@@ -161,17 +161,14 @@ fn forgotten_request_is_expired_and_never_executed_again() {
 /// that asked, even if that client's answers were about to be dropped.
 #[test]
 fn client_that_asks_again_in_time_is_remembered() {
-    for others in [CLIENTS_REMEMBERED - 1, CLIENTS_REMEMBERED] {
-        for before in [0, 1, CLIENTS_REMEMBERED - 1, CLIENTS_REMEMBERED] {
-            let mut replica = lone_replica(1);
-            let mut others = (0..others as u64).map(|client| 1_000_000 + client);
-            for client in 0..before as u64 {
-                step(&mut replica, Input::Request(named(1, client, 1, deposit(ACCOUNT, 1))));
-            }
-            let first = ask(&mut replica, named(1, 999_999, 1, deposit(ACCOUNT, 5)));
-            assert!(others.all(|client| ask(&mut replica, named(1, client, 1, deposit(ACCOUNT, 1))).is_some()));
-            assert_eq!(ask(&mut replica, named(1, 999_999, 1, deposit(ACCOUNT, 5))), first);
-        }
+    let named = |client| named(1, client, 1, deposit(ACCOUNT, 1));
+    let clients = CLIENTS_REMEMBERED as u64;
+    for before in [0, 1, clients - 1, clients] {
+        let mut replica = lone_replica(1);
+        (0..before).all(|client| ask(&mut replica, named(client)).is_some());
+        let first = ask(&mut replica, named(999_999));
+        (1_000_000..1_000_000 + clients).all(|client| ask(&mut replica, named(client)).is_some());
+        assert_eq!(ask(&mut replica, named(999_999)), first);
     }
 }
 

@@ -272,3 +272,14 @@ def test_branches_one_by_one_are_a_bank(start, path, tmp_path):
     for branch in branches:
         branch.send_signal(signal.SIGINT)
         assert finish(branch)[0] == 130
+
+
+def test_branches_of_two_banks_are_told_apart(start):
+    ports = dict(zip([1, 2], free_ports(2), strict=True))
+    branches = {}
+    for id_, peer, opening in [(1, 2, OPENING), (2, 1, OPENING + 100)]:
+        options = ["--listen", f"127.0.0.1:{ports[id_]}", f"--peer={peer}=127.0.0.1:{ports[peer]}"]
+        branches[id_] = start("branch", "--id", id_, *options, "--balance", opening)
+    # The lower id dials, so it is the one that says so: the test's own time limit is the deadline.
+    said = iter(branches[1].stderr.readline, "")
+    assert any("of another bank" in line for line in said)

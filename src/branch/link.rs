@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     channels::{self, CONNECT_WITHIN},
@@ -55,9 +55,14 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
             ended = dial_once(&core, peer, &address) => ended,
             () = core.stopped() => return,
         };
-        let failure = ended.err().map_or("the peer closed the link".to_owned(), |status| describe(&status));
+        let (failure, hopeless) = match ended {
+            Ok(()) => ("the peer closed the link".to_owned(), false),
+            Err(status) => (describe(&status), status.code() == Code::FailedPrecondition),
+        };
         if failure != last_failure {
-            log::info!("branch {}: link to {peer} at {address}: {failure}; dialling again", core.own().branch);
+            // What does not go away by dialling again is for a person to mend.
+            let level = if hopeless { log::Level::Warn } else { log::Level::Info };
+            log::log!(level, "branch {}: link to {peer} at {address}: {failure}; dialling again", core.own().branch);
             last_failure = failure;
         }
         if lasted.elapsed() > BACKOFF_MAX {
@@ -98,10 +103,7 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<()
         .await
         .map_err(|_| Status::deadline_exceeded("the peer did not say hello"))??;
     let hello = first.and_then(|response| response.message).unwrap_or_default().read_hello()?;
-    if let Err(refused) = welcome(core, hello) {
-        log::warn!("branch {}: the branch at {address} is refused: {}", core.own().branch, refused.message());
-        return Err(refused);
-    }
+    welcome(core, hello)?;
     if hello.branch != peer {
         return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
     }
