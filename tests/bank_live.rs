@@ -7,12 +7,15 @@ use std::{collections::BTreeMap, time::Duration};
 
 use replibank::{
     bank::{Bank, BankConfig, BankError},
+    branch,
     customer::{Customer, CustomerError},
     topology::Shape,
     trace::{Kind, Message},
     types::{
-        AccountId, Action, Amount, Answer, BranchId, Concern, Operation, OperationKind, Propagation, Refusal, Terms,
+        AccountId, Action, Amount, Answer, BranchId, Concern, Incarnation, Operation, OperationKind, Origin,
+        Propagation, Refusal, Terms, Version,
     },
+    wire::proto::{self, replication_service_client::ReplicationServiceClient},
 };
 
 const SOON: Duration = Duration::from_secs(10);
@@ -201,4 +204,35 @@ async fn unary_propagation_is_one_call_per_operation_and_peer() {
     }
     assert_eq!(calls(), 20 * 4);
     bank.close().await;
+}
+
+/// Nothing else happens at this branch: no peer is linked, no customer waits. The news alone must
+/// wake those who wait for it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn news_without_any_other_event_wakes_those_who_wait_for_it() {
+    let bank = BankConfig { propagation: Propagation::Unary, ..config(3, 400) };
+    let origin = |id| Origin { branch: branch(id), incarnation: Incarnation(0) };
+    let config = branch::Config {
+        own: origin(1),
+        branches: bank.branches.keys().copied().collect(),
+        accounts: bank.accounts.clone(),
+        topology: bank.topology(),
+        propagation: bank.propagation,
+        propagation_delay: Duration::ZERO,
+        trace_capacity: 0,
+    };
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let served = branch::Branch::serve(listener, config).expect("the branch serves");
+    let news: Version = [(origin(2), 1)].into_iter().collect();
+    let tell = async {
+        let mut peer =
+            ReplicationServiceClient::connect(format!("http://{}", served.address())).await.expect("it listens");
+        let operation = proto::PropagatedOperation { origin: 2, sequence: 1, amount: 170, ..Default::default() };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None };
+        peer.propagate_deposit(told).await.expect("the call is taken");
+    };
+    let waited = tokio::time::timeout(SOON, served.reached(&news));
+    let (reached, ()) = tokio::join!(waited, tell);
+    reached.expect("it is woken").expect("the branch goes on");
+    served.close().await;
 }

@@ -39,6 +39,8 @@ struct State {
     sessions: BTreeMap<BranchId, u64>,
     /// When the clock task will wake, to ring it only for what is earlier.
     alarm_at: Option<Time>,
+    /// How many operations the replica had counted when those who watch it were last told.
+    told_of: u64,
     outputs: Vec<Output>,
 }
 
@@ -86,6 +88,7 @@ impl Core {
                 last_ticket: 0,
                 sessions: BTreeMap::new(),
                 alarm_at: None,
+                told_of: 0,
                 outputs: Vec::new(),
             }),
             alarm: Notify::new(),
@@ -184,7 +187,6 @@ impl Core {
     fn deliver(&self, state: &mut State, mine: Option<u64>) -> Option<Answer> {
         let mut found = None;
         let mut outputs = std::mem::take(&mut state.outputs);
-        let changed = !outputs.is_empty();
         for output in outputs.drain(..) {
             if let Output::Reply { answer, .. } = &output {
                 self.record(state, || Kind::Answered(answer.clone()));
@@ -210,7 +212,9 @@ impl Core {
             }
         }
         state.outputs = outputs;
-        if changed && self.changed.receiver_count() > 0 {
+        // Not a matter of outputs: a page may come when no link and no customer waits for it.
+        let operations = state.replica.operations();
+        if std::mem::replace(&mut state.told_of, operations) != operations && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
         found

@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     openings: BTreeMap<AccountId, i64>,
     balances: BTreeMap<AccountId, i64>,
     pages: Vec<Page>,
+    /// How many operations the pages count, all together.
+    operations: u64,
     index: BTreeMap<Origin, PageIndex>,
     /// Each changed page's stamp, and the page behind each stamp: the later the change, the higher.
     stamps: Vec<u64>,
@@ -34,6 +36,7 @@ impl Ledger {
             balances: openings.clone(),
             openings,
             pages: vec![Page::new(own)],
+            operations: 0,
             index: BTreeMap::from([(own, Self::OWN)]),
             stamps: vec![0],
             order: BTreeMap::new(),
@@ -77,6 +80,11 @@ impl Ledger {
         self.pages.iter().map(|page| (page.origin, page.sequence)).collect()
     }
 
+    /// How many operations are counted here: grows with every change of the version.
+    pub(super) fn operations(&self) -> u64 {
+        self.operations
+    }
+
     /// The first origin in which this replica falls short of `version`, with the sequence it needs.
     pub(super) fn shortfall(&self, version: &Version) -> Option<(Origin, u64)> {
         version.iter().find(|&(origin, sequence)| self.sequence(origin) < sequence)
@@ -94,6 +102,7 @@ impl Ledger {
             OperationKind::Withdraw => -amount,
         };
         let balance = *balance;
+        self.operations += 1;
         self.stamp(Self::OWN);
         Ok(balance)
     }
@@ -115,11 +124,13 @@ impl Ledger {
             return Err(PeerFault::OwnPage { claimed: delta.sequence, written: self.own().sequence });
         }
         let balances = &mut self.balances;
+        let before = self.pages[index].sequence;
         let joined = self.pages[index].join(delta, |account, change| {
             if let Some(balance) = balances.get_mut(&account) {
                 *balance += change;
             }
         })?;
+        self.operations += self.pages[index].sequence - before;
         if joined == Joined::Advanced {
             self.stamp(index);
         }
@@ -225,6 +236,10 @@ impl Ledger {
         }
         if balances != self.balances {
             return Err(format!("balances {:?} do not follow from the pages, {balances:?} do", self.balances));
+        }
+        let operations: u64 = self.pages.iter().map(|page| page.sequence).sum();
+        if operations != self.operations {
+            return Err(format!("{} operations are counted, but the pages have {operations}", self.operations));
         }
         let stamped = self.stamps.iter().enumerate().filter(|&(_, &stamp)| stamp > 0);
         if !stamped.clone().all(|(index, stamp)| self.order.get(stamp) == Some(&index))

@@ -218,6 +218,11 @@ impl Replica {
         self.ledger.version()
     }
 
+    /// How many operations this replica has counted: it grows with every change of the version.
+    pub fn operations(&self) -> u64 {
+        self.ledger.operations()
+    }
+
     /// Every peer, whether its link is up, and how many operations it is not known to have.
     pub fn links(&self) -> impl Iterator<Item = (BranchId, bool, u64)> + '_ {
         self.links.iter().map(|(&peer, link)| (peer, link.is_up(), link.behind(&self.ledger)))
