@@ -9,7 +9,7 @@
 //! | 4 | `bank` | many branches, and a scenario run to its result |
 //! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
 //! | 2 | `wire` | protobuf to types and back: the one door for bytes |
-//! | 1 | [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
+//! | 1 | [`check`], [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
 //! | 0 | [`types`] | ids, amounts, versions, refusals |
 //!
 //! Floors 0 and 1 build alone with `--no-default-features`.
@@ -22,6 +22,7 @@ pub mod branch;
 pub mod customer;
 #[cfg(feature = "python")]
 mod python;
+pub mod check;
 pub mod replica;
 pub mod scenario;
 pub mod topology;

@@ -9,8 +9,9 @@ use std::{
 };
 
 /// Each module's floor. Modules of one floor do not import each other.
-const FLOORS: [(&str, usize); 10] = [
+const FLOORS: [(&str, usize); 11] = [
     ("types", 0),
+    ("check", 1),
     ("replica", 1),
     ("scenario", 1),
     ("topology", 1),
