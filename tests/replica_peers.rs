@@ -35,7 +35,7 @@ fn hear(replica: &mut Replica, deltas: &[Delta]) -> Vec<PeerFault> {
         for output in say(replica, 2, PeerMessage::Update(update)) {
             match output {
                 Output::Faulty { fault, .. } => faults.push(fault),
-                Output::Reply { .. } | Output::Ready(_) => {}
+                Output::Reply { .. } | Output::Ready(_) | Output::Save => {}
             }
         }
     }

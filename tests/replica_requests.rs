@@ -36,7 +36,7 @@ fn version(id: u32, sequence: u64) -> Version {
 fn answer(outputs: &[Output]) -> Option<Answer> {
     let mut answers = outputs.iter().filter_map(|output| match output {
         Output::Reply { answer, .. } => Some(answer.clone()),
-        Output::Ready(_) | Output::Faulty { .. } => None,
+        Output::Ready(_) | Output::Save | Output::Faulty { .. } => None,
     });
     let answer = answers.next();
     assert_eq!(answers.next(), None);
@@ -235,7 +235,7 @@ fn tries_that_wait_together_count_once() {
         .into_iter()
         .filter_map(|output| match output {
             Output::Reply { ticket, answer } => Some((ticket, answer)),
-            Output::Ready(_) | Output::Faulty { .. } => None,
+            Output::Ready(_) | Output::Save | Output::Faulty { .. } => None,
         })
         .collect();
     assert_eq!(replies, (1..=3).map(|ticket| (ticket, committed(1, 115))).collect());

@@ -204,6 +204,8 @@ impl Core {
                         line.ready.notify_one();
                     }
                 }
+                // Only a durable replica asks for it.
+                Output::Save => {}
                 Output::Faulty { from, fault } => {
                     log::warn!("branch {}: peer {from} is refused: {fault}", self.own.branch);
                     state.sessions.entry(from).and_modify(|session| *session += 1);

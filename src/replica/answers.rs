@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
+use super::{AnswerChange, Remembered};
 use crate::types::{ClientId, Committed, Operation, Refusal, RequestId};
 
 /// How many of one client's answers are remembered: more than it may have under way.
@@ -44,9 +45,39 @@ struct Client {
 pub(super) struct Answers {
     young: BTreeMap<ClientId, Client>,
     old: BTreeMap<ClientId, Client>,
+    /// What has changed since it was last asked for; `None`: nobody will ask.
+    changes: Option<Vec<AnswerChange>>,
 }
 
 impl Answers {
+    /// The table as it was saved; its changes are to be saved too.
+    pub(super) fn restore(saved: &[Remembered]) -> Self {
+        let mut answers = Self::default();
+        for &Remembered { request, operation, outcome } in saved {
+            answers.remember(request, operation, outcome);
+            let client = answers.client(request.client);
+            if let (ANSWERS_PER_CLIENT, Some((first, ..))) = (client.answers.len(), client.answers.front()) {
+                // There may have been earlier ones.
+                client.forgotten_through = first.saturating_sub(1);
+            }
+        }
+        Self { changes: Some(Vec::new()), ..answers }
+    }
+
+    pub(super) fn has_changes(&self) -> bool {
+        self.changes.as_ref().is_some_and(|changes| !changes.is_empty())
+    }
+
+    pub(super) fn take_changes(&mut self) -> Vec<AnswerChange> {
+        self.changes.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn changed(&mut self, change: AnswerChange) {
+        if let Some(changes) = &mut self.changes {
+            changes.push(change);
+        }
+    }
+
     pub(super) fn recall(&mut self, request: RequestId, operation: Operation) -> Recall {
         let client = self.client(request.client);
         match client.answers.binary_search_by_key(&request.number, |&(number, ..)| number) {
@@ -64,10 +95,14 @@ impl Answers {
         let client = self.client(request.client);
         let position = client.answers.partition_point(|&(number, ..)| number < request.number);
         client.answers.insert(position, (request.number, operation, outcome));
-        if client.answers.len() > ANSWERS_PER_CLIENT
-            && let Some((number, ..)) = client.answers.pop_front()
-        {
+        let full = client.answers.len() > ANSWERS_PER_CLIENT;
+        let forgotten = if full { client.answers.pop_front() } else { None };
+        if let Some((number, ..)) = forgotten {
             client.forgotten_through = number;
+        }
+        self.changed(AnswerChange::Remember(Remembered { request, operation, outcome }));
+        if let Some((number, ..)) = forgotten {
+            self.changed(AnswerChange::ForgetRequest(RequestId { number, ..request }));
         }
     }
 
@@ -76,7 +111,8 @@ impl Answers {
             // Taken out before the old ones are forgotten, or it might be one of them.
             let client = self.old.remove(&id).unwrap_or_default();
             if self.young.len() >= CLIENTS_REMEMBERED {
-                self.old = std::mem::take(&mut self.young);
+                let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+                forgotten.into_keys().for_each(|client| self.changed(AnswerChange::ForgetClient(client)));
             }
             self.young.insert(id, client);
         }

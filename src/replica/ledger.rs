@@ -123,6 +123,10 @@ impl Ledger {
         if index == Self::OWN && delta.sequence > self.own().sequence {
             return Err(PeerFault::OwnPage { claimed: delta.sequence, written: self.own().sequence });
         }
+        Ok((index, self.merge(index, delta)?))
+    }
+
+    fn merge(&mut self, index: PageIndex, delta: &Delta) -> Result<Joined, PeerFault> {
         let balances = &mut self.balances;
         let before = self.pages[index].sequence;
         let joined = self.pages[index].join(delta, |account, change| {
@@ -134,7 +138,17 @@ impl Ledger {
         if joined == Joined::Advanced {
             self.stamp(index);
         }
-        Ok((index, joined))
+        Ok(joined)
+    }
+
+    /// Takes a page from disk: the own one too.
+    pub(super) fn restore(&mut self, page: &Delta) -> Result<(), PeerFault> {
+        self.judge(page)?;
+        let index = self.find_or_add(page.origin)?;
+        match self.merge(index, page)? {
+            Joined::Advanced | Joined::Known => Ok(()),
+            Joined::Gap => Err(PeerFault::Malformed { origin: page.origin, reason: "its beginning is missing" }),
+        }
     }
 
     /// What can be said of a delta without looking at its page.

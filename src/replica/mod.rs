@@ -15,6 +15,7 @@ mod message;
 mod page;
 mod peer;
 mod receipts;
+mod save;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,12 +24,14 @@ use answers::Answers;
 use ledger::Ledger;
 use link::{Link, Pace};
 use receipts::Receipts;
+use save::DiskLink;
 use waits::Waits;
 
 pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
 pub use fault::PeerFault;
 pub use message::{Call, PeerMessage, Receipt, Update};
 pub use page::{Delta, Entry};
+pub use save::{AnswerChange, Disk, Remembered, Save, Saved};
 pub use waits::MAX_WAITING;
 
 use crate::types::{
@@ -94,6 +97,8 @@ pub enum Input {
         /// What it says.
         message: PeerMessage,
     },
+    /// The save of this number is on disk.
+    Saved(u64),
     /// Time has passed.
     Tick,
 }
@@ -110,6 +115,8 @@ pub enum Output {
     },
     /// Call [`Replica::poll_send`] for this peer until it returns `None`. Extra calls are harmless.
     Ready(BranchId),
+    /// Call [`Replica::poll_save`].
+    Save,
     /// Log this, and end the session of the link.
     Faulty {
         /// Which peer.
@@ -132,6 +139,8 @@ pub struct Replica {
     /// The links that have nothing under way, and so must be told of a change.
     idle: BTreeSet<BranchId>,
     receipts: Receipts,
+    /// `None`: nothing is kept on disk.
+    disk: Option<DiskLink>,
 }
 
 impl Replica {
@@ -157,25 +166,79 @@ impl Replica {
             links: config.links.into_iter().map(link).collect(),
             idle: BTreeSet::new(),
             receipts: Receipts::default(),
+            disk: None,
         }
+    }
+
+    /// A durable replica that goes on from what its disk has; from nothing, at first.
+    ///
+    /// # Errors
+    /// [`PeerFault`] if what was saved cannot be this replica's.
+    pub fn recover(config: Config, saved: &Saved) -> Result<Self, PeerFault> {
+        let mut replica = Self::new(config);
+        for page in &saved.pages {
+            replica.judge_origin(page.origin)?;
+            replica.ledger.restore(page)?;
+        }
+        for committed in saved.answers.iter().filter_map(|answer| answer.outcome.ok()) {
+            let written = replica.ledger.sequence(committed.origin);
+            if committed.sequence > written {
+                return Err(PeerFault::OwnPage { claimed: committed.sequence, written });
+            }
+        }
+        replica.answers = Answers::restore(&saved.answers);
+        replica.disk = Some(DiskLink::new(&mut replica.ledger));
+        Ok(replica)
     }
 
     /// Takes one input; appends what follows from it to `outputs`.
     pub fn step(&mut self, now: Time, input: Input, outputs: &mut Vec<Output>) {
+        let first = outputs.len();
         match input {
             Input::Request(request) => self.request(request, outputs),
             Input::LinkUp(peer) => self.link_up(peer, outputs),
             Input::LinkDown(peer) => self.link_down(peer, outputs),
             Input::Message { from, message } => self.message(from, message, outputs),
+            Input::Saved(number) => {
+                if let Some(disk) = &mut self.disk {
+                    disk.saved(number, &self.ledger, &self.answers, outputs);
+                }
+                return;
+            }
             Input::Tick => self.tick(now, outputs),
         }
+        self.hold(first, outputs);
+    }
+
+    /// Keeps back what must not be told before it is on disk.
+    fn hold(&mut self, first: usize, outputs: &mut Vec<Output>) {
+        if let Some(disk) = &mut self.disk {
+            disk.hold(first, &self.ledger, &self.answers, outputs);
+        }
+    }
+
+    /// What the disk lacks, if it has taken the save before. Confirmed by [`Input::Saved`].
+    pub fn poll_save(&mut self) -> Option<Save> {
+        self.disk.as_mut()?.poll(&mut self.ledger, &mut self.answers)
+    }
+
+    /// The save that must be on disk before what can be read from this replica may be told to anybody.
+    /// Replies and messages wait for theirs by themselves.
+    pub fn unsaved(&self) -> Option<u64> {
+        self.disk.as_ref()?.awaited(&self.ledger, &self.answers)
     }
 
     /// The next message for `peer`, built only now that its link has room: what has gathered since
     /// the last one leaves together.
     pub fn poll_send(&mut self, now: Time, peer: BranchId) -> Option<PeerMessage> {
         let link = self.links.get_mut(&peer)?;
-        let message = link.poll(now, &mut self.ledger, &self.receipts);
+        let message = match &mut self.disk {
+            None => link.poll(now, &mut self.ledger, &self.receipts),
+            Some(disk) if disk.holds(peer) => disk.release(peer),
+            Some(disk) => link
+                .poll(now, &mut self.ledger, &self.receipts)
+                .and_then(|message| disk.pass(peer, message, &self.ledger, &self.answers)),
+        };
         if message.is_none() && link.is_idle() {
             self.idle.insert(peer);
         }

@@ -10,7 +10,15 @@ impl Replica {
         if let Some(link) = self.links.get_mut(&peer) {
             link.up();
             self.idle.remove(&peer);
+            self.unsay(peer);
             outputs.push(Output::Ready(peer));
+        }
+    }
+
+    /// What was to be said in a session that is over.
+    fn unsay(&mut self, peer: BranchId) {
+        if let Some(disk) = &mut self.disk {
+            disk.forget(peer);
         }
     }
 
@@ -18,6 +26,7 @@ impl Replica {
     pub(super) fn link_down(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
         if let Some(link) = self.links.get_mut(&peer) {
             link.down();
+            self.unsay(peer);
             let its_pages = self.ledger.pages().filter(|(_, page)| page.origin.branch == peer);
             for index in its_pages.map(|(index, _)| index).collect::<Vec<_>>() {
                 self.issue_receipt(index, outputs);
@@ -109,7 +118,7 @@ impl Replica {
         Ok(())
     }
 
-    fn judge_origin(&self, origin: Origin) -> Result<(), PeerFault> {
+    pub(super) fn judge_origin(&self, origin: Origin) -> Result<(), PeerFault> {
         if self.branches.contains(&origin.branch) { Ok(()) } else { Err(PeerFault::UnknownOrigin { origin }) }
     }
 
@@ -165,11 +174,24 @@ impl Replica {
 
     /// The unary door: an operation that its origin tells us, outside of any session. Without a
     /// delta, the operation counts if it is the one that follows what we have. Returns how far the
-    /// origin's page is known now.
+    /// origin's page is known now, which may be told once [`Replica::unsaved`] is on disk.
     ///
     /// # Errors
     /// [`PeerFault`] if what is said cannot be.
     pub fn propagated(
+        &mut self,
+        origin: Origin,
+        operation: Option<(u64, Operation)>,
+        delta: Option<Delta>,
+        outputs: &mut Vec<Output>,
+    ) -> Result<u64, PeerFault> {
+        let first = outputs.len();
+        let sequence = self.propagate(origin, operation, delta, outputs);
+        self.hold(first, outputs);
+        sequence
+    }
+
+    fn propagate(
         &mut self,
         origin: Origin,
         operation: Option<(u64, Operation)>,

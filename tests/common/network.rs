@@ -304,6 +304,7 @@ impl Network {
             match output {
                 Output::Reply { ticket, answer } => self.reply(at, ticket, answer),
                 Output::Ready(peer) => _ = self.ready.insert((at, peer)),
+                Output::Save => unreachable!("none of these is durable"),
                 Output::Faulty { fault, .. } => self.faults.push((at, fault)),
             }
         }

@@ -1,0 +1,189 @@
+//! What a durable replica keeps on disk. The disk is told like a peer: what has changed since the last
+//! save leaves as one, built only when the disk is free, so that a slow disk groups its commits. What a
+//! replica says waits until everything it reveals is on disk: a reply, a message to a peer, an
+//! acknowledgement. So a branch that comes back with its disk has never said more than it knows.
+
+use std::collections::{BTreeMap, VecDeque};
+
+use super::{Delta, Output, PeerMessage, answers::Answers, ledger::Ledger};
+use crate::types::{BranchId, ClientId, Committed, Operation, Refusal, RequestId};
+
+/// What became of a named request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Remembered {
+    /// Its name.
+    pub request: RequestId,
+    /// What it asked for.
+    pub operation: Operation,
+    /// What came of it.
+    pub outcome: Result<Committed, Refusal>,
+}
+
+/// A change of the table of requests.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum AnswerChange {
+    /// A request was decided.
+    Remember(Remembered),
+    /// An answer is too old.
+    ForgetRequest(RequestId),
+    /// A client has been silent for too long: all its answers.
+    ForgetClient(ClientId),
+}
+
+/// One transaction: to be on disk as a whole or not at all.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Save {
+    /// Counts the saves of this replica from 1.
+    pub number: u64,
+    /// What changed on the pages; each base is what the disk has.
+    pub deltas: Vec<Delta>,
+    /// What changed in the table of requests, in this order.
+    pub answers: Vec<AnswerChange>,
+}
+
+/// Everything that a disk has.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Saved {
+    /// Whole pages: deltas whose base is 0.
+    pub pages: Vec<Delta>,
+    /// The table of requests, each client's in the order of their numbers.
+    pub answers: Vec<Remembered>,
+}
+
+/// Where a durable replica keeps what it knows: a database, or a simulation of one.
+pub trait Disk {
+    /// Why it failed. A disk that failed once is not asked again: the branch stops.
+    type Error;
+
+    /// Puts a save on disk, as a whole or not at all.
+    ///
+    /// # Errors
+    /// If it is not certain that the save is on disk.
+    fn save(&mut self, save: &Save) -> Result<(), Self::Error>;
+
+    /// Everything that was saved.
+    ///
+    /// # Errors
+    /// If what is there cannot be read, or is not what was saved.
+    fn load(&mut self) -> Result<Saved, Self::Error>;
+}
+
+/// What the disk has, and what waits for it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct DiskLink {
+    /// Up to which change of the ledger the last save goes, and how many operations it counts.
+    cursor: u64,
+    operations: u64,
+    /// How far it goes in each page.
+    sequences: Vec<u64>,
+    last_number: u64,
+    saved: u64,
+    /// Each under the save that it waits for.
+    replies: VecDeque<(u64, Output)>,
+    messages: BTreeMap<BranchId, (u64, PeerMessage)>,
+}
+
+impl DiskLink {
+    /// A disk that has all of this ledger.
+    pub(super) fn new(ledger: &mut Ledger) -> Self {
+        ledger.mark_read();
+        Self {
+            cursor: ledger.last_stamp(),
+            operations: ledger.operations(),
+            sequences: ledger.pages().map(|(_, page)| page.sequence).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Whether something is in no save yet.
+    fn is_behind(&self, ledger: &Ledger, answers: &Answers) -> bool {
+        ledger.operations() != self.operations || answers.has_changes()
+    }
+
+    /// The save that must be on disk before what the replica knows now may be told.
+    pub(super) fn awaited(&self, ledger: &Ledger, answers: &Answers) -> Option<u64> {
+        let number = self.last_number + u64::from(self.is_behind(ledger, answers));
+        (number > self.saved).then_some(number)
+    }
+
+    /// Keeps back the replies among `outputs`, from position `first` on, and calls for the next save.
+    pub(super) fn hold(&mut self, first: usize, ledger: &Ledger, answers: &Answers, outputs: &mut Vec<Output>) {
+        let Some(number) = self.awaited(ledger, answers) else { return };
+        let is_reply = |output: &Output| matches!(output, Output::Reply { .. });
+        if outputs.iter().skip(first).any(is_reply) {
+            for output in outputs.split_off(first) {
+                if is_reply(&output) {
+                    self.replies.push_back((number, output));
+                } else {
+                    outputs.push(output);
+                }
+            }
+        }
+        if self.saved == self.last_number {
+            outputs.push(Output::Save);
+        }
+    }
+
+    /// The message, if it may leave now; otherwise it waits.
+    pub(super) fn pass(
+        &mut self,
+        peer: BranchId,
+        message: PeerMessage,
+        ledger: &Ledger,
+        answers: &Answers,
+    ) -> Option<PeerMessage> {
+        let Some(number) = self.awaited(ledger, answers) else { return Some(message) };
+        self.messages.insert(peer, (number, message));
+        None
+    }
+
+    /// Whether a message for this peer waits.
+    pub(super) fn holds(&self, peer: BranchId) -> bool {
+        self.messages.contains_key(&peer)
+    }
+
+    /// The message that waited, if it may leave now.
+    pub(super) fn release(&mut self, peer: BranchId) -> Option<PeerMessage> {
+        let is_due = self.messages.get(&peer).is_some_and(|(number, _)| *number <= self.saved);
+        if is_due { self.messages.remove(&peer).map(|(_, message)| message) } else { None }
+    }
+
+    /// The session has ended, and with it what was to be said in it.
+    pub(super) fn forget(&mut self, peer: BranchId) {
+        self.messages.remove(&peer);
+    }
+
+    pub(super) fn poll(&mut self, ledger: &mut Ledger, answers: &mut Answers) -> Option<Save> {
+        if self.saved < self.last_number || !self.is_behind(ledger, answers) {
+            return None;
+        }
+        ledger.mark_read();
+        let mut deltas = Vec::new();
+        for (_, index) in ledger.changed_after(self.cursor) {
+            let page = ledger.page(index);
+            if self.sequences.len() <= index {
+                self.sequences.resize(index + 1, 0);
+            }
+            let sequence = std::mem::replace(&mut self.sequences[index], page.sequence);
+            if page.sequence > sequence {
+                deltas.push(page.delta(sequence));
+            }
+        }
+        self.cursor = ledger.last_stamp();
+        self.operations = ledger.operations();
+        self.last_number += 1;
+        Some(Save { number: self.last_number, deltas, answers: answers.take_changes() })
+    }
+
+    /// A save is on disk: lets go what waited for it.
+    pub(super) fn saved(&mut self, number: u64, ledger: &Ledger, answers: &Answers, outputs: &mut Vec<Output>) {
+        self.saved = number.clamp(self.saved, self.last_number);
+        let due = self.replies.partition_point(|(number, _)| *number <= self.saved);
+        outputs.extend(self.replies.drain(..due).map(|(_, reply)| reply));
+        let free = self.messages.iter().filter(|(_, (number, _))| *number <= self.saved);
+        outputs.extend(free.map(|(&peer, _)| Output::Ready(peer)));
+        if self.saved == self.last_number && self.is_behind(ledger, answers) {
+            outputs.push(Output::Save);
+        }
+    }
+}
