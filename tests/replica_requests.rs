@@ -12,11 +12,11 @@ use common::{
     request_id, say, step, step_at, update, withdrawal, write,
 };
 use replibank::{
-    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Input, MAX_WAITING, Output, Replica, Request},
+    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Config, Input, MAX_WAITING, Output, Replica, Request, Tried},
     topology::Shape,
     types::{
-        AccountId, Action, Answer, Committed, Concern, MAX_AMOUNT, Operation, Propagation, Queried, Refusal, Terms,
-        Time, Version,
+        AccountId, Action, Answer, Committed, Concern, Incarnation, MAX_AMOUNT, Operation, Origin, Propagation,
+        Queried, Refusal, Terms, Time, Version,
     },
 };
 
@@ -328,4 +328,25 @@ fn read_names_a_write_and_finds_it_at_another_branch() {
     network.flush();
     let queried = Queried { balance: OPENING + 7, version: Some(committed.version()) };
     assert_eq!(network.answer(read), Some(&Answer::Queried(queried)));
+}
+
+/// What an earlier life of the branch did with a request, this one cannot know.
+#[test]
+fn a_retry_that_crosses_a_restart_without_data_is_not_executed_again() {
+    let life = Incarnation(7);
+    let config = || Config {
+        own: Origin { incarnation: life, ..origin(1) },
+        ..bank(2, 1, Shape::Mesh, Propagation::Stream).swap_remove(0)
+    };
+    let tried = |tried, number| Request { tried, ..named(number, 3, number, deposit(ACCOUNT, 5)) };
+    let expired = |number| Some(Answer::Refused(Refusal::RequestExpired { request: request_id(3, number) }));
+    let mut replica = Replica::new(config());
+    assert!(matches!(ask(&mut replica, tried(Tried::Never, 1)), Some(Answer::Committed(_))));
+    assert!(matches!(ask(&mut replica, tried(Tried::Sometime, 1)), Some(Answer::Committed(_))), "it is remembered");
+    assert_eq!(ask(&mut replica, tried(Tried::Sometime, 2)), expired(2));
+    assert_eq!(ask(&mut replica, tried(Tried::In(Incarnation(0)), 3)), expired(3));
+    assert!(matches!(ask(&mut replica, tried(Tried::In(life), 4)), Some(Answer::Committed(_))));
+    assert_eq!(balance(&replica), OPENING + 10);
+    let mut first_life = lone_replica(1);
+    assert!(matches!(ask(&mut first_life, tried(Tried::Sometime, 1)), Some(Answer::Committed(_))));
 }

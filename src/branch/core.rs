@@ -11,7 +11,7 @@ use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{BranchError, Config};
 use crate::{
-    replica::{Input, Output, PeerFault, PeerMessage, Replica, Request},
+    replica::{Input, Output, PeerFault, PeerMessage, Replica, Request, Tried},
     trace::{Event, Kind, Message, Trace},
     types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time, Version},
     wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
@@ -178,7 +178,7 @@ impl Core {
         let (ticket, now) = (state.last_ticket, self.now());
         let Asked { id, action, terms, include_version } = asked;
         let deadline = now + terms.wait;
-        let request = Request { ticket, id, action, terms, include_version, deadline };
+        let request = Request { ticket, id, tried: Tried::Never, action, terms, include_version, deadline };
         state.replica.step(now, Input::Request(request), &mut state.outputs);
         ticket
     }

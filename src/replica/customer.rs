@@ -2,7 +2,7 @@
 //! to the own page, and wait for their concern.
 
 use super::{
-    Output, Receipt, Replica, Request,
+    Output, Receipt, Replica, Request, Tried,
     answers::{Outcome, Recall},
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
@@ -68,11 +68,22 @@ impl Replica {
     fn recall(&mut self, request: &Request) -> Option<Outcome> {
         let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return None };
         match self.answers.recall(id, operation) {
+            Recall::New if self.may_have_forgotten(request.tried) => Some(Err(Refusal::RequestExpired { request: id })),
             Recall::New => None,
             Recall::Decided(outcome) => Some(outcome),
             Recall::Conflict => Some(Err(Refusal::RequestConflict { request: id })),
             Recall::Expired => Some(Err(Refusal::RequestExpired { request: id })),
         }
+    }
+
+    /// Whether a try that is not remembered may have been executed by an earlier life of this branch.
+    fn may_have_forgotten(&self, tried: Tried) -> bool {
+        let elsewhere = match tried {
+            Tried::Never => false,
+            Tried::In(life) => life != self.own.incarnation,
+            Tried::Sometime => true,
+        };
+        self.had_lives && elsewhere
     }
 
     /// Answers a write that was decided, once its concern is reached.

@@ -35,7 +35,7 @@ pub use save::{AnswerChange, Disk, Remembered, Save, Saved};
 pub use waits::MAX_WAITING;
 
 use crate::types::{
-    AccountId, Action, Answer, BranchId, Duration, Origin, Propagation, RequestId, Terms, Time, Version,
+    AccountId, Action, Answer, BranchId, Duration, Incarnation, Origin, Propagation, RequestId, Terms, Time, Version,
 };
 
 /// A repair compares versions on every link, which costs a message a link and an entry a branch: so
@@ -70,6 +70,8 @@ pub struct Request {
     pub ticket: u64,
     /// The customer's name for it. Without one, a retry counts again.
     pub id: Option<RequestId>,
+    /// Whether an earlier try of it may have been taken.
+    pub tried: Tried,
     /// What is asked for.
     pub action: Action,
     /// Under which conditions.
@@ -78,6 +80,19 @@ pub struct Request {
     pub include_version: bool,
     /// When it is refused if its conditions do not hold; the driver adds `terms.wait` to its clock.
     pub deadline: Time,
+}
+
+/// What a customer says of earlier tries of a request. A branch that came back without its data cannot
+/// know whether it has executed what it does not remember.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tried {
+    /// This is the first.
+    #[default]
+    Never,
+    /// All were made in this life of the branch.
+    In(Incarnation),
+    /// Some may have been made in another life of the branch.
+    Sometime,
 }
 
 /// What happened.
@@ -134,6 +149,8 @@ pub struct Replica {
     propagation: Propagation,
     ledger: Ledger,
     answers: Answers,
+    /// Whether an earlier life of this branch may have answered requests that this one does not know.
+    had_lives: bool,
     waits: Waits,
     links: BTreeMap<BranchId, Link>,
     /// The links that have nothing under way, and so must be told of a change.
@@ -162,6 +179,7 @@ impl Replica {
             propagation: config.propagation,
             ledger: Ledger::new(config.own, config.accounts),
             answers: Answers::default(),
+            had_lives: config.own.incarnation != Incarnation(0),
             waits: Waits::default(),
             links: config.links.into_iter().map(link).collect(),
             idle: BTreeSet::new(),
@@ -187,6 +205,7 @@ impl Replica {
             }
         }
         replica.answers = Answers::restore(&saved.answers);
+        replica.had_lives &= *saved == Saved::default();
         replica.disk = Some(DiskLink::new(&mut replica.ledger));
         Ok(replica)
     }
