@@ -219,8 +219,9 @@ fn request_expires_at_its_deadline_with_nothing_done() {
     );
     assert!(refused.is_definite());
     assert_eq!((replica.version(), replica.next_deadline()), (Version::EMPTY, None));
-    // Nothing was decided: the request may be tried again.
-    assert_eq!(ask(&mut replica, named(2, 7, 1, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
+    // A refused request stays refused: whoever still wants it gives it a new number.
+    assert_eq!(ask(&mut replica, named(2, 7, 1, deposit(ACCOUNT, 5))), Some(Answer::Refused(refused)));
+    assert_eq!(ask(&mut replica, named(3, 7, 2, deposit(ACCOUNT, 5))), Some(committed(1, 105)));
 }
 
 #[test]
@@ -349,4 +350,24 @@ fn a_retry_that_crosses_a_restart_without_data_is_not_executed_again() {
     assert_eq!(balance(&replica), OPENING + 10);
     let mut first_life = lone_replica(1);
     assert!(matches!(ask(&mut first_life, tried(Tried::Sometime, 1)), Some(Answer::Committed(_))));
+}
+
+/// Found by simulation: the first try was refused with nothing done, and the second, which still
+/// waited, was executed.
+#[test]
+fn a_request_that_was_refused_is_not_executed_by_another_try_that_waits() {
+    let mut replica = lone_replica(2);
+    meet(&mut replica, 2);
+    let waiting = |ticket, deadline| Request {
+        deadline: Time(deadline),
+        tried: Tried::Sometime,
+        ..waiting_for(version(2, 1), named(ticket, 7, 1, deposit(ACCOUNT, 5)))
+    };
+    assert_eq!(ask(&mut replica, waiting(1, 10)), None);
+    assert_eq!(ask(&mut replica, waiting(2, 20)), None);
+    let refused = Answer::Refused(Refusal::VersionNotReached);
+    assert_eq!(answer(&step_at(&mut replica, Time(10), Input::Tick)), Some(refused.clone()));
+    let outputs = say(&mut replica, 2, update(1, delta(2, 0, 1, &[(ACCOUNT, 1, 9, 0)])));
+    assert_eq!(answer(&outputs), Some(refused));
+    assert_eq!(balance(&replica), OPENING + 9, "nothing was done");
 }

@@ -37,7 +37,8 @@ impl Replica {
         }
         if let Some((origin, sequence)) = self.ledger.shortfall(&request.terms.at_least) {
             if self.waits.is_full() {
-                return reply(request.ticket, Err(Refusal::Overloaded { limit: MAX_WAITING }), outputs);
+                let refused = self.refuse(&request, Refusal::Overloaded { limit: MAX_WAITING });
+                return reply(request.ticket, Err(refused), outputs);
             }
             return self.waits.park_request(origin, sequence, request);
         }
@@ -55,13 +56,23 @@ impl Replica {
 
     fn write(&mut self, request: &Request, operation: Operation, outputs: &mut Vec<Output>) {
         if self.needed(request.terms.concern) > 1 && self.waits.is_full() {
-            return reply(request.ticket, Err(Refusal::Overloaded { limit: MAX_WAITING }), outputs);
+            let refused = self.refuse(request, Refusal::Overloaded { limit: MAX_WAITING });
+            return reply(request.ticket, Err(refused), outputs);
         }
         let outcome = self.commit(operation, outputs);
         if let Some(id) = request.id {
             self.answers.remember(id, operation, outcome);
         }
         self.conclude(request, outcome, outputs);
+    }
+
+    /// Refuses a request for good: another try of it that still waits here must not be executed after
+    /// the customer was told that nothing was done.
+    fn refuse(&mut self, request: &Request, refusal: Refusal) -> Refusal {
+        if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
+            self.answers.remember(id, operation, Err(refusal));
+        }
+        refusal
     }
 
     /// What came of a write before, if this is a retry.
@@ -168,7 +179,8 @@ impl Replica {
                 Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => (ticket, concern, Ok(committed)),
                 // Another try may have been decided meanwhile: then it is not true that nothing was done.
                 Expired::Request(request) => {
-                    let outcome = self.recall(&request).unwrap_or(Err(Refusal::VersionNotReached));
+                    let outcome =
+                        self.recall(&request).unwrap_or_else(|| Err(self.refuse(&request, Refusal::VersionNotReached)));
                     (request.ticket, request.terms.concern, outcome)
                 }
             };

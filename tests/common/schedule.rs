@@ -243,14 +243,14 @@ pub fn assert_tries_agree(network: &Network) {
         let verdict = match asked.answer.as_ref().unwrap() {
             Answer::Committed(committed) => Ok(*committed),
             Answer::Refused(refusal) => match refusal {
-                Refusal::InsufficientFunds { .. } | Refusal::UnknownAccount { .. } | Refusal::TotalLimit { .. } => {
-                    Err(*refusal)
-                }
+                Refusal::InsufficientFunds { .. }
+                | Refusal::UnknownAccount { .. }
+                | Refusal::TotalLimit { .. }
+                | Refusal::Overloaded { .. }
+                | Refusal::VersionNotReached => Err(*refusal),
                 Refusal::InvalidAmount { .. }
                 | Refusal::RequestConflict { .. }
                 | Refusal::RequestExpired { .. }
-                | Refusal::Overloaded { .. }
-                | Refusal::VersionNotReached
                 | Refusal::ConcernNotReached { .. } => continue,
             },
             Answer::Queried(queried) => panic!("a write was answered by {queried:?}"),
