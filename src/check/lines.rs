@@ -1,0 +1,396 @@
+//! Histories as JSON lines, which any program can write.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Event, History, Invocation, Kind, Outcome};
+use crate::types::{
+    AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Concern, Incarnation, Operation, OperationKind,
+    Origin, Queried, Refusal, RequestId, Time, Version,
+};
+
+/// What is wrong with a written history.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct HistoryError {
+    /// Which line, from 1.
+    pub line: usize,
+    /// What is wrong there, and what would be right.
+    pub reason: String,
+}
+
+impl fmt::Display for HistoryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.reason)
+    }
+}
+
+impl std::error::Error for HistoryError {}
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header {
+    bank: Bank,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bank {
+    branches: BTreeSet<u32>,
+    accounts: BTreeMap<u64, i64>,
+}
+
+/// Every other line.
+#[derive(Serialize, Deserialize)]
+struct Line {
+    at: u64,
+    #[serde(flatten)]
+    what: What,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+enum What {
+    Invoke(Ask),
+    Ok(Done),
+    Refused {
+        id: u64,
+        #[serde(flatten)]
+        reason: Reason,
+    },
+    Unknown {
+        id: u64,
+    },
+    Restarted {
+        branch: u32,
+        kept: bool,
+    },
+    Final {
+        branch: u32,
+        balances: BTreeMap<String, i64>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<BTreeMap<String, u64>>,
+    },
+}
+
+#[derive(Serialize, Deserialize)]
+struct Ask {
+    id: u64,
+    client: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    request: Option<u64>,
+    branch: u32,
+    action: String,
+    #[serde(default)]
+    account: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    amount: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    concern: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    at_least: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Done {
+    id: u64,
+    balance: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sequence: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    version: Option<BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case")]
+enum Reason {
+    InvalidAmount { requested: u64 },
+    UnknownAccount { account: u64 },
+    InsufficientFunds { available: i64, requested: u64 },
+    TotalLimit { total: u64, requested: u64 },
+    RequestConflict { client: u64, number: u64 },
+    RequestExpired { client: u64, number: u64 },
+    Overloaded { limit: usize },
+    VersionNotReached,
+    ConcernNotReached { concern: String, reached: usize, needed: usize },
+}
+
+impl History {
+    /// The history as JSON lines: the bank, then an event a line.
+    pub fn to_jsonl(&self) -> String {
+        let branches = self.branches.iter().map(|branch| branch.value()).collect();
+        let accounts = self.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect();
+        let mut text = json(&Header { bank: Bank { branches, accounts } });
+        for event in &self.events {
+            text.push_str(&json(&Line { at: event.at.0, what: what(&event.kind) }));
+        }
+        text
+    }
+
+    /// Reads what [`History::to_jsonl`] or another program wrote. Blank lines are skipped.
+    ///
+    /// # Errors
+    /// [`HistoryError`] names the first line that is wrong.
+    pub fn parse(text: &str) -> Result<Self, HistoryError> {
+        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+        let (number, first) = lines.next().unwrap_or_default();
+        let at = |number: usize| move |reason: String| HistoryError { line: number + 1, reason };
+        let header: Header = serde_json::from_str(first)
+            .map_err(|error| {
+                format!("{} is expected: {error}", r#"{"bank": {"branches": [1], "accounts": {"0": 400}}}"#)
+            })
+            .map_err(at(number))?;
+        let branches = header.bank.branches.into_iter().map(branch).collect::<Result<_, _>>().map_err(at(number))?;
+        let accounts = header.bank.accounts.into_iter().map(|(id, opening)| (AccountId(id), opening)).collect();
+        let mut reader = Reader { history: Self { branches, accounts, events: Vec::new() }, asked: BTreeMap::new() };
+        for (number, line) in lines {
+            reader.read(line).map_err(at(number))?;
+        }
+        Ok(reader.history)
+    }
+}
+
+struct Reader {
+    history: History,
+    /// The actions of what has been asked and not been answered; `None`: answered.
+    asked: BTreeMap<u64, Option<Action>>,
+}
+
+impl Reader {
+    fn read(&mut self, line: &str) -> Result<(), String> {
+        let Line { at, what } = serde_json::from_str(line).map_err(|error| error.to_string())?;
+        if let Some(last) = self.history.events.last().filter(|last| last.at.0 > at) {
+            return Err(format!("time goes back from {} to {at} us: sort the events by time", last.at.0));
+        }
+        let kind = match what {
+            What::Invoke(ask) => {
+                let invocation = ask.read()?;
+                self.known(invocation.branch)?;
+                if self.asked.insert(invocation.id, Some(invocation.action)).is_some() {
+                    return Err(format!("id {} was used before: give each invocation its own", invocation.id));
+                }
+                Kind::Invoked(invocation)
+            }
+            What::Ok(done) => {
+                let id = done.id;
+                let answer = done.read(self.complete(id)?)?;
+                Kind::Completed { id, outcome: Outcome::Answered(answer) }
+            }
+            What::Refused { id, reason } => {
+                self.complete(id)?;
+                Kind::Completed { id, outcome: Outcome::Answered(Answer::Refused(reason.read()?)) }
+            }
+            What::Unknown { id } => {
+                self.complete(id)?;
+                Kind::Completed { id, outcome: Outcome::Unknown }
+            }
+            What::Restarted { branch: id, kept } => Kind::Restarted { branch: self.known(branch(id)?)?, kept },
+            What::Final { branch: id, balances, version } => Kind::Final {
+                branch: self.known(branch(id)?)?,
+                balances: balances.into_iter().map(read_balance).collect::<Result<_, _>>()?,
+                version: version.map(read_version).transpose()?,
+            },
+        };
+        self.history.events.push(Event { at: Time(at), kind });
+        Ok(())
+    }
+
+    fn known(&self, branch: BranchId) -> Result<BranchId, String> {
+        if self.history.branches.contains(&branch) {
+            Ok(branch)
+        } else {
+            Err(format!("branch {branch} is none of the bank's branches in the first line"))
+        }
+    }
+
+    fn complete(&mut self, id: u64) -> Result<Action, String> {
+        match self.asked.get_mut(&id).map(Option::take) {
+            Some(Some(action)) => Ok(action),
+            Some(None) => Err(format!("id {id} has been answered before")),
+            None => Err(format!("id {id} is answered before it is invoked")),
+        }
+    }
+}
+
+impl Ask {
+    fn read(self) -> Result<Invocation, String> {
+        let account = AccountId(self.account);
+        let write = |kind| {
+            let value = self.amount.ok_or_else(|| format!("a {} needs an amount", self.action))?;
+            let amount = Amount::new(value).map_err(|error| error.to_string())?;
+            Ok::<_, String>(Action::Write(Operation { kind, account, amount }))
+        };
+        let action = match self.action.as_str() {
+            "query" => Action::Query { account },
+            "deposit" => write(OperationKind::Deposit)?,
+            "withdraw" => write(OperationKind::Withdraw)?,
+            other => return Err(format!("unknown action {other:?}: query, deposit and withdraw are right")),
+        };
+        Ok(Invocation {
+            id: self.id,
+            client: self.client,
+            request: self.request,
+            branch: branch(self.branch)?,
+            action,
+            concern: self.concern.as_deref().map_or(Ok(Concern::Local), concern)?,
+            at_least: read_version(self.at_least)?,
+        })
+    }
+}
+
+impl Done {
+    fn read(self, action: Action) -> Result<Answer, String> {
+        let balance = self.balance;
+        match action {
+            Action::Query { .. } => {
+                let version = self.version.map(read_version).transpose()?;
+                Ok(Answer::Queried(Queried { balance, version }))
+            }
+            Action::Write(_) => {
+                let (Some(name), Some(sequence)) = (self.origin, self.sequence) else {
+                    return Err("the answer to a write needs its place: origin and sequence".to_owned());
+                };
+                Ok(Answer::Committed(Committed { origin: origin(&name)?, sequence, balance }))
+            }
+        }
+    }
+}
+
+impl Reason {
+    fn read(self) -> Result<Refusal, String> {
+        let amount = |value| Amount::new(value).map_err(|error| error.to_string());
+        let request = |client, number| RequestId { client: ClientId(client), number };
+        Ok(match self {
+            Self::InvalidAmount { requested } => Refusal::InvalidAmount { requested },
+            Self::UnknownAccount { account } => Refusal::UnknownAccount { account: AccountId(account) },
+            Self::InsufficientFunds { available, requested } => {
+                Refusal::InsufficientFunds { available, requested: amount(requested)? }
+            }
+            Self::TotalLimit { total, requested } => Refusal::TotalLimit { total, requested: amount(requested)? },
+            Self::RequestConflict { client, number } => Refusal::RequestConflict { request: request(client, number) },
+            Self::RequestExpired { client, number } => Refusal::RequestExpired { request: request(client, number) },
+            Self::Overloaded { limit } => Refusal::Overloaded { limit },
+            Self::VersionNotReached => Refusal::VersionNotReached,
+            Self::ConcernNotReached { concern: name, reached, needed } => {
+                Refusal::ConcernNotReached { concern: concern(&name)?, reached, needed }
+            }
+        })
+    }
+
+    fn write(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::InvalidAmount { requested } => Self::InvalidAmount { requested },
+            Refusal::UnknownAccount { account } => Self::UnknownAccount { account: account.0 },
+            Refusal::InsufficientFunds { available, requested } => {
+                Self::InsufficientFunds { available, requested: requested.value() }
+            }
+            Refusal::TotalLimit { total, requested } => Self::TotalLimit { total, requested: requested.value() },
+            Refusal::RequestConflict { request: RequestId { client, number } } => {
+                Self::RequestConflict { client: client.0, number }
+            }
+            Refusal::RequestExpired { request: RequestId { client, number } } => {
+                Self::RequestExpired { client: client.0, number }
+            }
+            Refusal::Overloaded { limit } => Self::Overloaded { limit },
+            Refusal::VersionNotReached => Self::VersionNotReached,
+            Refusal::ConcernNotReached { concern, reached, needed } => {
+                Self::ConcernNotReached { concern: concern.to_string(), reached, needed }
+            }
+        }
+    }
+}
+
+fn what(kind: &Kind) -> What {
+    match kind {
+        Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least }) => {
+            let (name, account, amount) = match action {
+                Action::Query { account } => ("query", account, None),
+                Action::Write(Operation { kind: OperationKind::Deposit, account, amount }) => {
+                    ("deposit", account, Some(amount.value()))
+                }
+                Action::Write(Operation { kind: OperationKind::Withdraw, account, amount }) => {
+                    ("withdraw", account, Some(amount.value()))
+                }
+            };
+            What::Invoke(Ask {
+                id: *id,
+                client: *client,
+                request: *request,
+                branch: branch.value(),
+                action: name.to_owned(),
+                account: account.0,
+                amount,
+                concern: (*concern != Concern::Local).then(|| concern.to_string()),
+                at_least: write_version(at_least),
+            })
+        }
+        Kind::Completed { id, outcome: Outcome::Unknown } => What::Unknown { id: *id },
+        Kind::Completed { id, outcome: Outcome::Answered(answer) } => match answer {
+            Answer::Queried(Queried { balance, version }) => What::Ok(Done {
+                id: *id,
+                balance: *balance,
+                origin: None,
+                sequence: None,
+                version: version.as_ref().map(write_version),
+            }),
+            Answer::Committed(Committed { origin, sequence, balance }) => What::Ok(Done {
+                id: *id,
+                balance: *balance,
+                origin: Some(origin.to_string()),
+                sequence: Some(*sequence),
+                version: None,
+            }),
+            Answer::Refused(refusal) => What::Refused { id: *id, reason: Reason::write(*refusal) },
+        },
+        Kind::Restarted { branch, kept } => What::Restarted { branch: branch.value(), kept: *kept },
+        Kind::Final { branch, balances, version } => What::Final {
+            branch: branch.value(),
+            balances: balances.iter().map(|(account, &balance)| (account.to_string(), balance)).collect(),
+            version: version.as_ref().map(write_version),
+        },
+    }
+}
+
+/// One line. Nothing here has a form that JSON lacks.
+fn json(line: &impl Serialize) -> String {
+    let mut text = serde_json::to_string(line).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+fn branch(id: u32) -> Result<BranchId, String> {
+    BranchId::new(id).ok_or_else(|| "a branch is 0: ids count from 1".to_owned())
+}
+
+fn read_balance((account, balance): (String, i64)) -> Result<(AccountId, i64), String> {
+    let id = account.parse().map_err(|_| format!("{account:?} is no account: a whole number is right"))?;
+    Ok((AccountId(id), balance))
+}
+
+fn concern(name: &str) -> Result<Concern, String> {
+    let known = [Concern::Local, Concern::Majority, Concern::All];
+    let found = known.into_iter().find(|concern| concern.to_string() == name);
+    found.ok_or_else(|| format!("unknown concern {name:?}: local, majority and all are right"))
+}
+
+/// "2", or "2.1764" for a later life.
+fn origin(name: &str) -> Result<Origin, String> {
+    let (id, life) = name.split_once('.').unwrap_or((name, "0"));
+    let wrong = || format!("{name:?} is no origin: \"2\", or \"2.1764\" for a later life of branch 2, is right");
+    let (id, life) = (id.parse().map_err(|_| wrong())?, life.parse().map_err(|_| wrong())?);
+    Ok(Origin { branch: branch(id)?, incarnation: Incarnation(life) })
+}
+
+fn read_version(entries: BTreeMap<String, u64>) -> Result<Version, String> {
+    entries.into_iter().map(|(name, sequence)| Ok((origin(&name)?, sequence))).collect()
+}
+
+fn write_version(version: &Version) -> BTreeMap<String, u64> {
+    version.iter().map(|(origin, sequence)| (origin.to_string(), sequence)).collect()
+}

@@ -1,0 +1,128 @@
+//! What a checker says.
+
+use std::fmt;
+
+use crate::types::{AccountId, BranchId, Time};
+
+/// How many anomalies of each kind a verdict prints.
+const SHOWN: usize = 3;
+
+/// What can be wrong with a history.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum AnomalyKind {
+    /// Branches that have settled differ.
+    Divergence,
+    /// A settled balance that no outcome of the open operations explains.
+    Conservation,
+    /// An acknowledged write is gone.
+    LostWrite,
+    /// One request was executed twice.
+    CountedTwice,
+    /// A balance that was read, and that nothing explains.
+    ImpossibleRead,
+    /// An answer that does not show what it had to.
+    StaleRead,
+    /// A branch that shows less than it had shown before.
+    WentBack,
+    /// A negative balance. Branches judge withdrawals by what they see, so that concurrent ones can
+    /// overdraw: a known limit, not a broken promise.
+    Overdraft,
+}
+
+impl fmt::Display for AnomalyKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Divergence => "divergence",
+            Self::Conservation => "conservation",
+            Self::LostWrite => "lost-write",
+            Self::CountedTwice => "counted-twice",
+            Self::ImpossibleRead => "impossible-read",
+            Self::StaleRead => "stale-read",
+            Self::WentBack => "went-back",
+            Self::Overdraft => "overdraft",
+        })
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Anomaly {
+    /// What kind of thing.
+    pub kind: AnomalyKind,
+    /// When it showed.
+    pub at: Time,
+    /// Where it showed.
+    pub branch: Option<BranchId>,
+    /// On which account.
+    pub account: Option<AccountId>,
+    /// The invocations that show it.
+    pub witnesses: Vec<u64>,
+    /// What was seen, and why it cannot be: a sentence or two.
+    pub story: String,
+}
+
+impl Anomaly {
+    /// Whether it breaks a promise of the bank.
+    pub fn is_breach(&self) -> bool {
+        self.kind != AnomalyKind::Overdraft
+    }
+}
+
+impl fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.kind, self.story)
+    }
+}
+
+/// Everything that the checkers say of a history.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Verdict {
+    /// What is wrong, each kind in the order of time.
+    pub anomalies: Vec<Anomaly>,
+    /// How many operations were asked for.
+    pub operations: usize,
+    /// How many balances were told, by queries, writes and refusals.
+    pub reads: usize,
+    /// How many writes nobody knows the outcome of.
+    pub unknown: usize,
+    /// How many branches showed their state at the end.
+    pub settled: usize,
+}
+
+impl Verdict {
+    /// Whether no promise was broken.
+    pub fn is_ok(&self) -> bool {
+        !self.anomalies.iter().any(Anomaly::is_breach)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operations, reads, unknown, settled, .. } = self;
+        writeln!(
+            f,
+            "examined     {operations} operations ({unknown} of unknown outcome), {reads} balances, {settled} final states"
+        )?;
+        let mut kinds: Vec<AnomalyKind> = self.anomalies.iter().map(|anomaly| anomaly.kind).collect();
+        kinds.sort_unstable();
+        kinds.dedup();
+        for kind in kinds {
+            let all: Vec<&Anomaly> = self.anomalies.iter().filter(|anomaly| anomaly.kind == kind).collect();
+            for anomaly in all.iter().take(SHOWN) {
+                writeln!(f, "{kind:<12} {}", anomaly.story)?;
+            }
+            if all.len() > SHOWN {
+                writeln!(f, "{:<12} and {} more like this", "", all.len() - SHOWN)?;
+            }
+        }
+        let limits = self.anomalies.iter().filter(|anomaly| !anomaly.is_breach()).count();
+        match (self.is_ok(), limits) {
+            (true, 0) => write!(f, "verdict      nothing is wrong"),
+            (true, _) => write!(
+                f,
+                "verdict      no promise is broken; accounts were overdrawn, which branches cannot prevent alone"
+            ),
+            (false, _) => write!(f, "verdict      a promise is broken"),
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Each anomaly in a history written by hand, next to the innocent history nearest to it; and the
+//! written form of histories, with everything that can be wrong with it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+
+use replibank::check::{AnomalyKind, History, check};
+
+const BANK: &str = r#"{"bank":{"branches":[1,2],"accounts":{"0":400}}}"#;
+
+/// A history of two branches, times 10 us apart.
+fn history(lines: Vec<String>) -> History {
+    let mut text = BANK.to_owned();
+    for (position, line) in lines.iter().enumerate() {
+        text.push_str(&format!("\n{{\"at\":{},{line}}}", (position + 1) * 10));
+    }
+    History::parse(&text).unwrap_or_else(|error| panic!("{error}\n{text}"))
+}
+
+fn kinds(lines: Vec<String>) -> Vec<AnomalyKind> {
+    check(&history(lines)).anomalies.iter().map(|anomaly| anomaly.kind).collect()
+}
+
+fn stories(lines: Vec<String>) -> Vec<String> {
+    check(&history(lines)).anomalies.iter().map(ToString::to_string).collect()
+}
+
+/// An invocation by customer 3.
+fn invoke(id: u32, branch: u32, what: &str) -> String {
+    format!(r#""event":"invoke","id":{id},"client":3,"branch":{branch},{what}"#)
+}
+
+const DEPOSIT: &str = r#""action":"deposit","amount":170"#;
+const QUERY: &str = r#""action":"query""#;
+
+fn committed(id: u32, balance: i64, origin: &str, sequence: u32) -> String {
+    format!(r#""event":"ok","id":{id},"balance":{balance},"origin":"{origin}","sequence":{sequence}"#)
+}
+
+fn read(id: u32, balance: i64) -> String {
+    format!(r#""event":"ok","id":{id},"balance":{balance}"#)
+}
+
+fn read_at(id: u32, balance: i64, version: &str) -> String {
+    format!(r#""event":"ok","id":{id},"balance":{balance},"version":{version}"#)
+}
+
+fn settled(branch: u32, balance: i64, version: &str) -> String {
+    format!(r#""event":"final","branch":{branch},"balances":{{"0":{balance}}},"version":{version}"#)
+}
+
+/// The lines, as `history` takes them.
+macro_rules! lines {
+    ($($line:expr),* $(,)?) => { vec![$(String::from($line)),*] };
+}
+
+#[test]
+fn a_bank_that_keeps_its_promises_is_not_accused() {
+    let all_is_well = lines![
+        invoke(1, 2, DEPOSIT),
+        committed(1, 570, "2", 1),
+        invoke(2, 1, QUERY),
+        read_at(2, 400, "{}"),
+        invoke(3, 2, QUERY),
+        read(3, 570),
+        settled(1, 570, r#"{"2":1}"#),
+        settled(2, 570, r#"{"2":1}"#),
+    ];
+    let verdict = check(&history(all_is_well));
+    assert!(verdict.is_ok() && verdict.anomalies.is_empty(), "{verdict}");
+    assert_eq!((verdict.operations, verdict.reads, verdict.unknown, verdict.settled), (3, 5, 0, 2));
+    assert!(verdict.to_string().ends_with("nothing is wrong"));
+}
+
+#[test]
+fn a_balance_that_nothing_explains_is_an_impossible_read() {
+    let told = |balance| {
+        stories(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            invoke(2, 2, r#""action":"deposit","amount":30"#),
+            invoke(3, 2, QUERY),
+            read(3, balance),
+        ])
+    };
+    for possible in [400, 430, 570, 600] {
+        assert_eq!(told(possible), [] as [String; 0]);
+    }
+    assert_eq!(
+        told(500),
+        ["impossible-read: customer 3 read 500 at branch 2 at 0.05 ms; every order of the 2 operations that could \
+          count gives 400, 430, 570 or 600"]
+    );
+}
+
+#[test]
+fn a_branch_shows_its_own_writes() {
+    let told = |balance| {
+        kinds(lines![invoke(1, 1, DEPOSIT), committed(1, 570, "1", 1), invoke(2, 1, QUERY), read(2, balance),])
+    };
+    assert_eq!(told(570), []);
+    assert_eq!(told(400), [AnomalyKind::ImpossibleRead]);
+    let forgetful = |kept| {
+        kinds(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            format!(r#""event":"restarted","branch":1,"kept":{kept}"#),
+            invoke(2, 1, QUERY),
+            read(2, 400),
+        ])
+    };
+    assert_eq!(forgetful(true), [AnomalyKind::ImpossibleRead]);
+    assert_eq!(forgetful(false), [], "it came back without its data, and nobody else had it");
+}
+
+#[test]
+fn a_version_gives_one_balance() {
+    let told = |balance, version| {
+        kinds(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            invoke(2, 2, QUERY),
+            read_at(2, balance, version),
+        ])
+    };
+    assert_eq!(told(570, r#"{"1":1}"#), []);
+    assert_eq!(told(400, "{}"), []);
+    assert_eq!(told(400, r#"{"1":1}"#), [AnomalyKind::ImpossibleRead]);
+    assert_eq!(told(570, "{}"), [AnomalyKind::ImpossibleRead]);
+    assert_eq!(told(570, r#"{"1":2}"#), [AnomalyKind::ImpossibleRead], "nobody asked for a second operation");
+}
+
+#[test]
+fn an_operation_of_unknown_outcome_may_count_and_a_refused_one_may_not() {
+    let told = |outcome: &str, balance| {
+        kinds(lines![invoke(1, 1, DEPOSIT), format!(r#""event":{outcome}"#), invoke(2, 1, QUERY), read(2, balance),])
+    };
+    let unknown = r#""unknown","id":1"#;
+    let refused = r#""refused","id":1,"reason":"version_not_reached""#;
+    let open = r#""refused","id":1,"reason":"concern_not_reached","concern":"all","reached":1,"needed":2"#;
+    for balance in [400, 570] {
+        assert_eq!(told(unknown, balance), []);
+        assert_eq!(told(open, balance), []);
+    }
+    assert_eq!(told(refused, 400), []);
+    assert_eq!(told(refused, 570), [AnomalyKind::ImpossibleRead]);
+}
+
+#[test]
+fn a_read_shows_what_it_names() {
+    let told = |version| {
+        stories(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            invoke(2, 2, r#""action":"query","at_least":{"1":1}"#),
+            read_at(2, if version == "{}" { 400 } else { 570 }, version),
+        ])
+    };
+    assert_eq!(told(r#"{"1":1}"#), [] as [String; 0]);
+    assert_eq!(
+        told("{}"),
+        ["stale-read: customer 3 read 400 at branch 2 at 0.04 ms; the branch was to show 1 operations of branch 1, \
+          and its version has 0"]
+    );
+}
+
+#[test]
+fn a_branch_does_not_go_back() {
+    let told = |second| {
+        kinds(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            invoke(2, 2, QUERY),
+            read_at(2, 570, r#"{"1":1}"#),
+            invoke(3, 2, QUERY),
+            read_at(3, if second == "{}" { 400 } else { 570 }, second),
+        ])
+    };
+    assert_eq!(told(r#"{"1":1}"#), []);
+    assert_eq!(told("{}"), [AnomalyKind::WentBack]);
+}
+
+#[test]
+fn a_write_at_concern_all_is_everywhere() {
+    let told = |concern: &str| {
+        kinds(lines![
+            invoke(1, 1, &format!(r#"{DEPOSIT},"concern":"{concern}""#)),
+            committed(1, 570, "1", 1),
+            invoke(2, 2, QUERY),
+            read(2, 400),
+        ])
+    };
+    assert_eq!(told("local"), []);
+    assert_eq!(told("all"), [AnomalyKind::ImpossibleRead]);
+}
+
+#[test]
+fn an_acknowledged_write_is_there_at_the_end() {
+    let lost = |end: &str, balance, version| {
+        kinds(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            end,
+            settled(1, balance, version),
+            settled(2, balance, version),
+        ])
+    };
+    let calm = r#""event":"restarted","branch":1,"kept":true"#;
+    let forgot = r#""event":"restarted","branch":1,"kept":false"#;
+    assert_eq!(lost(calm, 570, r#"{"1":1}"#), []);
+    assert_eq!(lost(calm, 400, "{}"), [AnomalyKind::LostWrite, AnomalyKind::LostWrite]);
+    assert_eq!(lost(forgot, 400, "{}"), [], "only that branch had it, and it lost its data");
+}
+
+#[test]
+fn a_settled_balance_is_the_sum_of_what_was_promised() {
+    let end = |balance| {
+        kinds(lines![
+            invoke(1, 1, DEPOSIT),
+            committed(1, 570, "1", 1),
+            format!(r#""event":"final","branch":1,"balances":{{"0":{balance}}}"#),
+        ])
+    };
+    assert_eq!(end(570), []);
+    assert_eq!(end(740), [AnomalyKind::Conservation], "the deposit counted twice");
+    assert_eq!(end(400), [AnomalyKind::Conservation]);
+}
+
+#[test]
+fn branches_that_have_settled_agree() {
+    let end = |second| kinds(lines![settled(1, 400, "{}"), settled(2, second, "{}")]);
+    assert_eq!(end(400), []);
+    assert_eq!(end(401), [AnomalyKind::Divergence, AnomalyKind::Conservation]);
+}
+
+#[test]
+fn one_request_has_one_place() {
+    let named = format!(r#"{DEPOSIT},"request":5"#);
+    let tried = |second: u32| {
+        kinds(lines![
+            invoke(1, 1, &named),
+            committed(1, 570, "1", 1),
+            invoke(2, 1, &named),
+            committed(2, 570, "1", second),
+        ])
+    };
+    assert_eq!(tried(1), []);
+    assert_eq!(tried(2), [AnomalyKind::CountedTwice]);
+    let shared =
+        lines![invoke(1, 1, DEPOSIT), invoke(2, 1, DEPOSIT), committed(1, 570, "1", 1), committed(2, 570, "1", 1),];
+    assert_eq!(kinds(shared)[0], AnomalyKind::LostWrite);
+}
+
+#[test]
+fn an_overdraft_is_told_and_is_no_broken_promise() {
+    let withdraw = r#""action":"withdraw","amount":300"#;
+    let verdict = check(&history(lines![
+        invoke(1, 1, withdraw),
+        invoke(2, 2, withdraw),
+        committed(1, 100, "1", 1),
+        committed(2, 100, "2", 1),
+        settled(1, -200, r#"{"1":1,"2":1}"#),
+        settled(2, -200, r#"{"1":1,"2":1}"#),
+    ]));
+    assert_eq!(verdict.anomalies.len(), 1);
+    assert_eq!(verdict.anomalies[0].kind, AnomalyKind::Overdraft);
+    assert!(verdict.is_ok());
+    assert!(verdict.to_string().contains("accounts were overdrawn"), "{verdict}");
+}
+
+#[test]
+fn a_history_that_is_written_wrongly_is_refused_with_its_line() {
+    let reason = |lines: &[&str]| {
+        let text = [&[BANK], lines].concat().join("\n");
+        History::parse(&text).expect_err("wrong").to_string()
+    };
+    let ask = r#"{"at":1,"event":"invoke","id":1,"client":3,"branch":1,"action":"query"}"#;
+    let done = r#"{"at":2,"event":"ok","id":1,"balance":400}"#;
+    let cases: [(&[&str], &str); 12] = [
+        (&["nonsense"], "line 2: expected"),
+        (&[r#"{"at":1,"event":"guess","id":1}"#], "line 2: unknown variant `guess`"),
+        (&[r#"{"event":"unknown","id":1}"#], "line 2: missing field `at`"),
+        (&[done], "line 2: id 1 is answered before it is invoked"),
+        (&[ask, done, done], "line 4: id 1 has been answered before"),
+        (&[ask, ask], "line 3: id 1 was used before: give each invocation its own"),
+        (&[ask, r#"{"at":0,"event":"unknown","id":1}"#], "line 3: time goes back from 1 to 0 us"),
+        (&[&ask.replace(r#""branch":1"#, r#""branch":9"#)], "line 2: branch 9 is none of the bank's branches"),
+        (&[&ask.replace(r#""branch":1"#, r#""branch":0"#)], "line 2: a branch is 0: ids count from 1"),
+        (&[&ask.replace("query", "look")], "line 2: unknown action \"look\": query, deposit and withdraw are right"),
+        (&[&ask.replace("query", "deposit")], "line 2: a deposit needs an amount"),
+        (&[&ask.replace("query", "deposit"), done], "line 2: a deposit needs an amount"),
+    ];
+    for (lines, expected) in cases {
+        assert!(reason(lines).starts_with(expected), "{} instead of {expected}", reason(lines));
+    }
+    for header in ["", "{}", r#"{"bank":{"branches":[0],"accounts":{}}}"#, "[1]"] {
+        assert_eq!(History::parse(header).expect_err("no bank").line, 1);
+    }
+}
