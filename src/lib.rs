@@ -8,6 +8,7 @@
 //! | 5 | `python` | PyO3: thin, no logic |
 //! | 4 | `bank` | many branches, and a scenario run to its result |
 //! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
+//! | 2 | [`sim`] | virtual time, faults from a seed: another driver of the replica |
 //! | 2 | `wire` | protobuf to types and back: the one door for bytes |
 //! | 1 | [`check`], [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
 //! | 0 | [`types`] | ids, amounts, versions, refusals |
@@ -25,6 +26,7 @@ pub mod customer;
 mod python;
 pub mod replica;
 pub mod scenario;
+pub mod sim;
 pub mod topology;
 pub mod trace;
 pub mod types;

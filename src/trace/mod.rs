@@ -37,6 +37,21 @@ pub enum Kind {
     LinkUp(BranchId),
     /// It ended.
     LinkDown(BranchId),
+    /// The branch was killed.
+    Crashed,
+    /// The branch came back.
+    Restarted {
+        /// Whether with its data.
+        kept: bool,
+    },
+    /// The branch stopped doing anything.
+    Paused,
+    /// It went on.
+    Resumed,
+    /// Messages to this peer are lost from now on.
+    Cut(BranchId),
+    /// They arrive again.
+    Mended(BranchId),
 }
 
 /// What a message between branches was about.

@@ -1,0 +1,273 @@
+//! What a seed draws: each a bank of its own kind, with its own mix of faults ("swarm testing", Groce
+//! and others 2012: runs that leave features out find more than runs that have a little of all).
+
+use fastrand::Rng;
+
+use super::{Act, Bug, DiskPlan, Fault, Latency, Level, Network, Plan, Step, Trouble};
+
+/// A kind of fault that may be drawn.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum FaultKind {
+    /// Messages are lost.
+    Loss,
+    /// Messages arrive twice.
+    Duplication,
+    /// Messages overtake each other.
+    Reorder,
+    /// Branches cannot reach each other, in one direction or both.
+    Partition,
+    /// Branches are killed and come back, with their disks or without.
+    Crash,
+    /// Branches stop for a while.
+    Pause,
+    /// Branches' messages take longer.
+    Slow,
+    /// Customers' requests and answers are lost.
+    Customers,
+}
+
+impl FaultKind {
+    /// Every kind, with its name.
+    pub const ALL: [(Self, &'static str); 8] = [
+        (Self::Loss, "loss"),
+        (Self::Duplication, "duplication"),
+        (Self::Reorder, "reorder"),
+        (Self::Partition, "partition"),
+        (Self::Crash, "crash"),
+        (Self::Pause, "pause"),
+        (Self::Slow, "slow"),
+        (Self::Customers, "customers"),
+    ];
+}
+
+impl std::str::FromStr for FaultKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(kind, _)| kind).ok_or_else(|| {
+            let names = Self::ALL.map(|(_, name)| name).join(", ");
+            format!("unknown fault {text:?}: {names} are right")
+        })
+    }
+}
+
+/// What is given; the seed draws the rest.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Choice {
+    /// How many branches. Drawn: 1 to 50, mostly few.
+    pub branches: Option<u32>,
+    /// How many operations. Drawn: 50 to 400.
+    pub operations: Option<usize>,
+    /// How many accounts. Drawn: 1 to 8.
+    pub accounts: Option<usize>,
+    /// Each account's opening balance. Drawn: 0 to 1,000.
+    pub opening: Option<i64>,
+    /// Latencies.
+    pub latency: Option<Latency>,
+    /// "auto", "mesh", "overlay" or "ring".
+    pub topology: Option<String>,
+    /// "stream" or "unary".
+    pub propagation: Option<String>,
+    /// The concern of every write. Drawn: local, or a mix.
+    pub concern: Option<Level>,
+    /// Whether customers read what they wrote, wherever they go. Drawn: some, sometimes.
+    pub sessions: Option<bool>,
+    /// Whether branches have disks.
+    pub durable: Option<bool>,
+    /// The kinds of faults that happen, all of them. Drawn: each by a coin.
+    pub faults: Option<Vec<FaultKind>>,
+    /// Over how much virtual time the operations come. Drawn: 1 to 8 seconds.
+    pub duration_us: Option<u64>,
+    /// A bug to plant.
+    pub bug: Option<Bug>,
+}
+
+impl Plan {
+    /// Draws a plan from a seed.
+    pub fn draw(seed: u64, choice: &Choice) -> Self {
+        Draw { rng: Rng::with_seed(seed), choice, branches: 1, duration_us: 0 }.plan(seed)
+    }
+}
+
+struct Draw<'a> {
+    rng: Rng,
+    choice: &'a Choice,
+    branches: u32,
+    duration_us: u64,
+}
+
+impl Draw<'_> {
+    fn chance(&mut self, of: f64) -> bool {
+        self.rng.f64() < of
+    }
+
+    fn plan(mut self, seed: u64) -> Plan {
+        let choice = self.choice;
+        let bug = choice.bug;
+        let drawn = match self.rng.u32(0..100) {
+            0..2 => 1,
+            2..70 => self.rng.u32(2..=5),
+            70..90 => self.rng.u32(6..=12),
+            90..97 => self.rng.u32(13..=25),
+            _ => self.rng.u32(26..=50),
+        };
+        // A bug between branches needs some.
+        let least = if bug.is_some() { 3 } else { 1 };
+        self.branches = choice.branches.unwrap_or(drawn.max(least));
+        self.duration_us = choice.duration_us.unwrap_or_else(|| self.rng.u64(1_000_000..=8_000_000));
+        let accounts = choice.accounts.unwrap_or_else(|| if self.chance(0.5) { 1 } else { self.rng.usize(2..=8) });
+        let accounts = if bug == Some(Bug::DeltaMissesAccount) { accounts.max(2) } else { accounts };
+        let drawn_opening = self.rng.i64(0..=1_000);
+        let openings = vec![choice.opening.unwrap_or(drawn_opening); accounts];
+        let is_unary = self.branches <= 12 && self.chance(0.25);
+        let propagation =
+            choice.propagation.clone().unwrap_or_else(|| if is_unary { "unary" } else { "stream" }.to_owned());
+        let shape = match self.rng.u32(0..4) {
+            0 if self.branches <= 16 => "mesh",
+            1 if self.branches <= 16 => "ring",
+            2 => "overlay",
+            _ => "auto",
+        };
+        let faults: Vec<FaultKind> = match &choice.faults {
+            Some(faults) => faults.clone(),
+            None => FaultKind::ALL.iter().map(|&(kind, _)| kind).filter(|_| self.rng.bool()).collect(),
+        };
+        let faults = [faults, needed(bug)].concat();
+        let durable = match bug {
+            Some(Bug::AcknowledgedBeforeSaved | Bug::TornSave) => true,
+            Some(Bug::AcknowledgementOutlivesData) => false,
+            _ => choice.durable.unwrap_or_else(|| self.chance(0.6)),
+        };
+        let slowest_save = if self.rng.bool() { self.rng.u64(0..=1_000) } else { self.rng.u64(1_000..=30_000) };
+        let network = self.network(&faults);
+        Plan {
+            seed,
+            branches: self.branches,
+            topology: choice.topology.clone().unwrap_or_else(|| shape.to_owned()),
+            propagation,
+            disk: durable.then_some(DiskPlan { save_us: (slowest_save / 10, slowest_save) }),
+            bug,
+            faults: self.faults(&faults),
+            operations: self.operations(openings.len() as u32, bug),
+            openings,
+            network,
+        }
+    }
+
+    fn network(&mut self, faults: &[FaultKind]) -> Network {
+        let has = |kind| faults.contains(&kind);
+        let median_us = if self.rng.bool() { self.rng.u64(100..=2_000) } else { self.rng.u64(2_000..=100_000) };
+        let drawn = match self.rng.u32(0..4) {
+            0 => Latency::Fixed(median_us),
+            1 => Latency::Uniform(median_us / 2, median_us * 2),
+            2 => Latency::LogNormal { median_us, sigma: 0.2 + self.rng.f64() },
+            _ => Latency::continents(),
+        };
+        let ordered = !has(FaultKind::Reorder) && !has(FaultKind::Duplication) && self.chance(0.7);
+        // On a stream, each loss costs a session.
+        let worst = if ordered { 0.01 } else { 0.3 };
+        let mut share = |kind, worst: f64| if has(kind) { self.rng.f64() * worst } else { 0.0 };
+        Network {
+            ordered,
+            loss: share(FaultKind::Loss, worst),
+            duplication: share(FaultKind::Duplication, 0.3),
+            customer_loss: share(FaultKind::Customers, 0.2),
+            latency: self.choice.latency.clone().unwrap_or(drawn),
+        }
+    }
+
+    fn faults(&mut self, kinds: &[FaultKind]) -> Vec<Fault> {
+        let mut faults = Vec::new();
+        for (kind, _) in FaultKind::ALL {
+            if !kinds.contains(&kind) {
+                continue;
+            }
+            for _ in 0..self.rng.u32(1..=4) {
+                let at_us = self.rng.u64(0..=self.duration_us);
+                let for_us =
+                    if self.rng.bool() { self.rng.u64(1_000..=200_000) } else { self.rng.u64(200_000..=3_000_000) };
+                let branch = self.rng.u32(1..=self.branches);
+                let what = match kind {
+                    FaultKind::Partition if self.branches > 1 => self.partition(),
+                    FaultKind::Crash => Trouble::Crash { branch },
+                    FaultKind::Pause => Trouble::Pause { branch },
+                    FaultKind::Slow => Trouble::Slow { branch, factor: self.rng.u32(2..=20) },
+                    FaultKind::Loss => Trouble::Loss { share: self.rng.f64() / 2.0 },
+                    FaultKind::Partition | FaultKind::Duplication | FaultKind::Reorder | FaultKind::Customers => break,
+                };
+                faults.push(Fault { at_us, for_us, what });
+            }
+        }
+        faults.sort_by_key(|fault| fault.at_us);
+        faults
+    }
+
+    fn partition(&mut self) -> Trouble {
+        let mut branches: Vec<u32> = (1..=self.branches).collect();
+        self.rng.shuffle(&mut branches);
+        branches.truncate(self.rng.usize(1..=branches.len() / 2));
+        branches.sort_unstable();
+        Trouble::Partition { side: branches, one_way: self.rng.bool() }
+    }
+
+    fn operations(&mut self, accounts: u32, bug: Option<Bug>) -> Vec<Step> {
+        let count = self.choice.operations.unwrap_or_else(|| self.rng.usize(50..=400));
+        let customers = self.rng.u32(1..=(2 * self.branches).min(1 << 20));
+        // Customers stay at a branch, or go where they like.
+        let roaming = self.rng.bool() || bug == Some(Bug::StaleReadServedAsFresh);
+        let (queries, withdrawals) = (self.rng.f64() * 0.6, self.rng.f64());
+        let sessions = if self.rng.bool() { self.rng.f64() } else { 0.0 };
+        let sessions = if bug == Some(Bug::StaleReadServedAsFresh) { 0.8 } else { sessions };
+        let sessions = self.choice.sessions.map_or(sessions, f64::from);
+        let concerns: f64 = if self.chance(0.3) || bug == Some(Bug::ConcernIgnored) { 0.4 } else { 0.0 };
+        let versions = self.rng.f64();
+        let largest = if self.rng.bool() { 10 } else { 500 };
+        let mut operations: Vec<Step> = (0..count)
+            .map(|_| {
+                let customer = self.rng.u32(1..=customers);
+                let home = (customer - 1) % self.branches + 1;
+                let branch = if roaming { self.rng.u32(1..=self.branches) } else { home };
+                let amount = self.rng.u64(1..=largest);
+                let act = if self.chance(queries) {
+                    Act::Query(self.chance(versions))
+                } else if self.chance(withdrawals) {
+                    Act::Withdraw(amount)
+                } else {
+                    Act::Deposit(amount)
+                };
+                let drawn = match self.rng.f64() / concerns.max(f64::MIN_POSITIVE) {
+                    level if level < 0.5 => Level::Majority,
+                    level if level < 1.0 => Level::All,
+                    _ => Level::Local,
+                };
+                let concern = self.choice.concern.unwrap_or(drawn);
+                let concern = if matches!(act, Act::Query(_)) { Level::Local } else { concern };
+                let account = self.rng.u32(0..accounts);
+                let at_us = self.rng.u64(0..=self.duration_us);
+                Step { at_us, customer, branch, account, act, concern, session: self.chance(sessions) }
+            })
+            .collect();
+        operations.sort_by_key(|step| step.at_us);
+        operations
+    }
+}
+
+/// The faults without which a bug cannot show.
+fn needed(bug: Option<Bug>) -> Vec<FaultKind> {
+    match bug {
+        Some(Bug::RestartWithoutPage | Bug::AcknowledgementOutlivesData | Bug::AcknowledgedBeforeSaved) => {
+            vec![FaultKind::Crash]
+        }
+        Some(Bug::TornSave) => vec![FaultKind::Crash, FaultKind::Customers],
+        Some(Bug::RetryCountsTwice) => vec![FaultKind::Customers],
+        Some(Bug::StaleReadServedAsFresh | Bug::ConcernIgnored) => vec![FaultKind::Slow],
+        Some(
+            Bug::AbsoluteBalance
+            | Bug::RejudgedWithdrawal
+            | Bug::RefusedWithdrawalPropagated
+            | Bug::LostUpdate
+            | Bug::DeltaMissesAccount,
+        )
+        | None => Vec::new(),
+    }
+}

@@ -1,0 +1,205 @@
+//! Links between branches: sessions, latency, loss, and the order in which messages arrive.
+
+use super::world::{Event, NodeIndex, Parcel, World};
+use crate::{
+    replica::{Input, PeerMessage},
+    trace::{Kind, Message},
+};
+
+/// How soon an end of a link hears that its session is over, at most.
+const NOTICE_WITHIN_US: u64 = 200_000;
+
+/// How long a link that is down waits for the next try.
+const REDIAL_US: (u64, u64) = (50_000, 500_000);
+
+/// An end of a link: that of the branch with the lower id, or the other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Side {
+    Low,
+    High,
+}
+
+impl Side {
+    pub(super) fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+/// A link.
+#[derive(Debug)]
+pub(super) struct Edge {
+    low: NodeIndex,
+    high: NodeIndex,
+    up: bool,
+    /// Counts its sessions.
+    session: u64,
+    /// How many faults lose what goes to each end.
+    pub(super) blocked_low: u32,
+    pub(super) blocked_high: u32,
+    /// When the last message to each end arrives: on an ordered network, none overtakes it.
+    last_low: u64,
+    last_high: u64,
+}
+
+impl Edge {
+    pub(super) fn new(low: NodeIndex, high: NodeIndex) -> Self {
+        Self { low, high, up: false, session: 0, blocked_low: 0, blocked_high: 0, last_low: 0, last_high: 0 }
+    }
+
+    pub(super) fn node(&self, side: Side) -> NodeIndex {
+        match side {
+            Side::Low => self.low,
+            Side::High => self.high,
+        }
+    }
+
+    /// Whether faults lose what goes to this end.
+    fn blocked(&self, to: Side) -> bool {
+        match to {
+            Side::Low => self.blocked_low > 0,
+            Side::High => self.blocked_high > 0,
+        }
+    }
+
+    /// When a message that would arrive at `at` does, behind those before it.
+    fn in_order(&mut self, to: Side, at: u64) -> u64 {
+        let last = match to {
+            Side::Low => &mut self.last_low,
+            Side::High => &mut self.last_high,
+        };
+        *last = at.max(*last);
+        *last
+    }
+}
+
+impl World<'_> {
+    /// Begins a session: both ends are there, and nothing is between them.
+    pub(super) fn join(&mut self, edge: usize) {
+        let link = &mut self.edges[edge];
+        link.up = true;
+        link.session += 1;
+        (link.last_low, link.last_high) = (self.now.0, self.now.0);
+        let (low, high) = (link.low, link.high);
+        let (low_branch, high_branch) = (self.nodes[low].branch, self.nodes[high].branch);
+        self.record(low, || Kind::LinkUp(high_branch));
+        self.record(high, || Kind::LinkUp(low_branch));
+        self.step(low, Input::LinkUp(high_branch));
+        self.step(high, Input::LinkUp(low_branch));
+    }
+
+    /// Ends a session: what is on its way is lost, and its ends (or the one that is left) hear of it
+    /// a little later.
+    pub(super) fn sever(&mut self, edge: usize, only: Option<Side>) {
+        let link = &mut self.edges[edge];
+        if !std::mem::replace(&mut link.up, false) {
+            return;
+        }
+        let session = link.session;
+        self.counts.breaks += 1;
+        for side in [Side::Low, Side::High] {
+            if only.is_none_or(|only| only == side) {
+                let wait = self.rng.u64(0..=NOTICE_WITHIN_US);
+                self.after(wait, Event::Noticed { edge, side, session });
+            }
+        }
+        let wait = self.rng.u64(REDIAL_US.0..=REDIAL_US.1);
+        self.after(wait, Event::Redial { edge, session });
+    }
+
+    pub(super) fn noticed(&mut self, edge: usize, side: Side, session: u64) {
+        let link = &self.edges[edge];
+        if link.session == session && !link.up {
+            let (node, peer) = (link.node(side), self.nodes[link.node(side.other())].branch);
+            self.record(node, || Kind::LinkDown(peer));
+            self.step(node, Input::LinkDown(peer));
+        }
+    }
+
+    pub(super) fn redial(&mut self, edge: usize, session: u64) {
+        let link = &self.edges[edge];
+        if link.session != session || link.up {
+            return;
+        }
+        let there = [link.low, link.high].iter().all(|&node| self.nodes[node].replica.is_some());
+        if there && link.blocked_low + link.blocked_high == 0 {
+            return self.join(edge);
+        }
+        let wait = self.rng.u64(REDIAL_US.0..=REDIAL_US.1);
+        self.after(wait, Event::Redial { edge, session });
+    }
+
+    /// Sends everything that a branch has for a peer.
+    pub(super) fn pump(&mut self, node: NodeIndex, peer: crate::types::BranchId) {
+        let Some(&(edge, side)) = self.nodes[node].links.get(&peer) else { return };
+        let now = self.now;
+        while let Some(message) = self.nodes[node].replica.as_mut().and_then(|replica| replica.poll_send(now, peer)) {
+            self.record(node, || Kind::Sent { peer, message: summary(&message) });
+            self.send(node, edge, side.other(), message);
+        }
+        self.arm(node);
+    }
+
+    fn send(&mut self, node: NodeIndex, edge: usize, to: Side, mut message: PeerMessage) {
+        self.counts.messages += 1;
+        let network = &self.plan.network;
+        let (ordered, doubles) =
+            (network.ordered, !network.ordered && !self.healed && self.rng.f64() < network.duplication);
+        let is_lost = self.edges[edge].blocked(to)
+            || !self.healed && (self.rng.f64() < network.loss || self.rng.f64() < self.extra_loss);
+        if is_lost || !self.edges[edge].up {
+            self.counts.lost += 1;
+            if ordered {
+                self.sever(edge, None);
+            }
+            return;
+        }
+        let balances = self.tamper_sent(node, &mut message);
+        let parcel = Parcel { edge, to, session: self.edges[edge].session, message, balances };
+        if doubles {
+            self.counts.doubled += 1;
+            self.post(node, parcel.clone());
+        }
+        self.post(node, parcel);
+    }
+
+    fn post(&mut self, from: NodeIndex, parcel: Parcel) {
+        let to = self.edges[parcel.edge].node(parcel.to);
+        let (sender, receiver) = (&self.nodes[from], &self.nodes[to]);
+        let slowness = sender.slowness.max(receiver.slowness);
+        let ids = (sender.branch.value(), receiver.branch.value());
+        let latency = self.plan.network.latency.draw(&mut self.rng, ids.0, ids.1);
+        let mut at = self.now.0 + latency * slowness;
+        if self.plan.network.ordered {
+            at = self.edges[parcel.edge].in_order(parcel.to, at);
+        }
+        self.foresee(at, Event::Deliver(Box::new(parcel)));
+    }
+
+    pub(super) fn deliver(&mut self, parcel: Parcel) {
+        let link = &self.edges[parcel.edge];
+        if !link.up || link.session != parcel.session {
+            return;
+        }
+        let (node, peer) = (link.node(parcel.to), self.nodes[link.node(parcel.to.other())].branch);
+        let Parcel { message, balances, .. } = parcel;
+        self.record(node, || Kind::Received { peer, message: summary(&message) });
+        if self.plan.bug.is_some() {
+            self.deliver_tampered(node, peer, message, balances);
+        } else {
+            self.step(node, Input::Message { from: peer, message });
+        }
+    }
+}
+
+/// A peer's message as a trace tells it.
+fn summary(message: &PeerMessage) -> Message {
+    match message {
+        PeerMessage::Greeting { .. } => Message::Greeting,
+        PeerMessage::Update(update) => Message::Update { pages: update.deltas.len() },
+        PeerMessage::Call(call) => Message::Call { sequence: call.operation.map(|(sequence, _)| sequence) },
+        PeerMessage::Acknowledgement { number, .. } => Message::Acknowledgement { number: *number },
+    }
+}

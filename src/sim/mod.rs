@@ -1,0 +1,74 @@
+//! Deterministic simulation: the same replica that serves, in virtual time, under faults that a seed
+//! draws (as FoundationDB and TigerBeetle test theirs). A run has a phase of faults, then every fault
+//! lifts and the bank must settle; then the checkers judge what the customers saw.
+
+mod bug;
+mod customers;
+mod disk;
+mod draw;
+mod faults;
+mod latency;
+mod links;
+mod node;
+mod outcome;
+mod plan;
+mod shrink;
+mod tamper;
+mod world;
+
+pub use bug::Bug;
+pub use draw::{Choice, FaultKind};
+pub use latency::Latency;
+pub use outcome::{Counts, Outcome, Violation};
+pub use plan::{Act, DiskPlan, Fault, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble};
+pub use shrink::{Shrunk, shrink};
+
+use crate::check::{self, Verdict};
+
+/// What a simulation writes down.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Record {
+    /// Whether to keep the history: without, the customers' part cannot be judged.
+    pub history: bool,
+    /// How many events the trace keeps; 0: none.
+    pub trace_capacity: usize,
+}
+
+impl Default for Record {
+    fn default() -> Self {
+        Self { history: true, trace_capacity: 0 }
+    }
+}
+
+/// Runs a plan. `progress` hears now and then how many operations have come to an end.
+///
+/// # Errors
+/// A sentence that says what is wrong with the plan.
+///
+/// # Example
+/// ```
+/// use replibank::sim::{Choice, Plan, Record, judge, simulate};
+/// let plan = Plan::draw(7, &Choice::default());
+/// let outcome = simulate(&plan, Record::default(), &mut |_| {}).unwrap();
+/// assert!(judge(&outcome).violations.is_empty());
+/// ```
+pub fn simulate(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize)) -> Result<Outcome, String> {
+    plan.check()?;
+    Ok(world::run(plan, record, progress))
+}
+
+/// What is to be said of a run.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Judgement {
+    /// What must never happen, and happened.
+    pub violations: Vec<Violation>,
+    /// What the checkers say of the history.
+    pub verdict: Verdict,
+}
+
+/// Judges what the replicas showed and what the customers saw.
+pub fn judge(outcome: &Outcome) -> Judgement {
+    let verdict = check::check(&outcome.history);
+    let breaches = verdict.anomalies.iter().filter(|anomaly| anomaly.is_breach()).cloned().map(Violation::Anomaly);
+    Judgement { violations: outcome.violations.iter().cloned().chain(breaches).collect(), verdict }
+}

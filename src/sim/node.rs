@@ -1,0 +1,212 @@
+//! A branch of the simulation: its replica, its disk, and what follows from a step.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    Bug, Plan, Violation,
+    disk::MemoryDisk,
+    links::Side,
+    world::{Event, NodeIndex, World},
+};
+use crate::{
+    check,
+    replica::{Config, Disk, Input, Output, Replica, Save, Saved},
+    trace::Kind,
+    types::{AccountId, Answer, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
+};
+
+/// A datagram that is not acknowledged is sent again after this, or four times the usual latency.
+const RESEND_AFTER_MIN_US: u64 = 20_000;
+
+#[derive(Debug)]
+pub(super) struct Node {
+    pub(super) branch: BranchId,
+    config: Config,
+    /// `None`: it is down.
+    pub(super) replica: Option<Replica>,
+    pub(super) disk: Option<MemoryDisk>,
+    saving: Option<Save>,
+    /// Counts its lives, so that nothing of an earlier one is taken for its own.
+    pub(super) life: u64,
+    /// How many faults keep it down.
+    pub(super) down: u32,
+    pub(super) paused_until: Option<u64>,
+    /// How many times as long its messages take.
+    pub(super) slowness: u64,
+    pub(super) alarm: Option<Time>,
+    /// By peer: the link, and which end of it this is.
+    pub(super) links: BTreeMap<BranchId, (usize, Side)>,
+    /// Requests that wait for an answer, by ticket: whose, and which.
+    pub(super) tickets: BTreeMap<u64, (u32, u64)>,
+    pub(super) last_ticket: u64,
+    /// What planted bugs add to the balances that it tells.
+    pub(super) offsets: BTreeMap<AccountId, i64>,
+    /// What planted bugs need to know: the last news, and the version before a crash.
+    pub(super) news: Option<(Time, BTreeMap<AccountId, i64>)>,
+    pub(super) claimed: Option<Version>,
+}
+
+impl Node {
+    pub(super) fn new(
+        branch: BranchId,
+        plan: &Plan,
+        branches: &BTreeSet<BranchId>,
+        accounts: &BTreeMap<AccountId, i64>,
+        propagation: Propagation,
+        links: BTreeMap<BranchId, BTreeSet<BranchId>>,
+    ) -> Self {
+        let resend_after = if plan.network.ordered {
+            Duration::MAX
+        } else {
+            Duration(RESEND_AFTER_MIN_US.max(4 * plan.network.latency.usual()))
+        };
+        let config = Config {
+            own: Origin { branch, incarnation: Incarnation(0) },
+            branches: branches.clone(),
+            links,
+            accounts: accounts.clone(),
+            propagation,
+            resend_after,
+        };
+        let disk = plan.disk.map(|_| MemoryDisk::default());
+        Self {
+            branch,
+            replica: start(config.clone(), disk.is_some(), &Saved::default()),
+            config,
+            disk,
+            saving: None,
+            life: 0,
+            down: 0,
+            paused_until: None,
+            slowness: 1,
+            alarm: None,
+            links: BTreeMap::new(),
+            tickets: BTreeMap::new(),
+            last_ticket: 0,
+            offsets: BTreeMap::new(),
+            news: None,
+            claimed: None,
+        }
+    }
+
+    pub(super) fn peers(&self) -> impl Iterator<Item = BranchId> + '_ {
+        self.config.links.keys().copied()
+    }
+
+    /// The balances that it tells.
+    pub(super) fn told(&self, balances: &BTreeMap<AccountId, i64>) -> BTreeMap<AccountId, i64> {
+        let offset = |account| self.offsets.get(account).copied().unwrap_or(0);
+        balances.iter().map(|(account, balance)| (*account, balance + offset(account))).collect()
+    }
+}
+
+/// A replica that goes on from what was saved. A disk that cannot be read is a branch that does not
+/// come back, which shows.
+fn start(config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
+    if durable { Replica::recover(config, saved).ok() } else { Some(Replica::new(config)) }
+}
+
+impl World<'_> {
+    /// Carries out what a step asks for.
+    pub(super) fn follow(&mut self, node: NodeIndex, outputs: Vec<Output>) {
+        for output in outputs {
+            match output {
+                Output::Reply { ticket, answer } => self.reply(node, ticket, answer),
+                Output::Ready(peer) => self.pump(node, peer),
+                Output::Save => self.save(node),
+                Output::Faulty { from, fault } => {
+                    let (branch, at, reason) = (self.nodes[node].branch, self.now, fault.to_string());
+                    self.violations.push(Violation::Refused { branch, peer: from, at, reason });
+                }
+            }
+        }
+        self.check_invariants(node);
+        self.arm(node);
+    }
+
+    fn save(&mut self, node: NodeIndex) {
+        let Some(save) = self.nodes[node].replica.as_mut().and_then(Replica::poll_save) else { return };
+        let (number, life) = (save.number, self.nodes[node].life);
+        let (least, most) = self.plan.disk.map_or((0, 0), |disk| disk.save_us);
+        let wait = self.rng.u64(least..=most);
+        self.nodes[node].saving = Some(save.clone());
+        self.after(wait, Event::Saved { node, life, save: Box::new(save) });
+        if self.has_bug(Bug::AcknowledgedBeforeSaved) {
+            self.step(node, Input::Saved(number));
+        }
+    }
+
+    pub(super) fn saved(&mut self, node: NodeIndex, life: u64, save: &Save) {
+        if self.nodes[node].life != life {
+            return;
+        }
+        if let Some(disk) = &mut self.nodes[node].disk {
+            // This disk cannot fail.
+            let Ok(()) = disk.save(save);
+        }
+        self.nodes[node].saving = None;
+        self.step(node, Input::Saved(save.number));
+    }
+
+    /// Kills a branch. The save under way is on disk as a whole or not at all.
+    pub(super) fn crash(&mut self, node: NodeIndex) {
+        self.nodes[node].down += 1;
+        if self.nodes[node].down > 1 {
+            return;
+        }
+        self.counts.crashes += 1;
+        self.record(node, || Kind::Crashed);
+        let arrived = self.rng.bool();
+        let torn = self.has_bug(Bug::TornSave);
+        let crashed = &mut self.nodes[node];
+        crashed.claimed = crashed.replica.as_ref().map(Replica::version);
+        crashed.replica = None;
+        crashed.life += 1;
+        crashed.alarm = None;
+        crashed.tickets.clear();
+        if let (Some(disk), Some(save)) = (&mut crashed.disk, crashed.saving.take()) {
+            if torn {
+                disk.save_pages(&save);
+            } else if arrived {
+                let Ok(()) = disk.save(&save);
+            }
+        }
+        let links: Vec<(usize, Side)> = self.nodes[node].links.values().copied().collect();
+        for (edge, side) in links {
+            self.sever(edge, Some(side.other()));
+        }
+    }
+
+    /// Starts a branch again, with its disk if it has one.
+    pub(super) fn restart(&mut self, node: NodeIndex) {
+        self.nodes[node].down -= 1;
+        if self.nodes[node].down > 0 {
+            return;
+        }
+        let back = &mut self.nodes[node];
+        let kept = back.disk.is_some();
+        if self.plan.bug == Some(Bug::RestartWithoutPage) {
+            back.replica = start(back.config.clone(), false, &Saved::default());
+        } else if let Some(disk) = &mut back.disk {
+            let Ok(saved) = disk.load();
+            back.replica = start(back.config.clone(), true, &saved);
+        } else {
+            back.config.own.incarnation = Incarnation(back.life);
+            back.replica = start(back.config.clone(), false, &Saved::default());
+        }
+        let branch = back.branch;
+        self.record(node, || Kind::Restarted { kept });
+        self.note(|| check::Kind::Restarted { branch, kept });
+    }
+
+    /// Sends a reply on its way to the customer, as the branch tells it.
+    fn reply(&mut self, node: NodeIndex, ticket: u64, mut answer: Answer) {
+        let Some((customer, number)) = self.nodes[node].tickets.remove(&ticket) else { return };
+        self.record(node, || Kind::Answered(answer.clone()));
+        self.tell_customer(node, customer, number, &mut answer);
+        if !self.is_customer_loss() {
+            let wait = self.customer_latency();
+            self.after(wait, Event::Answered { customer, number, answer });
+        }
+    }
+}

@@ -1,0 +1,255 @@
+//! A plan: everything that a simulation does, as data. The seed draws one; a file can hold one; a
+//! failing one is shrunk to a smaller one. The same plan gives the same run, byte for byte.
+
+use serde::{Deserialize, Serialize};
+
+use super::{Bug, Latency};
+
+/// The most branches and operations of a plan.
+pub const MAX_BRANCHES: u32 = 8_000;
+/// The most operations of a plan.
+pub const MAX_OPERATIONS: usize = 100_000_000;
+
+/// A bank, what its customers do, and what befalls it. Times are microseconds of virtual time.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// Draws what the plan leaves open: each message's latency and fate.
+    pub seed: u64,
+    /// Branches 1 to this.
+    pub branches: u32,
+    /// Each account's opening balance; accounts are numbered from 0.
+    pub openings: Vec<i64>,
+    /// "auto", "mesh", "overlay" or "ring".
+    pub topology: String,
+    /// "stream" or "unary".
+    pub propagation: String,
+    /// How messages travel.
+    pub network: Network,
+    /// Whether branches have disks; without, a branch that restarts has lost its data.
+    pub disk: Option<DiskPlan>,
+    /// A planted bug.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bug: Option<Bug>,
+    /// What befalls the bank.
+    pub faults: Vec<Fault>,
+    /// What the customers do, in the order of time.
+    pub operations: Vec<Step>,
+}
+
+/// How messages travel.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Network {
+    /// The time a message takes.
+    pub latency: Latency,
+    /// True: messages between two branches stay in order, and a lost one breaks the session, as on a
+    /// gRPC stream. False: each goes its own way, as a datagram.
+    pub ordered: bool,
+    /// The share of messages that are lost, 0 to 1.
+    pub loss: f64,
+    /// The share of messages that arrive twice (unordered networks only).
+    pub duplication: f64,
+    /// The share of customers' requests and answers that are lost.
+    pub customer_loss: f64,
+}
+
+/// How disks behave.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DiskPlan {
+    /// The least and the most time of one save.
+    pub save_us: (u64, u64),
+}
+
+/// Something that befalls the bank at `at_us` and ends after `for_us`.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Fault {
+    /// When it begins.
+    pub at_us: u64,
+    /// How long it lasts.
+    pub for_us: u64,
+    /// What it is.
+    pub what: Trouble,
+}
+
+/// What can befall a bank.
+#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Trouble {
+    /// These branches and the others cannot reach each other.
+    Partition {
+        /// One side.
+        side: Vec<u32>,
+        /// Only what this side says is lost.
+        one_way: bool,
+    },
+    /// The branch is killed, and started again at the end.
+    Crash {
+        /// Which branch.
+        branch: u32,
+    },
+    /// The branch does nothing, and goes on at the end.
+    Pause {
+        /// Which branch.
+        branch: u32,
+    },
+    /// Messages from and to the branch take this many times as long.
+    Slow {
+        /// Which branch.
+        branch: u32,
+        /// How many times as long.
+        factor: u32,
+    },
+    /// More messages than usual are lost, everywhere.
+    Loss {
+        /// The share of messages.
+        share: f64,
+    },
+}
+
+/// One operation of one customer. A customer does one at a time: what comes due before the one
+/// before is answered waits for it.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Step {
+    /// When it is due.
+    pub at_us: u64,
+    /// Whose it is.
+    pub customer: u32,
+    /// Where.
+    pub branch: u32,
+    /// On which account.
+    pub account: u32,
+    /// What is to be done.
+    pub act: Act,
+    /// How many replicas must have it.
+    #[serde(default, skip_serializing_if = "is_local")]
+    pub concern: Level,
+    /// Whether the branch must have seen what this customer has seen.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub session: bool,
+}
+
+/// What an operation does.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Act {
+    /// Puts money in.
+    Deposit(u64),
+    /// Takes money out.
+    Withdraw(u64),
+    /// Reads the balance; true: and the version.
+    Query(bool),
+}
+
+/// A write concern, as a plan writes it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Level {
+    /// One replica.
+    #[default]
+    Local,
+    /// More than half.
+    Majority,
+    /// Every one.
+    All,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+fn is_local(level: &Level) -> bool {
+    *level == Level::Local
+}
+
+impl Plan {
+    /// The plan as a JSON document.
+    ///
+    /// # Errors
+    /// Never for a plan that was drawn; a share that is not a number cannot be written.
+    pub fn to_json(&self) -> Result<String, String> {
+        serde_json::to_string(self).map_err(|error| error.to_string())
+    }
+
+    /// Reads a plan.
+    ///
+    /// # Errors
+    /// A sentence that says where and what is wrong.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let plan: Self = serde_json::from_str(text).map_err(|error| format!("this is no plan: {error}"))?;
+        plan.check()?;
+        Ok(plan)
+    }
+
+    /// Holds every number against the bank.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |what: &str, value: u64, least: u64, most: u64| {
+            if (least..=most).contains(&value) {
+                Ok(())
+            } else {
+                Err(format!("{what} is {value}: {least} to {most} are right"))
+            }
+        };
+        within("branches", self.branches.into(), 1, MAX_BRANCHES.into())?;
+        within("the number of openings", self.openings.len() as u64, 1, 1 << 20)?;
+        within("the number of operations", self.operations.len() as u64, 0, MAX_OPERATIONS as u64)?;
+        for &opening in &self.openings {
+            if !(0..=crate::types::MAX_OPENING).contains(&opening) {
+                return Err(format!("an opening is {opening}: 0 to {} are right", crate::types::MAX_OPENING));
+            }
+        }
+        self.topology.parse::<crate::topology::Shape>()?;
+        self.propagation.parse::<crate::types::Propagation>()?;
+        self.network.check()?;
+        if let Some(DiskPlan { save_us: (least, most) }) = self.disk {
+            within("save_us", least, 0, most.min(MAX_TIME_US))?;
+        }
+        for fault in &self.faults {
+            within("a fault's at_us", fault.at_us, 0, MAX_TIME_US)?;
+            within("a fault's for_us", fault.for_us, 0, MAX_TIME_US)?;
+            for branch in fault.what.branches() {
+                within("a fault's branch", branch.into(), 1, self.branches.into())?;
+            }
+            match fault.what {
+                Trouble::Loss { share: value } => share("a fault's share", value)?,
+                Trouble::Slow { factor, .. } => within("a fault's factor", factor.into(), 1, 1_000_000)?,
+                Trouble::Partition { .. } | Trouble::Crash { .. } | Trouble::Pause { .. } => {}
+            }
+        }
+        for step in &self.operations {
+            within("an operation's at_us", step.at_us, 0, MAX_TIME_US)?;
+            within("an operation's branch", step.branch.into(), 1, self.branches.into())?;
+        }
+        Ok(())
+    }
+}
+
+/// The latest time of a plan: a year.
+const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
+
+fn share(what: &str, value: f64) -> Result<(), String> {
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{what} is {value}: 0 to 1 is right")) }
+}
+
+impl Network {
+    fn check(&self) -> Result<(), String> {
+        share("loss", self.loss)?;
+        share("duplication", self.duplication)?;
+        share("customer_loss", self.customer_loss)?;
+        self.latency.check()
+    }
+}
+
+impl Trouble {
+    /// The branches it names.
+    pub fn branches(&self) -> Vec<u32> {
+        match self {
+            Self::Partition { side, .. } => side.clone(),
+            Self::Crash { branch } | Self::Pause { branch } | Self::Slow { branch, .. } => vec![*branch],
+            Self::Loss { .. } => Vec::new(),
+        }
+    }
+}
