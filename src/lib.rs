@@ -18,11 +18,11 @@
 pub mod bank;
 #[cfg(feature = "net")]
 pub mod branch;
+pub mod check;
 #[cfg(feature = "net")]
 pub mod customer;
 #[cfg(feature = "python")]
 mod python;
-pub mod check;
 pub mod replica;
 pub mod scenario;
 pub mod topology;
