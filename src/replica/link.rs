@@ -9,7 +9,7 @@ use super::{
     ledger::{Ledger, PageIndex},
     receipts::Receipts,
 };
-use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
+use crate::types::{BranchId, Duration, MAX_ORIGINS, Operation, Origin, Propagation, Time};
 
 /// The wait before an unacknowledged message is sent again doubles up to this many times its first.
 const RESEND_AFTER_FACTOR: u64 = 8;
@@ -86,9 +86,10 @@ pub(super) struct Link {
     repairing: bool,
     /// Whether the last call was an operation's: then a repair may come first.
     called_operation: bool,
-    /// Acknowledgements we owe: of a greeting, and of an update with these pages.
+    /// Acknowledgements we owe: of a greeting, and of an update with these origins' pages, some
+    /// perhaps without any page here. What is beyond [`MAX_ORIGINS`] goes without: it is sent again.
     owes_version: bool,
-    owes_update: Option<(u64, BTreeSet<PageIndex>)>,
+    owes_update: Option<(u64, BTreeSet<Origin>)>,
     /// The own operations that still need a call of their own, oldest first.
     operations: VecDeque<(u64, Operation)>,
 }
@@ -190,10 +191,11 @@ impl Link {
         self.owes_version = true;
     }
 
-    pub(super) fn owe_update(&mut self, number: u64, pages: impl IntoIterator<Item = PageIndex>) {
-        let (owed, owed_pages) = self.owes_update.get_or_insert_default();
+    pub(super) fn owe_update(&mut self, number: u64, origins: impl IntoIterator<Item = Origin>) {
+        let (owed, owed_origins) = self.owes_update.get_or_insert_default();
         *owed = number.max(*owed);
-        owed_pages.extend(pages);
+        let room = MAX_ORIGINS.saturating_sub(owed_origins.len());
+        owed_origins.extend(origins.into_iter().take(room));
     }
 
     /// The peer has taken update `number` and now has these pages so far. Ignored unless it is the
@@ -271,8 +273,8 @@ impl Link {
         if std::mem::take(&mut self.owes_version) {
             return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
         }
-        let (number, pages) = self.owes_update.take()?;
-        let version = pages.into_iter().map(|index| ledger.page(index)).map(|page| (page.origin, page.sequence));
+        let (number, origins) = self.owes_update.take()?;
+        let version = origins.into_iter().map(|origin| (origin, ledger.sequence(origin)));
         Some(PeerMessage::Acknowledgement { number, version: version.collect() })
     }
 
