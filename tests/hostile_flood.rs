@@ -6,13 +6,12 @@
 
 mod hostile;
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
 use hostile::{Bed, HONEST, HOSTILE, SERVED, delta, log_lines, receipts, update, version};
 use replibank::{
     types::Propagation,
     wire::proto::{self, peer_message::Kind},
 };
+use tokio::sync::{Mutex, MutexGuard};
 use tonic::Code;
 
 const MESSAGES: u64 = 100_000;
@@ -22,9 +21,9 @@ const MESSAGES: u64 = 100_000;
 const GROWTH_BYTES: usize = 48 << 20;
 
 /// The tests of this file measure their process, so they take turns.
-fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::new(());
-    TURN.lock().unwrap_or_else(PoisonError::into_inner)
+async fn alone() -> MutexGuard<'static, ()> {
+    static TURN: Mutex<()> = Mutex::const_new(());
+    TURN.lock().await
 }
 
 /// What the process has in memory; 0 where the system does not say.
@@ -73,14 +72,14 @@ async fn flood(message: impl Fn(u64) -> Kind + Send + 'static) {
 
 #[tokio::test]
 async fn flood_of_stale_pages_is_swallowed() {
-    let _alone = alone();
+    let _alone = alone().await;
     let stale = delta(HOSTILE, 0, 2, &[(0, 1, 10, 0), (1, 2, 7, 5)]);
     flood(move |number| update(number + 2, vec![stale.clone(); 64])).await;
 }
 
 #[tokio::test]
 async fn flood_of_pages_that_do_not_fit_leaves_nothing_behind() {
-    let _alone = alone();
+    let _alone = alone().await;
     flood(|number| {
         let gap = |life| proto::Delta { incarnation: number * 32 + life, ..delta(HOSTILE, 7, 8, &[(0, 8, 9, 0)]) };
         update(number + 2, (1..=32).map(gap).collect::<Vec<_>>())
@@ -90,7 +89,7 @@ async fn flood_of_pages_that_do_not_fit_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn flood_of_receipts_for_lives_that_nobody_led_leaves_nothing_behind() {
-    let _alone = alone();
+    let _alone = alone().await;
     flood(|number| {
         let receipt =
             |life| proto::Receipt { branch: HONEST, origin: HOSTILE, incarnation: number * 32 + life, sequence: 1 };
@@ -101,7 +100,7 @@ async fn flood_of_receipts_for_lives_that_nobody_led_leaves_nothing_behind() {
 
 #[tokio::test]
 async fn flood_of_greetings_and_acknowledgements_is_swallowed() {
-    let _alone = alone();
+    let _alone = alone().await;
     flood(|number| {
         let version = version(&[(SERVED, 0), (HONEST, 1)].repeat(64));
         match number % 2 {
@@ -114,7 +113,7 @@ async fn flood_of_greetings_and_acknowledgements_is_swallowed() {
 
 #[tokio::test]
 async fn flood_of_lies_is_one_line_in_the_log() {
-    let _alone = alone();
+    let _alone = alone().await;
     let mut bed = Bed::new(Propagation::Stream).await;
     let mut peer = bed.meet().await;
     let before = bed.state();
@@ -151,7 +150,7 @@ async fn flood_of_lies_is_one_line_in_the_log() {
 /// Every session takes the place of the one before.
 #[tokio::test]
 async fn flood_of_sessions_leaves_one() {
-    let _alone = alone();
+    let _alone = alone().await;
     let mut bed = Bed::new(Propagation::Stream).await;
     let mut previous = bed.dial(bed.hello()).await.expect("a peer is welcome");
     for _ in 0..1_000 {

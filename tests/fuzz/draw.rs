@@ -1,15 +1,20 @@
 //! Draws any message of the .proto by its descriptor, so that a new field or message is drawn from the
 //! day it is written. Numbers are mostly small, so that what is drawn often makes sense together.
 
+#![allow(dead_code, reason = "each test file uses its own part")]
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
 use proptest::{prelude::*, strategy::Union};
+use std::sync::LazyLock;
+
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, Kind, MessageDescriptor, Value};
 use replibank::wire::proto;
 
-pub fn pool() -> DescriptorPool {
-    DescriptorPool::decode(proto::DESCRIPTORS).expect("our own descriptors")
+pub fn pool() -> &'static DescriptorPool {
+    static POOL: LazyLock<DescriptorPool> =
+        LazyLock::new(|| DescriptorPool::decode(proto::DESCRIPTORS).expect("our own descriptors"));
+    &POOL
 }
 
 /// Any message of this name, encoded.
@@ -64,7 +69,7 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
     }
 }
 
-fn number() -> impl Strategy<Value = u64> {
+pub fn number() -> impl Strategy<Value = u64> {
     let bounds = [1 << 32, (1 << 48) - 1, 1 << 48, (1 << 53) - 1, 1 << 63, u64::MAX];
     prop_oneof![12 => 0..4_u64, 2 => 0..40_u64, 1 => prop::sample::select(bounds.to_vec()), 1 => any::<u64>()]
 }
