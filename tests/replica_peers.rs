@@ -10,7 +10,7 @@ use common::{
     network::Network,
     origin,
     pages::{Page, pages},
-    request, say, step, write,
+    request, say, step, step_at, write,
 };
 use proptest::prelude::*;
 use replibank::{
@@ -337,4 +337,36 @@ fn large_page_with_one_account_missing_is_refused_as_fast_as_a_right_one() {
     let begin = std::time::Instant::now();
     assert_eq!(replica.propagated(lie.origin, None, Some(lie), &mut Vec::new()), Err(two_contents));
     assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+/// A peer that takes what it is sent and says that it has not: a plain program may answer so, too. To
+/// send at once what was refused would be a loop as fast as the wire.
+#[test]
+fn peer_that_never_has_what_it_is_sent_is_told_again_only_after_a_while() {
+    for propagation in [Propagation::Stream, Propagation::Unary] {
+        let mut replica = Replica::new(bank(4, 2, Shape::Mesh, propagation).swap_remove(0));
+        meet(&mut replica, 2);
+        step(&mut replica, write(1, deposit(ACCOUNT, 3)));
+        let mut now = Time::default();
+        let mut told = 0;
+        while now < Time::default() + Duration::milliseconds(20_000) {
+            while let Some(message) = replica.poll_send(now, branch(2)) {
+                let number = match message {
+                    PeerMessage::Update(update) => update.number,
+                    PeerMessage::Call(call) => call.number,
+                    PeerMessage::Greeting { .. } => 0,
+                    PeerMessage::Acknowledgement { .. } => continue,
+                };
+                told += 1;
+                assert!(told < 100, "{propagation}: it is told without end");
+                let version = vec![(origin(1), 0)];
+                let denial =
+                    Input::Message { from: branch(2), message: PeerMessage::Acknowledgement { number, version } };
+                step_at(&mut replica, now, denial);
+            }
+            now = replica.next_deadline().unwrap_or(Time(u64::MAX));
+            step_at(&mut replica, now, Input::Tick);
+        }
+        assert!(told > 10, "{propagation}: it is not forgotten: {told}");
+    }
 }

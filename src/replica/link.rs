@@ -84,6 +84,8 @@ pub(super) struct Link {
     repair_at: Option<Time>,
     /// During a repair, nothing is left to anybody else.
     repairing: bool,
+    /// Whether the peer says that it lacks what it was just sent: then a repair is due later.
+    denied: bool,
     /// Whether the last call was an operation's: then a repair may come first.
     called_operation: bool,
     /// Acknowledgements we owe: of a greeting, and of an update with these origins' pages, some
@@ -113,6 +115,7 @@ impl Link {
             resend_after: pace.resend_after,
             repair_at: None,
             repairing: true,
+            denied: false,
             called_operation: false,
             owes_version: false,
             owes_update: None,
@@ -202,13 +205,18 @@ impl Link {
     /// one under way.
     pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
         let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
+        let thought: Vec<u64> = sent.pages.iter().map(|&(index, _)| self.known(index).sequence).collect();
         self.set(version, ledger);
         self.cursor = sent.cursor;
         self.receipt_cursor = sent.receipt_cursor;
-        for (index, told) in sent.pages {
-            if self.known(index).sequence < told.sequence {
+        for ((index, told), thought) in sent.pages.into_iter().zip(thought) {
+            if self.known(index).sequence < thought {
                 // It lost something that we thought it had: look at every page again.
                 self.cursor = 0;
+            } else if self.known(index).sequence < told.sequence {
+                // It has what it needed to take this, and denies that it did. To send it again at once
+                // would be a loop as fast as the wire.
+                self.denied = true;
             } else {
                 self.raise(index, told.sequence, told.confirm_through);
             }
@@ -288,6 +296,9 @@ impl Link {
     }
 
     fn poll_pages(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
+        if std::mem::take(&mut self.denied) {
+            self.repair_at.get_or_insert(now + self.pace.repair_after);
+        }
         if !self.greeted || self.in_flight.is_some() {
             return None;
         }
