@@ -80,12 +80,21 @@ pub struct Bed {
 impl Bed {
     /// Branches 2 and 3 are linked and have told each other of a deposit each.
     pub async fn new(propagation: Propagation) -> Self {
+        Self::with(propagation, HONEST, None).await
+    }
+
+    /// The same with branches 2 and 1, while 2 is told that 3 listens at this address, and dials it.
+    pub async fn that_dials(propagation: Propagation, hostile: String) -> Self {
+        Self::with(propagation, HOSTILE, Some((branch(HONEST), hostile))).await
+    }
+
+    async fn with(propagation: Propagation, honest: u32, hostile: Option<(BranchId, String)>) -> Self {
         log_lines();
         let own = config(SERVED, propagation);
         let bank = own.bank_digest();
-        let (served, honest) = (serve(own), serve(config(HONEST, propagation)));
+        let (served, honest) = (serve(own), serve(config(honest, propagation)));
         let both = [&served, &honest].map(|branch| (branch.status().origin.branch, branch.address().to_string()));
-        let addresses: BTreeMap<BranchId, String> = both.into();
+        let addresses: BTreeMap<BranchId, String> = both.into_iter().chain(hostile).collect();
         let channels = Arc::new(Channels::default());
         served.connect(&addresses, &channels).await;
         honest.connect(&addresses, &channels).await;
