@@ -77,7 +77,8 @@ fn assert_only_pages_moved_on(before: &Replica, after: &Replica) {
 fn tell(replica: &mut Replica, message: PeerMessage) {
     let before = replica.clone();
     let whole = match &message {
-        PeerMessage::Update(update) => update.deltas.len() <= 1,
+        // Of several parts, those before the false one are taken.
+        PeerMessage::Update(update) => update.deltas.len() + update.receipts.len() <= 1,
         PeerMessage::Greeting { .. } | PeerMessage::Call(_) | PeerMessage::Acknowledgement { .. } => true,
     };
     let outputs = say(replica, 2, message);
