@@ -10,13 +10,13 @@ use common::{
     network::Network,
     origin,
     pages::{Page, pages},
-    request, say, step, write,
+    request, say, step, step_at, write,
 };
 use proptest::prelude::*;
 use replibank::{
-    replica::{Delta, Entry, Output, PeerFault, PeerMessage, Replica, Update},
+    replica::{Delta, Entry, Input, Output, PeerFault, PeerMessage, Receipt, Replica, Update},
     topology::Shape,
-    types::{AccountId, Action, BranchId, Duration, Incarnation, MAX_AMOUNT, Origin, Propagation, Time},
+    types::{AccountId, Action, BranchId, Duration, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Origin, Propagation, Time},
 };
 
 fn entry(account: u64, sequence: u64, deposited: u64, withdrawn: u64) -> Entry {
@@ -255,4 +255,118 @@ fn page_finds_its_way_around_a_broken_link_after_a_repair() {
     network.advance(Duration::milliseconds(1_500));
     network.flush();
     assert_eq!(network.replicas[&two].balances()[&AccountId(ACCOUNT)], OPENING + 1);
+}
+
+/// A receipt is hearsay: one liar could otherwise break every link of the branches that pass it on.
+#[test]
+fn receipt_of_more_than_was_written_is_dropped_and_not_held_against_the_messenger() {
+    let mut replica = met();
+    let claims =
+        [(1, 7), (3, u64::MAX)].map(|(of, sequence)| Receipt { branch: branch(4), origin: origin(of), sequence });
+    let told = PeerMessage::Update(Update { number: 1, deltas: Vec::new(), receipts: claims.into() });
+    assert_eq!(say(&mut replica, 2, told), [Output::Ready(branch(2))]);
+    meet(&mut replica, 3);
+    while let Some(message) = replica.poll_send(Time::default(), branch(3)) {
+        assert!(!matches!(&message, PeerMessage::Update(_)), "it is passed on: {message:?}");
+    }
+}
+
+/// What `replica` passes on to branch 3, which has just been met, in the way of receipts.
+fn receipts_passed_on(replica: &mut Replica) -> Vec<Receipt> {
+    step(replica, Input::LinkUp(branch(3)));
+    say(replica, 3, PeerMessage::Acknowledgement { number: 0, version: Vec::new() });
+    say(replica, 3, PeerMessage::Greeting { version: replica.version() });
+    let mut receipts = Vec::new();
+    while let Some(message) = replica.poll_send(Time::default(), branch(3)) {
+        if let PeerMessage::Update(update) = message {
+            receipts.extend(update.receipts);
+            say(replica, 3, PeerMessage::Acknowledgement { number: update.number, version: Vec::new() });
+        }
+    }
+    receipts
+}
+
+#[test]
+fn receipts_for_lives_that_nobody_led_take_no_room() {
+    let mut replica = met();
+    let life = |incarnation| Origin { branch: branch(2), incarnation: Incarnation(incarnation) };
+    let receipt = |incarnation| Receipt { branch: branch(4), origin: life(incarnation), sequence: 1 };
+    hear(&mut replica, &[delta(life(3), 0, 1, vec![entry(0, 1, 9, 0)])]);
+    let receipts: Vec<Receipt> = (0..10_000).chain([5000, 3, 0]).map(receipt).collect();
+    let told = PeerMessage::Update(Update { number: 9, deltas: Vec::new(), receipts });
+    assert_eq!(say(&mut replica, 2, told), [Output::Ready(branch(2))]);
+    assert_eq!(receipts_passed_on(&mut replica), [receipt(3), receipt(9_999)], "the one with a page, and the latest");
+}
+
+/// Deltas that leave nothing behind must not take the places of origins to come.
+#[test]
+fn deltas_without_effect_take_no_page() {
+    let mut replica = met();
+    let life = |incarnation| Origin { branch: branch(2), incarnation: Incarnation(incarnation) };
+    for incarnation in 0..MAX_ORIGINS as u64 {
+        let gap = delta(life(incarnation), 5, 6, vec![entry(0, 6, 9, 0)]);
+        let nothing = delta(life(incarnation), 0, 0, vec![]);
+        let shrunk = delta(life(incarnation), 0, 1, vec![entry(0, 1, 0, 0)]);
+        for delta in [gap, nothing, shrunk] {
+            replica.propagated(delta.origin, None, Some(delta), &mut Vec::new()).ok();
+        }
+    }
+    let honest = delta(life(1 << 50), 0, 1, vec![entry(0, 1, 9, 0)]);
+    assert_eq!(replica.propagated(honest.origin, None, Some(honest), &mut Vec::new()), Ok(1));
+    assert_eq!(replica.invariants(), Ok(()));
+}
+
+/// To name the account that is missing took a look at every entry for every account.
+#[test]
+fn large_page_with_one_account_missing_is_refused_as_fast_as_a_right_one() {
+    let accounts = 200_000;
+    let mut config = bank(4, accounts, Shape::Mesh, Propagation::Stream).swap_remove(0);
+    config.links.remove(&branch(common::OBSERVER));
+    let mut replica = Replica::new(config);
+    let entries: Vec<Entry> = (0..accounts).map(|account| entry(account, account + 1, 1, 0)).collect();
+    let page = delta(origin(2), 0, accounts, entries);
+    assert_eq!(replica.propagated(page.origin, None, Some(page.clone()), &mut Vec::new()), Ok(accounts));
+    let mut lie = page;
+    // All but the last one's, which is told as another account's news.
+    lie.entries.remove(accounts as usize - 2);
+    lie.sequence += 1;
+    lie.entries.push(entry(0, accounts + 1, 2, 0));
+    lie.entries.remove(0);
+    let two_contents =
+        PeerFault::TwoContents { origin: origin(2), sequence: accounts - 1, account: AccountId(accounts - 2) };
+    let begin = std::time::Instant::now();
+    assert_eq!(replica.propagated(lie.origin, None, Some(lie), &mut Vec::new()), Err(two_contents));
+    assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());
+}
+
+/// A peer that takes what it is sent and says that it has not: a plain program may answer so, too. To
+/// send at once what was refused would be a loop as fast as the wire.
+#[test]
+fn peer_that_never_has_what_it_is_sent_is_told_again_only_after_a_while() {
+    for propagation in [Propagation::Stream, Propagation::Unary] {
+        let mut replica = Replica::new(bank(4, 2, Shape::Mesh, propagation).swap_remove(0));
+        meet(&mut replica, 2);
+        step(&mut replica, write(1, deposit(ACCOUNT, 3)));
+        let mut now = Time::default();
+        let mut told = 0;
+        while now < Time::default() + Duration::milliseconds(20_000) {
+            while let Some(message) = replica.poll_send(now, branch(2)) {
+                let number = match message {
+                    PeerMessage::Update(update) => update.number,
+                    PeerMessage::Call(call) => call.number,
+                    PeerMessage::Greeting { .. } => 0,
+                    PeerMessage::Acknowledgement { .. } => continue,
+                };
+                told += 1;
+                assert!(told < 100, "{propagation}: it is told without end");
+                let version = vec![(origin(1), 0)];
+                let denial =
+                    Input::Message { from: branch(2), message: PeerMessage::Acknowledgement { number, version } };
+                step_at(&mut replica, now, denial);
+            }
+            now = replica.next_deadline().unwrap_or(Time(u64::MAX));
+            step_at(&mut replica, now, Input::Tick);
+        }
+        assert!(told > 10, "{propagation}: it is not forgotten: {told}");
+    }
 }

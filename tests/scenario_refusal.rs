@@ -76,6 +76,8 @@ fn a_file_that_is_not_one_json_array_is_refused() {
         (b"[{\"id\": 1,\n \" id \": 2}]", "line 2, column 2: the key \"id\" stands twice in one object: keep one of the two".into()),
         (b"[{\"x\": [{\"y\": 1, \"y\": 1}]}]", "line 1, column 18: the key \"y\" stands twice in one object: keep one of the two".into()),
         (b"[{\"id\": -1e400}]", "line 1, column 9: the number -1e400 is too large to read: whole numbers up to 9007199254740991 are right".into()),
+        // What follows the number is no part of it: it would reach the terminal as it stands.
+        (b"[9e999\x1b[31m]", "line 1, column 2: the number 9e999 is too large to read: whole numbers up to 9007199254740991 are right".into()),
     ];
     for (bytes, message) in files {
         assert_eq!(refusal(bytes, Order::File), message, "{}", String::from_utf8_lossy(bytes));

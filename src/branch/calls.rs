@@ -8,8 +8,9 @@ use tonic::{Code, Status, transport::Channel};
 
 use super::{
     channels::Channels,
-    core::Core,
-    link::{Backoff, describe},
+    core::{Core, Session},
+    error::{describe, level},
+    link::{Backoff, ended_by},
 };
 use crate::{
     replica::{Call, PeerMessage},
@@ -29,15 +30,15 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
     let mut known = Known::Nothing;
     let mut last_failure = String::new();
     loop {
-        let session = core.begin_session(peer);
+        let mut session = core.begin_session(peer);
         let failure = tokio::select! {
-            failure = converse(&core, peer, session, &address, &channels, &mut known, &mut backoff) => failure,
-            () = core.stopped() => return core.end_session(peer, session),
+            failure = converse(&core, peer, &mut session, &address, &channels, &mut known, &mut backoff) => failure,
+            () = core.stopped() => return core.end_session(peer, session.number),
         };
-        core.end_session(peer, session);
-        let failure = describe(&failure);
+        core.end_session(peer, session.number);
+        let (failure, level) = (describe(&failure), level(&failure));
         if failure != last_failure {
-            log::info!("branch {}: calls to {peer} at {address}: {failure}; trying again", core.own().branch);
+            log::log!(level, "branch {}: calls to {peer} at {address}: {failure}; trying again", core.own().branch);
             last_failure = failure;
         }
         tokio::select! {
@@ -60,15 +61,15 @@ enum Known {
 async fn converse(
     core: &Core,
     peer: BranchId,
-    session: u64,
+    session: &mut Session,
     address: &str,
     channels: &Channels,
     known: &mut Known,
     backoff: &mut Backoff,
 ) -> Status {
     loop {
-        let Some(message) = core.poll_send(peer, session) else {
-            core.ready(peer).await;
+        let Some(message) = core.poll_send(peer, session.number) else {
+            session.ready.notified().await;
             continue;
         };
         let answered = match message {
@@ -94,8 +95,8 @@ async fn converse(
         match answered {
             Ok((number, version)) => {
                 *backoff = Backoff::new();
-                if !core.receive(peer, session, PeerMessage::Acknowledgement { number, version }) {
-                    return Status::aborted("the peer's answer was refused");
+                if !core.receive(peer, session.number, PeerMessage::Acknowledgement { number, version }) {
+                    return ended_by((&mut session.ended).await);
                 }
             }
             Err(status) => return status,

@@ -2,18 +2,22 @@
 //! for one step or one batch of steps, and never across an await.
 
 use std::{
-    collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{BTreeMap, BTreeSet},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{BranchError, Config};
+use super::{
+    BranchError, Config,
+    complaints::{Complaints, Verdict},
+    error::{SessionEnd, describe, level},
+};
 use crate::{
     replica::{Input, Output, PeerFault, PeerMessage, Replica, Request, Tried},
     trace::{Event, Kind, Message, Trace},
-    types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time, Version},
+    types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time, Version},
     wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
 };
 
@@ -23,11 +27,22 @@ enum Waiter {
     Stream { number: u64, answers: mpsc::UnboundedSender<(u64, Answer)> },
 }
 
-/// The link to one peer, as tasks see it.
-#[derive(Default)]
-struct Line {
+/// A session of a link, as the task that keeps it has it. Each has its own bell: an earlier session
+/// of the same link that has not noticed its end must not take this one's.
+pub(super) struct Session {
+    /// Unlike any other of this branch.
+    pub(super) number: u64,
     /// Rings when there may be something to send.
-    ready: Notify,
+    pub(super) ready: Arc<Notify>,
+    /// Resolves when the branch itself ends the session.
+    pub(super) ended: oneshot::Receiver<SessionEnd>,
+}
+
+/// The other end of a [`Session`].
+struct Current {
+    number: u64,
+    ready: Arc<Notify>,
+    end: oneshot::Sender<SessionEnd>,
 }
 
 struct State {
@@ -35,13 +50,20 @@ struct State {
     waiters: BTreeMap<u64, Waiter>,
     last_ticket: u64,
     trace: Trace,
-    /// Counts each peer's sessions; messages of any but the current one are dropped.
-    sessions: BTreeMap<BranchId, u64>,
+    /// Each peer's session, if there is one; messages of any other are dropped.
+    sessions: BTreeMap<BranchId, Current>,
+    last_session: u64,
     /// When the clock task will wake, to ring it only for what is earlier.
     alarm_at: Option<Time>,
     /// How many operations the replica had counted when those who watch it were last told.
     told_of: u64,
     outputs: Vec<Output>,
+}
+
+impl State {
+    fn is_current(&self, peer: BranchId, session: u64) -> bool {
+        self.sessions.get(&peer).is_some_and(|current| current.number == session)
+    }
 }
 
 /// Shared by every task of one branch.
@@ -51,7 +73,9 @@ pub(super) struct Core {
     pub(super) delay: std::time::Duration,
     began: Instant,
     state: Mutex<State>,
-    lines: BTreeMap<BranchId, Line>,
+    peers: BTreeSet<BranchId>,
+    propagation: Propagation,
+    complaints: Mutex<Complaints>,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
     changed: watch::Sender<()>,
@@ -80,13 +104,16 @@ impl Core {
             hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
             delay: config.propagation_delay,
             began: Instant::now(),
-            lines: replica.links.keys().map(|&peer| (peer, Line::default())).collect(),
+            peers: replica.links.keys().copied().collect(),
+            propagation: replica.propagation,
+            complaints: Mutex::default(),
             state: Mutex::new(State {
                 replica: Replica::new(replica),
                 waiters: BTreeMap::new(),
                 trace: Trace::new(config.trace_capacity),
                 last_ticket: 0,
                 sessions: BTreeMap::new(),
+                last_session: 0,
                 alarm_at: None,
                 told_of: 0,
                 outputs: Vec::new(),
@@ -105,8 +132,13 @@ impl Core {
         self.own
     }
 
-    pub(super) fn peers(&self) -> Vec<BranchId> {
-        self.lines.keys().copied().collect()
+    pub(super) fn peers(&self) -> &BTreeSet<BranchId> {
+        &self.peers
+    }
+
+    /// How this bank's branches tell each other.
+    pub(super) fn propagation(&self) -> Propagation {
+        self.propagation
     }
 
     /// Returns when the branch is told to stop.
@@ -187,31 +219,29 @@ impl Core {
     fn deliver(&self, state: &mut State, mine: Option<u64>) -> Option<Answer> {
         let mut found = None;
         let mut outputs = std::mem::take(&mut state.outputs);
-        for output in outputs.drain(..) {
-            if let Output::Reply { answer, .. } = &output {
-                self.record(state, || Kind::Answered(answer.clone()));
-            }
-            match output {
-                Output::Reply { ticket, answer } if mine == Some(ticket) => found = Some(answer),
-                Output::Reply { ticket, answer } => match state.waiters.remove(&ticket) {
-                    // Whoever asked may have gone; the request is decided all the same.
-                    Some(Waiter::Call(waiter)) => drop(waiter.send(answer)),
-                    Some(Waiter::Stream { number, answers }) => drop(answers.send((number, answer))),
-                    None => {}
-                },
-                Output::Ready(peer) => {
-                    if let Some(line) = self.lines.get(&peer) {
-                        line.ready.notify_one();
+        while !outputs.is_empty() {
+            for output in outputs.drain(..) {
+                match output {
+                    Output::Reply { ticket, answer } => {
+                        self.record(state, || Kind::Answered(answer.clone()));
+                        if mine == Some(ticket) {
+                            found = Some(answer);
+                        } else {
+                            reply(state, ticket, answer);
+                        }
                     }
-                }
-                // Only a durable replica asks for it.
-                Output::Save => {}
-                Output::Faulty { from, fault } => {
-                    log::warn!("branch {}: peer {from} is refused: {fault}", self.own.branch);
-                    state.sessions.entry(from).and_modify(|session| *session += 1);
-                    state.replica.step(self.now(), Input::LinkDown(from), &mut state.outputs);
+                    Output::Ready(peer) => {
+                        if let Some(session) = state.sessions.get(&peer) {
+                            session.ready.notify_one();
+                        }
+                    }
+                    // Only a durable replica asks for it.
+                    Output::Save => {}
+                    Output::Faulty { from, fault } => self.end(state, from, Some(SessionEnd::Faulty(fault))),
                 }
             }
+            // A session that ends has outputs of its own.
+            std::mem::swap(&mut outputs, &mut state.outputs);
         }
         state.outputs = outputs;
         // Not a matter of outputs: a page may come when no link and no customer waits for it.
@@ -254,47 +284,58 @@ impl Core {
     }
 
     /// Begins a session of the link to `peer`; whatever session there was has ended.
-    pub(super) fn begin_session(&self, peer: BranchId) -> u64 {
+    pub(super) fn begin_session(&self, peer: BranchId) -> Session {
         let mut state = self.lock();
         let state = &mut *state;
-        let session = state.sessions.entry(peer).or_default();
-        *session += 1;
-        let session = *session;
+        self.end(state, peer, Some(SessionEnd::Replaced));
+        state.last_session += 1;
+        let number = state.last_session;
+        let ready = Arc::new(Notify::new());
+        let (end, ended) = oneshot::channel();
+        state.sessions.insert(peer, Current { number, ready: ready.clone(), end });
         self.record(state, || Kind::LinkUp(peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
         self.deliver(state, None);
-        session
+        Session { number, ready, ended }
     }
 
     /// Ends a session, unless another has begun.
     pub(super) fn end_session(&self, peer: BranchId, session: u64) {
         let mut state = self.lock();
         let state = &mut *state;
-        if state.sessions.get(&peer) == Some(&session) {
-            self.record(state, || Kind::LinkDown(peer));
-            state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
+        if state.is_current(peer, session) {
+            self.end(state, peer, None);
             self.deliver(state, None);
         }
+    }
+
+    /// Ends the session of the link to `peer`, if there is one; tells its task, if it does not know.
+    fn end(&self, state: &mut State, peer: BranchId, why: Option<SessionEnd>) {
+        let Some(current) = state.sessions.remove(&peer) else { return };
+        // The task may have ended meanwhile.
+        let _ = why.map(|why| current.end.send(why));
+        self.record(state, || Kind::LinkDown(peer));
+        state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
     }
 
     /// Takes a peer's message; false if the session has ended.
     pub(super) fn receive(&self, peer: BranchId, session: u64, message: PeerMessage) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
-        if state.sessions.get(&peer) != Some(&session) {
+        if !state.is_current(peer, session) {
             return false;
         }
         self.record(state, || Kind::Received { peer, message: summary(&message) });
         state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
         self.deliver(state, None);
         self.arm(state);
-        state.sessions.get(&peer) == Some(&session)
+        state.is_current(peer, session)
     }
 
     /// The next message for a peer, if the session goes on and there is one.
     pub(super) fn poll_send(&self, peer: BranchId, session: u64) -> Option<PeerMessage> {
         let mut state = self.lock();
-        if state.sessions.get(&peer) != Some(&session) {
+        if !state.is_current(peer, session) {
             return None;
         }
         let message = state.replica.poll_send(self.now(), peer);
@@ -305,17 +346,21 @@ impl Core {
         message
     }
 
-    /// Returns when there may be something to send to `peer`.
-    pub(super) async fn ready(&self, peer: BranchId) {
-        match self.lines.get(&peer) {
-            Some(line) => line.ready.notified().await,
-            None => std::future::pending().await,
-        }
-    }
-
     /// Whether this peer is one that the branch is linked to.
     pub(super) fn is_linked(&self, peer: BranchId) -> bool {
-        self.lines.contains_key(&peer)
+        self.peers.contains(&peer)
+    }
+
+    /// Logs how something of a peer ended, unless that was said a moment ago.
+    pub(super) fn complain(&self, what: &str, status: &tonic::Status) {
+        let complaint = format!("branch {}: {what}: {}", self.own.branch, describe(status));
+        let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Verdict::Say { unsaid } = complaints.judge(Instant::now(), &complaint) {
+            if unsaid > 0 {
+                log::warn!("branch {}: {unsaid} more refusals were not logged", self.own.branch);
+            }
+            log::log!(level(status), "{complaint}");
+        }
     }
 
     /// Takes a unary propagation; returns how far the origin's page is known now.
@@ -360,6 +405,15 @@ impl Core {
                 () = self.stopped() => return Err(BranchError::Stopped),
             }
         }
+    }
+}
+
+fn reply(state: &mut State, ticket: u64, answer: Answer) {
+    // Whoever asked may have gone; the request is decided all the same.
+    match state.waiters.remove(&ticket) {
+        Some(Waiter::Call(waiter)) => drop(waiter.send(answer)),
+        Some(Waiter::Stream { number, answers }) => drop(answers.send((number, answer))),
+        None => {}
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tonic::Status;
+use tonic::{Code, Status};
 
 use crate::{replica::PeerFault, wire::WireError};
 
@@ -43,6 +43,55 @@ impl From<WireError> for Status {
     fn from(error: WireError) -> Self {
         Status::invalid_argument(error.to_string())
     }
+}
+
+/// Why a branch ends a session of a link itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) enum SessionEnd {
+    /// What the peer said cannot be.
+    Faulty(PeerFault),
+    /// The peer, or somebody under its name, has begun another.
+    Replaced,
+}
+
+impl From<SessionEnd> for Status {
+    fn from(end: SessionEnd) -> Self {
+        match end {
+            SessionEnd::Faulty(fault) => fault.into(),
+            SessionEnd::Replaced => Status::aborted("another session of this link has begun"),
+        }
+    }
+}
+
+/// What does not go away by trying again is for a person to mend.
+pub(super) fn level(status: &Status) -> log::Level {
+    match status.code() {
+        Code::Ok | Code::Cancelled | Code::Unknown | Code::DeadlineExceeded | Code::Aborted | Code::Unavailable => {
+            log::Level::Info
+        }
+        Code::InvalidArgument
+        | Code::NotFound
+        | Code::AlreadyExists
+        | Code::PermissionDenied
+        | Code::ResourceExhausted
+        | Code::FailedPrecondition
+        | Code::OutOfRange
+        | Code::Unimplemented
+        | Code::Internal
+        | Code::DataLoss
+        | Code::Unauthenticated => log::Level::Warn,
+    }
+}
+
+/// A status in one clause, with the cause that tonic keeps below it.
+pub(super) fn describe(status: &Status) -> String {
+    let mut text = status.message().to_owned();
+    let mut source = std::error::Error::source(status);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 impl From<PeerFault> for Status {

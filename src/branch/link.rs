@@ -4,18 +4,19 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, oneshot},
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::{Code, Status};
+use tonic::Status;
 
 use super::{
     channels::{self, CONNECT_WITHIN},
-    core::Core,
+    core::{Core, Session},
+    error::{BranchError, SessionEnd, describe, level},
 };
 use crate::{
-    types::BranchId,
+    types::{BranchId, Propagation},
     wire::{
         Hello, MAX_PEER_MESSAGE_BYTES,
         proto::{self, replication_service_client::ReplicationServiceClient},
@@ -55,13 +56,11 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
             ended = dial_once(&core, peer, &address) => ended,
             () = core.stopped() => return,
         };
-        let (failure, hopeless) = match ended {
-            Ok(()) => ("the peer closed the link".to_owned(), false),
-            Err(status) => (describe(&status), status.code() == Code::FailedPrecondition),
+        let (failure, level) = match ended {
+            Ok(()) => ("the peer closed the link".to_owned(), log::Level::Info),
+            Err(status) => (describe(&status), level(&status)),
         };
         if failure != last_failure {
-            // What does not go away by dialling again is for a person to mend.
-            let level = if hopeless { log::Level::Warn } else { log::Level::Info };
             log::log!(level, "branch {}: link to {peer} at {address}: {failure}; dialling again", core.own().branch);
             last_failure = failure;
         }
@@ -73,17 +72,6 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
             () = core.stopped() => return,
         }
     }
-}
-
-/// A status in one clause, with the cause that tonic keeps below it.
-pub(super) fn describe(status: &Status) -> String {
-    let mut text = status.message().to_owned();
-    let mut source = std::error::Error::source(status);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<(), Status> {
@@ -99,9 +87,7 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<()
         .await
         .map_err(|_| Status::deadline_exceeded("the peer did not answer"))??
         .into_inner();
-    let first = timeout(CONNECT_WITHIN, inbound.message())
-        .await
-        .map_err(|_| Status::deadline_exceeded("the peer did not say hello"))??;
+    let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| no_hello())??;
     let hello = first.and_then(|response| response.message).unwrap_or_default().read_hello()?;
     welcome(core, hello)?;
     if hello.branch != peer {
@@ -109,6 +95,10 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<()
     }
     let inbound = inbound.map(|response| response.map(|response| response.message));
     converse(core, peer, inbound, sender).await
+}
+
+pub(super) fn no_hello() -> Status {
+    Status::deadline_exceeded("the peer did not say hello")
 }
 
 /// Whether one who says this is a peer of ours.
@@ -120,6 +110,12 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
             hello.branch, own.branch
         )));
     }
+    if core.propagation() == Propagation::Unary {
+        return Err(Status::failed_precondition(format!(
+            "branch {} propagates by calls and takes no streams: all branches of a bank need the same propagation",
+            own.branch
+        )));
+    }
     if !core.is_linked(hello.branch) {
         return Err(Status::failed_precondition(format!(
             "branches {} and {} are not linked: both need the same topology",
@@ -129,17 +125,20 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
     Ok(())
 }
 
-/// The other end of [`dial`]: says hello and converses.
+/// The other end of [`dial`]: says hello and converses. How the conversation fails is the peer's to know.
 pub(super) async fn accept(
     core: Arc<Core>,
     peer: BranchId,
     inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
+    end: mpsc::Sender<Status>,
 ) {
     // There is room: the channel is new.
     let _ = outbound.try_send(proto::PeerMessage::hello(core.hello()));
     if let Err(status) = converse(&core, peer, inbound, outbound).await {
-        log::info!("branch {}: link from {peer}: {}", core.own().branch, describe(&status));
+        core.complain(&format!("link from {peer} ended"), &status);
+        // The only one: there is room. If the peer has gone, nobody is left to tell.
+        let _ = end.try_send(status);
     }
 }
 
@@ -151,7 +150,7 @@ async fn converse(
     mut inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
 ) -> Result<(), Status> {
-    let session = core.begin_session(peer);
+    let Session { number: session, ready, mut ended } = core.begin_session(peer);
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
     loop {
@@ -160,11 +159,10 @@ async fn converse(
             message = inbound.next() => {
                 let Some(message) = message else { return Ok(()) };
                 let message = message?.unwrap_or_default().read()?;
-                if !core.receive(peer, session, message) {
-                    return Err(Status::aborted("the session has ended"));
-                }
+                core.receive(peer, session, message);
             }
-            () = core.ready(peer), if send_at.is_none() => send_at = Some(now + core.delay),
+            end = &mut ended => return Err(ended_by(end)),
+            () = ready.notified(), if send_at.is_none() => send_at = Some(now + core.delay),
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
             permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
@@ -176,6 +174,11 @@ async fn converse(
             () = core.stopped() => return Ok(()),
         }
     }
+}
+
+/// The branch itself has ended a session.
+pub(super) fn ended_by(end: Result<SessionEnd, oneshot::error::RecvError>) -> Status {
+    end.map_or_else(|_| BranchError::Stopped.into(), Status::from)
 }
 
 /// Ends the session however the conversation ends, a dropped future included.

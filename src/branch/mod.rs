@@ -6,7 +6,9 @@ mod bank_service;
 mod calls;
 mod channels;
 mod clock;
+mod complaints;
 mod core;
+mod door;
 mod error;
 mod execute;
 mod link;
@@ -121,7 +123,7 @@ impl Branch {
     /// called once. Calls go through `channels`, which branches of one process share.
     pub async fn connect(&self, peers: &BTreeMap<BranchId, String>, channels: &Arc<Channels>) {
         let mut tasks = self.tasks.lock().await;
-        for peer in self.core.peers() {
+        for &peer in self.core.peers() {
             let Some(address) = peers.get(&peer).cloned() else { continue };
             let core = self.core.clone();
             match self.config.propagation {

@@ -2,11 +2,11 @@
 
 use std::{pin::Pin, sync::Arc};
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{core::Core, link};
+use super::{channels::CONNECT_WITHIN, core::Core, link};
 use crate::{
     types::OperationKind,
     wire::{
@@ -55,14 +55,16 @@ impl ReplicationService for ReplicationServer {
         request: Request<Streaming<proto::ReplicateRequest>>,
     ) -> Result<Response<Self::ReplicateStream>, Status> {
         let mut inbound = request.into_inner();
-        let first = inbound.message().await?.and_then(|request| request.message);
+        let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| link::no_hello())??;
+        let first = first.and_then(|request| request.message);
         let hello = first.ok_or_else(|| Status::invalid_argument("the stream has no hello"))?.read_hello()?;
         link::welcome(&self.core, hello)?;
+        let (end, ended) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));
-        tokio::spawn(link::accept(self.core.clone(), hello.branch, inbound, sender));
+        tokio::spawn(link::accept(self.core.clone(), hello.branch, inbound, sender, end));
         let outbound = ReceiverStream::new(receiver)
             .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
-        Ok(Response::new(Box::pin(outbound)))
+        Ok(Response::new(Box::pin(outbound.chain(ReceiverStream::new(ended).map(Err)))))
     }
 }

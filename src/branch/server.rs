@@ -9,6 +9,7 @@ use super::{
     bank_service::BankServer,
     channels::{KEEPALIVE, WINDOW_BYTES},
     core::Core,
+    door::Door,
     replication_service::ReplicationServer,
 };
 use crate::wire::{
@@ -42,7 +43,7 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_service(bank)
-        .add_service(replication)
+        .add_service(Door::new(replication, core.clone()))
         .add_service(health_service);
     // Clients ask for either version of reflection: grpcio's still speaks v1alpha.
     let descriptors = || {

@@ -116,38 +116,46 @@ impl Ledger {
         }
     }
 
-    /// Joins a delta; says which page it was and what came of it.
-    pub(super) fn join(&mut self, delta: &Delta) -> Result<(PageIndex, Joined), PeerFault> {
+    /// Joins a delta; says which page it was, if there is one, and what came of it.
+    pub(super) fn join(&mut self, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerFault> {
         self.judge(delta)?;
-        let index = self.find_or_add(delta.origin)?;
-        if index == Self::OWN && delta.sequence > self.own().sequence {
+        let known = self.find(delta.origin);
+        if known == Some(Self::OWN) && delta.sequence > self.own().sequence {
             return Err(PeerFault::OwnPage { claimed: delta.sequence, written: self.own().sequence });
         }
-        Ok((index, self.merge(index, delta)?))
+        self.merge(known, delta)
     }
 
-    fn merge(&mut self, index: PageIndex, delta: &Delta) -> Result<Joined, PeerFault> {
+    /// Joins a delta that may be joined to a page, or to a new one.
+    fn merge(&mut self, known: Option<PageIndex>, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerFault> {
+        if known.is_none() && self.pages.len() >= MAX_ORIGINS {
+            return Err(PeerFault::TooManyOrigins { origin: delta.origin });
+        }
+        let mut new = Page::new(delta.origin);
+        let page = known.map_or(&mut new, |index| &mut self.pages[index]);
         let balances = &mut self.balances;
-        let before = self.pages[index].sequence;
-        let joined = self.pages[index].join(delta, |account, change| {
+        let before = page.sequence;
+        let joined = page.join(delta, |account, change| {
             if let Some(balance) = balances.get_mut(&account) {
                 *balance += change;
             }
         })?;
-        self.operations += self.pages[index].sequence - before;
-        if joined == Joined::Advanced {
-            self.stamp(index);
+        self.operations += page.sequence - before;
+        if joined != Joined::Advanced {
+            // A page begins with its first operation: an empty one would only take another's place.
+            return Ok((known, joined));
         }
-        Ok(joined)
+        let index = known.unwrap_or_else(|| self.add(new));
+        self.stamp(index);
+        Ok((Some(index), joined))
     }
 
     /// Takes a page from disk: the own one too.
     pub(super) fn restore(&mut self, page: &Delta) -> Result<(), PeerFault> {
         self.judge(page)?;
-        let index = self.find_or_add(page.origin)?;
-        match self.merge(index, page)? {
-            Joined::Advanced | Joined::Known => Ok(()),
-            Joined::Gap => Err(PeerFault::Malformed { origin: page.origin, reason: "its beginning is missing" }),
+        match self.merge(self.find(page.origin), page)? {
+            (_, Joined::Advanced | Joined::Known) => Ok(()),
+            (_, Joined::Gap) => Err(PeerFault::Malformed { origin: page.origin, reason: "its beginning is missing" }),
         }
     }
 
@@ -187,18 +195,12 @@ impl Ledger {
         Ok(())
     }
 
-    fn find_or_add(&mut self, origin: Origin) -> Result<PageIndex, PeerFault> {
-        if let Some(index) = self.find(origin) {
-            return Ok(index);
-        }
-        if self.pages.len() >= MAX_ORIGINS {
-            return Err(PeerFault::TooManyOrigins { origin });
-        }
+    fn add(&mut self, page: Page) -> PageIndex {
         let index = self.pages.len();
-        self.pages.push(Page::new(origin));
+        self.index.insert(page.origin, index);
+        self.pages.push(page);
         self.stamps.push(0);
-        self.index.insert(origin, index);
-        Ok(index)
+        index
     }
 
     /// The delta of one plain operation, if it is the one that follows what is here.

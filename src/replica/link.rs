@@ -9,7 +9,7 @@ use super::{
     ledger::{Ledger, PageIndex},
     receipts::Receipts,
 };
-use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
+use crate::types::{BranchId, Duration, MAX_ORIGINS, Operation, Origin, Propagation, Time};
 
 /// The wait before an unacknowledged message is sent again doubles up to this many times its first.
 const RESEND_AFTER_FACTOR: u64 = 8;
@@ -84,11 +84,14 @@ pub(super) struct Link {
     repair_at: Option<Time>,
     /// During a repair, nothing is left to anybody else.
     repairing: bool,
+    /// Whether the peer says that it lacks what it was just sent: then a repair is due later.
+    denied: bool,
     /// Whether the last call was an operation's: then a repair may come first.
     called_operation: bool,
-    /// Acknowledgements we owe: of a greeting, and of an update with these pages.
+    /// Acknowledgements we owe: of a greeting, and of an update with these origins' pages, some
+    /// perhaps without any page here. What is beyond [`MAX_ORIGINS`] goes without: it is sent again.
     owes_version: bool,
-    owes_update: Option<(u64, BTreeSet<PageIndex>)>,
+    owes_update: Option<(u64, BTreeSet<Origin>)>,
     /// The own operations that still need a call of their own, oldest first.
     operations: VecDeque<(u64, Operation)>,
 }
@@ -112,6 +115,7 @@ impl Link {
             resend_after: pace.resend_after,
             repair_at: None,
             repairing: true,
+            denied: false,
             called_operation: false,
             owes_version: false,
             owes_update: None,
@@ -190,23 +194,29 @@ impl Link {
         self.owes_version = true;
     }
 
-    pub(super) fn owe_update(&mut self, number: u64, pages: impl IntoIterator<Item = PageIndex>) {
-        let (owed, owed_pages) = self.owes_update.get_or_insert_default();
+    pub(super) fn owe_update(&mut self, number: u64, origins: impl IntoIterator<Item = Origin>) {
+        let (owed, owed_origins) = self.owes_update.get_or_insert_default();
         *owed = number.max(*owed);
-        owed_pages.extend(pages);
+        let room = MAX_ORIGINS.saturating_sub(owed_origins.len());
+        owed_origins.extend(origins.into_iter().take(room));
     }
 
     /// The peer has taken update `number` and now has these pages so far. Ignored unless it is the
     /// one under way.
     pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
         let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
+        let thought: Vec<u64> = sent.pages.iter().map(|&(index, _)| self.known(index).sequence).collect();
         self.set(version, ledger);
         self.cursor = sent.cursor;
         self.receipt_cursor = sent.receipt_cursor;
-        for (index, told) in sent.pages {
-            if self.known(index).sequence < told.sequence {
+        for ((index, told), thought) in sent.pages.into_iter().zip(thought) {
+            if self.known(index).sequence < thought {
                 // It lost something that we thought it had: look at every page again.
                 self.cursor = 0;
+            } else if self.known(index).sequence < told.sequence {
+                // It has what it needed to take this, and denies that it did. To send it again at once
+                // would be a loop as fast as the wire.
+                self.denied = true;
             } else {
                 self.raise(index, told.sequence, told.confirm_through);
             }
@@ -271,8 +281,8 @@ impl Link {
         if std::mem::take(&mut self.owes_version) {
             return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
         }
-        let (number, pages) = self.owes_update.take()?;
-        let version = pages.into_iter().map(|index| ledger.page(index)).map(|page| (page.origin, page.sequence));
+        let (number, origins) = self.owes_update.take()?;
+        let version = origins.into_iter().map(|origin| (origin, ledger.sequence(origin)));
         Some(PeerMessage::Acknowledgement { number, version: version.collect() })
     }
 
@@ -286,6 +296,9 @@ impl Link {
     }
 
     fn poll_pages(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
+        if std::mem::take(&mut self.denied) {
+            self.repair_at.get_or_insert(now + self.pace.repair_after);
+        }
         if !self.greeted || self.in_flight.is_some() {
             return None;
         }

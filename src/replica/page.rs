@@ -1,7 +1,7 @@
 //! One origin's page: cumulative totals per account, which only that origin writes. A later page
 //! contains every earlier one, so any order, loss or repetition of deltas gives the same page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::PeerFault;
 use crate::types::{AccountId, MAX_AMOUNT, Operation, OperationKind, Origin, Refusal};
@@ -174,9 +174,9 @@ impl Page {
         }
         let mut counted = self.changes.range(delta.base + 1..);
         if shared < counted.clone().count() {
-            let missing =
-                |&(_, account): &(&u64, &AccountId)| delta.entries.iter().all(|entry| entry.account != *account);
-            return counted.find(missing).map_or(Ok(()), |(&sequence, &account)| Err(two_contents(sequence, account)));
+            let told: BTreeSet<AccountId> = delta.entries.iter().map(|entry| entry.account).collect();
+            let missing = counted.find(|(_, account)| !told.contains(account));
+            return missing.map_or(Ok(()), |(&sequence, &account)| Err(two_contents(sequence, account)));
         }
         Ok(())
     }

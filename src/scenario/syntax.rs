@@ -55,8 +55,9 @@ pub(super) fn not_json(text: &str, error: &serde_json::Error) -> DocumentError {
         return place.error(DocumentFlaw::TooDeep);
     }
     if said.starts_with("number out of range") {
-        let place = place.back_while(|character| character.is_ascii_digit() || "+-.eE".contains(character));
-        let number = place.rest().split([',', ']', '}', ' ', '\n', '\r', '\t']).next().unwrap_or_default();
+        let in_number = |character: char| character.is_ascii_digit() || "+-.eE".contains(character);
+        let place = place.back_while(in_number);
+        let number = place.rest().split(|character| !in_number(character)).next().unwrap_or_default();
         return place.error(DocumentFlaw::NumberTooLarge { found: sketch::listed([number]) });
     }
     let at_place = AT_PLACE.iter().find(|(start, ..)| place.rest().starts_with(start));

@@ -1,0 +1,64 @@
+//! The door for peers: every call between branches that is refused is logged here, whoever refused
+//! it, the transport's own limits included. What becomes of a stream once it has begun is its link's to tell.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use tonic::{
+    Status,
+    body::Body,
+    codegen::{BoxFuture, Service, http},
+    server::NamedService,
+    transport::server::TcpConnectInfo,
+};
+
+use super::core::Core;
+
+/// A service whose refusals are logged.
+#[derive(Clone)]
+pub(super) struct Door<S> {
+    service: S,
+    core: Arc<Core>,
+}
+
+impl<S> Door<S> {
+    pub(super) fn new(service: S, core: Arc<Core>) -> Self {
+        Self { service, core }
+    }
+}
+
+impl<S: NamedService> NamedService for Door<S> {
+    const NAME: &'static str = S::NAME;
+}
+
+impl<S> Service<http::Request<Body>> for Door<S>
+where
+    S: Service<http::Request<Body>, Response = http::Response<Body>, Error = Infallible>,
+    S::Future: Send + 'static,
+{
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<http::Response<Body>, Infallible>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.service.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        // Without the port, of which a flood may have many.
+        let caller = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let caller = caller.map_or_else(|| "an unknown address".to_owned(), |address| address.ip().to_string());
+        let core = self.core.clone();
+        let answered = self.service.call(request);
+        Box::pin(async move {
+            let response = answered.await?;
+            if let Some(status) = Status::from_header_map(response.headers()) {
+                core.complain(&format!("call from {caller} refused"), &status);
+            }
+            Ok(response)
+        })
+    }
+}
