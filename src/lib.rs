@@ -8,7 +8,7 @@
 //! | 5 | `python` | PyO3: thin, no logic |
 //! | 4 | `bank` | many branches, and a scenario run to its result |
 //! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
-//! | 2 | `wire` | protobuf to types and back: the one door for bytes |
+//! | 2 | `store`, `wire` | a branch's data directory; protobuf to types and back: the one door for bytes |
 //! | 1 | [`check`], [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
 //! | 0 | [`types`] | ids, amounts, versions, refusals |
 //!
@@ -25,6 +25,8 @@ pub mod customer;
 mod python;
 pub mod replica;
 pub mod scenario;
+#[cfg(feature = "net")]
+pub mod store;
 pub mod topology;
 pub mod trace;
 pub mod types;

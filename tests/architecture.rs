@@ -9,13 +9,14 @@ use std::{
 };
 
 /// Each module's floor. Modules of one floor do not import each other.
-const FLOORS: [(&str, usize); 11] = [
+const FLOORS: [(&str, usize); 12] = [
     ("types", 0),
     ("check", 1),
     ("replica", 1),
     ("scenario", 1),
     ("topology", 1),
     ("trace", 1),
+    ("store", 2),
     ("wire", 2),
     ("branch", 3),
     ("customer", 3),
