@@ -1,6 +1,8 @@
 //! The replica behind its lock, and everyone who must hear of what happens in it. The lock is held
 //! for one step or one batch of steps, and never across an await.
 
+mod read;
+
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
@@ -9,12 +11,13 @@ use std::{
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
-use super::{BranchError, Config};
+use super::{BranchError, Config, Stop};
 use crate::{
-    replica::{Input, Output, PeerFault, PeerMessage, Replica, Request},
+    replica::{Input, Output, PeerMessage, Replica, Request, Save},
+    store::StoreError,
     trace::{Event, Kind, Message, Trace},
-    types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time, Version},
-    wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
+    types::{Action, Answer, BranchId, Origin, RequestId, Terms, Time},
+    wire::Hello,
 };
 
 /// Who waits for an answer that the replica could not give at once.
@@ -44,6 +47,15 @@ struct State {
     outputs: Vec<Output>,
 }
 
+/// How far the branch's disk is.
+#[derive(Debug, Default)]
+struct OnDisk {
+    /// Every save up to this number is there.
+    number: u64,
+    /// It has failed, and with it the branch.
+    failure: Option<StoreError>,
+}
+
 /// Shared by every task of one branch.
 pub(super) struct Core {
     own: Origin,
@@ -54,8 +66,11 @@ pub(super) struct Core {
     lines: BTreeMap<BranchId, Line>,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
+    /// Rings when there is something to save.
+    pub(super) save: Notify,
+    on_disk: watch::Sender<OnDisk>,
     changed: watch::Sender<()>,
-    stopped: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
 }
 
 impl std::fmt::Debug for Core {
@@ -73,16 +88,16 @@ pub(super) struct Asked {
 }
 
 impl Core {
-    pub(super) fn new(config: &Config, stopped: watch::Receiver<bool>) -> Self {
-        let replica = config.replica();
+    pub(super) fn new(config: &Config, replica: Replica, stop: watch::Receiver<Stop>) -> Self {
+        let lines = replica.links().map(|(peer, ..)| (peer, Line::default())).collect();
         Self {
             own: config.own,
             hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
             delay: config.propagation_delay,
             began: Instant::now(),
-            lines: replica.links.keys().map(|&peer| (peer, Line::default())).collect(),
+            lines,
             state: Mutex::new(State {
-                replica: Replica::new(replica),
+                replica,
                 waiters: BTreeMap::new(),
                 trace: Trace::new(config.trace_capacity),
                 last_ticket: 0,
@@ -92,8 +107,10 @@ impl Core {
                 outputs: Vec::new(),
             }),
             alarm: Notify::new(),
+            save: Notify::new(),
+            on_disk: watch::Sender::default(),
             changed: watch::channel(()).0,
-            stopped,
+            stop,
         }
     }
 
@@ -109,11 +126,49 @@ impl Core {
         self.lines.keys().copied().collect()
     }
 
-    /// Returns when the branch is told to stop.
-    pub(super) async fn stopped(&self) {
-        let mut stopped = self.stopped.clone();
+    /// Hears how the branch is to stop.
+    pub(super) fn stop(&self) -> watch::Receiver<Stop> {
+        self.stop.clone()
+    }
+
+    /// Returns when the branch is told to stop, and how.
+    pub(super) async fn told_to_stop(&self) -> Stop {
+        let mut stop = self.stop.clone();
         // An error means that the owner is gone, which says the same.
-        let _ = stopped.wait_for(|&stopped| stopped).await;
+        stop.wait_for(|&stop| stop != Stop::No).await.map_or(Stop::Gently, |stop| *stop)
+    }
+
+    /// Returns when the branch decides nothing any more: it was told to stop, or its disk has failed.
+    pub(super) async fn stopped(&self) {
+        tokio::select! {
+            _ = self.told_to_stop() => {}
+            _ = self.failed() => {}
+        }
+    }
+
+    /// Returns when the disk has failed.
+    pub(super) async fn failed(&self) -> StoreError {
+        let mut on_disk = self.on_disk.subscribe();
+        let failed = on_disk.wait_for(|on_disk| on_disk.failure.is_some()).await;
+        match failed.ok().and_then(|on_disk| on_disk.failure.clone()) {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn is_killed(&self) -> bool {
+        *self.stop.borrow() == Stop::AtOnce
+    }
+
+    /// Why a call that waited gets no answer.
+    pub(super) fn end(&self) -> BranchError {
+        self.check().err().unwrap_or(BranchError::Stopped)
+    }
+
+    /// # Errors
+    /// [`BranchError::Store`] if the disk has failed.
+    pub(super) fn check(&self) -> Result<(), BranchError> {
+        self.on_disk.borrow().failure.clone().map_or(Ok(()), |failure| Err(BranchError::Store(failure)))
     }
 
     fn now(&self) -> Time {
@@ -127,6 +182,7 @@ impl Core {
 
     /// Decides one request; waits if it must wait.
     pub(super) async fn ask(&self, asked: Asked) -> Result<Answer, BranchError> {
+        self.check()?;
         let pending = {
             let mut state = self.lock();
             let ticket = self.request(&mut state, asked);
@@ -142,8 +198,8 @@ impl Core {
             }
         };
         tokio::select! {
-            answer = pending => answer.map_err(|_| BranchError::Stopped),
-            () = self.stopped() => Err(BranchError::Stopped),
+            answer = pending => answer.map_err(|_| self.end()),
+            () = self.stopped() => Err(self.end()),
         }
     }
 
@@ -204,8 +260,7 @@ impl Core {
                         line.ready.notify_one();
                     }
                 }
-                // Only a durable replica asks for it.
-                Output::Save => {}
+                Output::Save => self.save.notify_one(),
                 Output::Faulty { from, fault } => {
                     log::warn!("branch {}: peer {from} is refused: {fault}", self.own.branch);
                     state.sessions.entry(from).and_modify(|session| *session += 1);
@@ -251,6 +306,25 @@ impl Core {
         }
         state.alarm_at = state.replica.next_deadline();
         state.alarm_at.map(|due| std::time::Duration::from_micros(due.0.saturating_sub(now.0)))
+    }
+
+    /// What is to be saved next, if there is anything.
+    pub(super) fn poll_save(&self) -> Option<Save> {
+        self.lock().replica.poll_save()
+    }
+
+    /// A save is on disk: what waited for it may be told.
+    pub(super) fn saved(&self, number: u64) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.replica.step(self.now(), Input::Saved(number), &mut state.outputs);
+        self.deliver(state, None);
+        self.on_disk.send_modify(|on_disk| on_disk.number = number);
+    }
+
+    /// A save is not on disk, or may not be: this ends the branch.
+    pub(super) fn fail(&self, failure: StoreError) {
+        self.on_disk.send_modify(|on_disk| on_disk.failure = Some(failure));
     }
 
     /// Begins a session of the link to `peer`; whatever session there was has ended.
@@ -316,50 +390,6 @@ impl Core {
     /// Whether this peer is one that the branch is linked to.
     pub(super) fn is_linked(&self, peer: BranchId) -> bool {
         self.lines.contains_key(&peer)
-    }
-
-    /// Takes a unary propagation; returns how far the origin's page is known now.
-    pub(super) fn propagated(&self, told: Propagated) -> Result<u64, PeerFault> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let Propagated { origin, operation, delta } = told;
-        let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
-        self.deliver(state, None);
-        sequence
-    }
-
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let state = self.lock();
-        Snapshot {
-            branch: self.own.branch,
-            balances: state.replica.balances().clone(),
-            version: state.replica.version(),
-        }
-    }
-
-    pub(super) fn status(&self) -> Status {
-        let snapshot = self.snapshot();
-        let state = self.lock();
-        let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
-        Status { snapshot, origin: self.own, links: state.replica.links().map(link).collect() }
-    }
-
-    /// Hears of every change from now on; several may be heard as one.
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    pub(super) async fn reached(&self, version: &Version) -> Result<(), BranchError> {
-        let mut changes = self.subscribe();
-        loop {
-            if self.lock().replica.version().dominates(version) {
-                return Ok(());
-            }
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = self.stopped() => return Err(BranchError::Stopped),
-            }
-        }
     }
 }
 
