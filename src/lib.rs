@@ -9,7 +9,7 @@
 //! | 4 | `bank` | many branches, and a scenario run to its result |
 //! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
 //! | 2 | [`sim`] | virtual time, faults from a seed: another driver of the replica |
-//! | 2 | `wire` | protobuf to types and back: the one door for bytes |
+//! | 2 | `store`, `wire` | a branch's data directory; protobuf to types and back: the one door for bytes |
 //! | 1 | [`check`], [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
 //! | 0 | [`types`] | ids, amounts, versions, refusals |
 //!
@@ -27,6 +27,8 @@ mod python;
 pub mod replica;
 pub mod scenario;
 pub mod sim;
+#[cfg(feature = "net")]
+pub mod store;
 pub mod topology;
 pub mod trace;
 pub mod types;

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// Each module's floor. Modules of one floor do not import each other.
-const FLOORS: [(&str, usize); 12] = [
+const FLOORS: [(&str, usize); 13] = [
     ("types", 0),
     ("check", 1),
     ("replica", 1),
@@ -17,6 +17,7 @@ const FLOORS: [(&str, usize); 12] = [
     ("topology", 1),
     ("trace", 1),
     ("sim", 2),
+    ("store", 2),
     ("wire", 2),
     ("branch", 3),
     ("customer", 3),

@@ -109,9 +109,9 @@ async fn peer_that_misbehaves_when_dialled_is_dialled_again_and_told_of_once() {
     for (says, cause) in lies {
         let (address, met) = fake(says, || Ok(0)).await;
         let mut bed = Bed::that_dials(Propagation::Stream, address).await;
-        let before = bed.state();
+        let before = bed.state().await;
         met_again(&met, 4).await;
-        assert_eq!(bed.state(), before, "{cause}");
+        assert_eq!(bed.state().await, before, "{cause}");
         // It was dialled four times, so it was given up three times at least.
         let lines = log_lines();
         assert!(matches!(&lines[..], [(log::Level::Warn, line)] if line.contains(cause)), "{cause}: {lines:?}");

@@ -38,7 +38,7 @@ async fn flood(message: impl Fn(u64) -> Kind + Send + 'static) {
     let mut peer = bed.meet().await;
     peer.say(update(1, [delta(HOSTILE, 0, 2, &[(0, 1, 10, 0), (1, 2, 7, 5)])])).await;
     peer.acknowledged(1).await;
-    let before = bed.state().balances;
+    let before = bed.state().await.balances;
     let size_before = resident_bytes();
     let flooded = tokio::spawn(async move {
         for number in 0..MESSAGES {
@@ -61,7 +61,7 @@ async fn flood(message: impl Fn(u64) -> Kind + Send + 'static) {
     let growth = largest.saturating_sub(size_before);
     assert!(growth < GROWTH_BYTES, "the process grew by {} MiB", growth >> 20);
     assert!(rounds >= 3, "only {rounds} deposits at each branch during the flood");
-    for (account, balance) in bed.state().balances {
+    for (account, balance) in bed.state().await.balances {
         let deposits = if account.0 == 0 { 2 * rounds } else { 0 };
         assert_eq!(balance, before[&account] + deposits, "account {account}");
     }
@@ -116,7 +116,7 @@ async fn flood_of_lies_is_one_line_in_the_log() {
     let _alone = alone().await;
     let mut bed = Bed::new(Propagation::Stream).await;
     let mut peer = bed.meet().await;
-    let before = bed.state();
+    let before = bed.state().await;
     let mut said = 0;
     while said < MESSAGES && peer.try_say(Some(update(said + 1, [delta(9, 0, 1, &[(0, 1, 1, 0)])]))).await {
         said += 1;
@@ -124,7 +124,7 @@ async fn flood_of_lies_is_one_line_in_the_log() {
     assert_eq!(peer.ended().await.code(), Code::InvalidArgument);
     let lines = log_lines();
     assert!(matches!(&lines[..], [(log::Level::Warn, line)] if line.contains("origin 9")), "{lines:?}");
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
 
     let mut client = bed.client().await;
     for sequence in 1..=5_000 {
@@ -142,7 +142,7 @@ async fn flood_of_lies_is_one_line_in_the_log() {
     }
     let lines = log_lines();
     assert!((1..=16).contains(&lines.len()), "different lies, {} lines", lines.len());
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
     bed.goes_on().await;
     bed.close().await;
 }

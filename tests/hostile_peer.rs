@@ -90,14 +90,14 @@ async fn what_cannot_be_true_ends_the_stream_with_a_status_and_harms_nobody() {
         let mut peer = bed.meet().await;
         peer.say(update(1, [page()])).await;
         peer.acknowledged(1).await;
-        let before = bed.state();
+        let before = bed.state().await;
         assert_eq!(log_lines(), [], "an honest peer is no news");
 
         peer.try_say(lie.clone()).await;
         let status = peer.ended().await;
         assert_eq!(status.code(), code, "{lie:?}: {status:?}");
         assert!(status.message().contains(cause), "{lie:?}: {status:?}");
-        assert_eq!(bed.state(), before, "{lie:?}");
+        assert_eq!(bed.state().await, before, "{lie:?}");
         assert_logged_once(cause);
         bed.goes_on().await;
         drop(bed.meet().await);
@@ -134,7 +134,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
             if code == Code::FailedPrecondition && operation.is_some() {
                 bed.goes_on().await;
             }
-            let before = bed.state();
+            let before = bed.state().await;
             assert_eq!(log_lines(), [], "an honest peer is no news");
 
             let lie = format!("{operation:?}, {delta:?}");
@@ -142,7 +142,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
             let status = soon("a call", client.propagate_deposit(request)).await.expect_err(&lie);
             assert_eq!(status.code(), code, "{lie}: {status:?}");
             assert!(status.message().contains(cause), "{lie}: {status:?}");
-            assert_eq!(bed.state(), before, "{lie}");
+            assert_eq!(bed.state().await, before, "{lie}");
             assert_logged_once(cause);
             bed.goes_on().await;
             bed.close().await;
@@ -156,7 +156,7 @@ async fn stale_and_repeated_pages_are_ignored_in_silence() {
     let mut peer = bed.meet().await;
     peer.say(update(1, [page()])).await;
     let has = peer.acknowledged(1).await;
-    let before = bed.state();
+    let before = bed.state().await;
     let stale = [
         page(),
         delta(HOSTILE, 0, 1, &[(0, 1, 10, 0)]),
@@ -183,7 +183,7 @@ async fn stale_and_repeated_pages_are_ignored_in_silence() {
         let answer = bed.client().await.propagate_deposit(told).await.expect("what is old is no fault");
         assert_eq!(answer.get_ref().sequence, 2);
     }
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
     assert_eq!(log_lines(), []);
     bed.goes_on().await;
     bed.close().await;
@@ -193,7 +193,7 @@ async fn stale_and_repeated_pages_are_ignored_in_silence() {
 async fn acknowledgements_and_receipts_that_nobody_waits_for_are_ignored_in_silence() {
     let mut bed = Bed::new(Propagation::Stream).await;
     let mut peer = bed.meet().await;
-    let before = bed.state();
+    let before = bed.state().await;
     for (number, sequence) in [(0, 1), (1, 0), (77, 1), (u64::MAX, 0)] {
         let version = version(&[(SERVED, sequence), (HONEST, u64::MAX), (HONEST, 0)]);
         peer.say(Kind::Acknowledgement(proto::Acknowledgement { number, version })).await;
@@ -203,7 +203,7 @@ async fn acknowledgements_and_receipts_that_nobody_waits_for_are_ignored_in_sile
     peer.say(receipts(5, unasked)).await;
     peer.say(Kind::Greeting(proto::Greeting { version: version(&[]) })).await;
     peer.acknowledged(0).await;
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
     assert_eq!(log_lines(), []);
     bed.goes_on().await;
     bed.close().await;
@@ -222,7 +222,15 @@ async fn false_receipt_does_not_break_the_link_of_the_honest_branch_that_passes_
         bed.goes_on().await;
     }
     assert_eq!(log_lines(), []);
-    assert!(bed.honest.status().links.iter().any(|link| link.peer == hostile::branch(SERVED) && link.connected));
+    assert!(
+        bed.honest
+            .status()
+            .await
+            .expect("it serves")
+            .links
+            .iter()
+            .any(|link| link.peer == hostile::branch(SERVED) && link.connected)
+    );
     bed.close().await;
 }
 
@@ -232,7 +240,7 @@ async fn oversized_message_is_refused_at_both_doors() {
     let entry = (0, u64::MAX, u64::MAX, u64::MAX);
     let huge = delta(HOSTILE, 0, 1, &vec![entry; MAX_PEER_MESSAGE_BYTES / 30]);
     let mut peer = bed.meet().await;
-    let before = bed.state();
+    let before = bed.state().await;
     peer.try_say(Some(update(1, [huge.clone()]))).await;
     let status = peer.ended().await;
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
@@ -244,7 +252,7 @@ async fn oversized_message_is_refused_at_both_doors() {
     let status = soon("a call", client.propagate_deposit(request)).await.expect_err("it is too large");
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     assert_logged_once("too large");
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
     bed.goes_on().await;
     bed.close().await;
 }

@@ -27,7 +27,7 @@ fn assert_refused(refused: Result<hostile::Peer, Status>, code: Code, cause: &st
 #[tokio::test]
 async fn stranger_is_refused_when_the_stream_begins() {
     let mut bed = Bed::new(Propagation::Stream).await;
-    let before = bed.state();
+    let before = bed.state().await;
     let hello = |id| Hello { branch: branch(id), ..bed.hello() };
     let elsewhere = Hello { bank: bed.hello().bank ^ 1, ..bed.hello() };
     let unlinked = Code::FailedPrecondition;
@@ -40,7 +40,7 @@ async fn stranger_is_refused_when_the_stream_begins() {
     assert_refused(bed.dial_with(Some(nobody)).await, nonsense, "field branch: is 0");
     let early = update(1, [delta(HOSTILE, 0, 1, &[(0, 1, 5, 0)])]);
     assert_refused(bed.dial_with(Some(early)).await, nonsense, "is not the hello that every link begins with");
-    assert_eq!(bed.state(), before);
+    assert_eq!(bed.state().await, before);
     bed.goes_on().await;
     bed.close().await;
 }
@@ -129,7 +129,7 @@ async fn end_of_one_link_by_a_fault_is_told_to_the_others() {
     // The link to 3 was idle, and must be awake again.
     bed.goes_on().await;
     bed.goes_on().await;
-    let seen = bed.honest.status().snapshot.balances[&AccountId::DEFAULT];
+    let seen = bed.honest.status().await.expect("it serves").snapshot.balances[&AccountId::DEFAULT];
     assert_eq!(seen, OPENING + 5 + 6);
     bed.close().await;
 }

@@ -5,12 +5,13 @@
 mod common;
 
 use common::{
-    OPENING, bank, branch, delta, deposit, meet, origin, query, request, request_id, say, step, update, withdrawal,
+    OPENING, bank, branch, delta, deposit, disk::Copy, meet, origin, query, request, request_id, say, step, update,
+    withdrawal,
 };
 use replibank::{
     replica::{
-        ANSWERS_PER_CLIENT, AnswerChange, CLIENTS_REMEMBERED, Input, Output, PeerFault, PeerMessage, Remembered,
-        Replica, Request, Save, Saved,
+        ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Disk, Input, Output, PeerFault, PeerMessage, Remembered, Replica,
+        Request, Saved,
     },
     topology::Shape,
     types::{AccountId, Action, Answer, Committed, Operation, Propagation, Refusal, RequestId, Time},
@@ -29,34 +30,11 @@ fn named(ticket: u64, client: u64, number: u64, operation: Operation) -> Input {
     Input::Request(Request { id: Some(request_id(client, number)), ..request(ticket, Action::Write(operation)) })
 }
 
-/// The simplest disk: applies saves to a copy, as a store must.
-fn keep(saved: &mut Saved, save: &Save) {
-    for delta in &save.deltas {
-        match saved.pages.iter_mut().find(|page| page.origin == delta.origin) {
-            None => saved.pages.push(delta.clone()),
-            Some(page) => {
-                assert_eq!(page.sequence, delta.base, "a save begins where the disk is");
-                page.entries.retain(|entry| delta.entries.iter().all(|new| new.account != entry.account));
-                page.entries.extend(&delta.entries);
-                (page.sequence, page.confirm_through) = (delta.sequence, delta.confirm_through);
-            }
-        }
-    }
-    for change in &save.answers {
-        match *change {
-            AnswerChange::Remember(answer) => saved.answers.push(answer),
-            AnswerChange::ForgetRequest(request) => saved.answers.retain(|answer| answer.request != request),
-            AnswerChange::ForgetClient(client) => saved.answers.retain(|answer| answer.request.client != client),
-        }
-    }
-    saved.answers.sort_by_key(|answer| (answer.request.client, answer.request.number));
-}
-
 /// Saves all there is to save.
-fn flush(replica: &mut Replica, saved: &mut Saved) -> Vec<Output> {
+fn flush(replica: &mut Replica, saved: &mut Copy) -> Vec<Output> {
     let mut outputs = Vec::new();
     while let Some(save) = replica.poll_save() {
-        keep(saved, &save);
+        let Ok(()) = saved.save(&save);
         outputs.extend(step(replica, Input::Saved(save.number)));
     }
     assert_eq!(replica.unsaved(), None);
@@ -93,7 +71,7 @@ fn a_reply_waits_for_the_disk_and_so_does_what_reads_the_same_state() {
 #[test]
 fn no_message_shows_what_the_disk_lacks() {
     let mut replica = durable();
-    let mut saved = Saved::default();
+    let mut saved = Copy::default();
     meet(&mut replica, 2);
     meet(&mut replica, 3);
     let now = Time::default();
@@ -123,14 +101,14 @@ fn a_message_that_waited_is_not_said_in_the_next_session() {
     assert_eq!(replica.poll_send(Time::default(), branch(2)), None);
     step(&mut replica, Input::LinkDown(branch(2)));
     step(&mut replica, Input::LinkUp(branch(2)));
-    flush(&mut replica, &mut Saved::default());
+    flush(&mut replica, &mut Copy::default());
     assert!(matches!(replica.poll_send(Time::default(), branch(2)), Some(PeerMessage::Greeting { .. })));
 }
 
 #[test]
 fn what_was_saved_is_there_after_a_restart() {
     let mut replica = durable();
-    let mut saved = Saved::default();
+    let mut saved = Copy::default();
     meet(&mut replica, 2);
     step(&mut replica, named(1, 7, 1, deposit(0, 5)));
     step(&mut replica, named(2, 7, 2, withdrawal(1, 30)));
@@ -140,7 +118,7 @@ fn what_was_saved_is_there_after_a_restart() {
     // This one is lost, rightly: nobody was told.
     assert_eq!(tickets(&step(&mut replica, named(4, 7, 4, deposit(0, 500)))), [] as [u64; 0]);
 
-    let mut again = recover(&saved);
+    let mut again = recover(&saved.0);
     assert_eq!(again.invariants(), Ok(()));
     let balances: Vec<i64> = again.balances().values().copied().collect();
     assert_eq!(balances, [OPENING + 14, OPENING - 34]);
@@ -168,7 +146,7 @@ fn what_was_saved_is_there_after_a_restart() {
 #[test]
 fn the_saved_table_of_requests_is_the_one_in_memory() {
     let mut replica = durable();
-    let mut saved = Saved::default();
+    let mut saved = Copy::default();
     for number in 1..=ANSWERS_PER_CLIENT as u64 + 3 {
         step(&mut replica, named(number, 7, number, deposit(0, 1)));
     }
@@ -180,17 +158,17 @@ fn the_saved_table_of_requests_is_the_one_in_memory() {
     }
     step(&mut replica, named(1, 8, 9, deposit(0, 1)));
     flush(&mut replica, &mut saved);
-    assert!(saved.answers.iter().all(|answer| answer.request.client.0 != 7), "client 7 was silent for too long");
-    assert!((CLIENTS_REMEMBERED..=2 * CLIENTS_REMEMBERED).contains(&saved.answers.len()));
+    assert!(saved.0.answers.iter().all(|answer| answer.request.client.0 != 7), "client 7 was silent for too long");
+    assert!((CLIENTS_REMEMBERED..=2 * CLIENTS_REMEMBERED).contains(&saved.0.answers.len()));
 
     let mut replica = durable();
-    let mut saved = Saved::default();
+    let mut saved = Copy::default();
     for number in 1..=ANSWERS_PER_CLIENT as u64 + 3 {
         step(&mut replica, named(number, 7, number, deposit(0, 1)));
     }
     flush(&mut replica, &mut saved);
-    assert_eq!(saved.answers.len(), ANSWERS_PER_CLIENT);
-    for mut replica in [replica, recover(&saved)] {
+    assert_eq!(saved.0.answers.len(), ANSWERS_PER_CLIENT);
+    for mut replica in [replica, recover(&saved.0)] {
         let expired = Answer::Refused(Refusal::RequestExpired { request: request_id(7, 3) });
         assert_eq!(step(&mut replica, named(1, 7, 3, deposit(0, 1))), [Output::Reply { ticket: 1, answer: expired }]);
     }

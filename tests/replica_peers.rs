@@ -370,3 +370,32 @@ fn peer_that_never_has_what_it_is_sent_is_told_again_only_after_a_while() {
         assert!(told > 10, "{propagation}: it is not forgotten: {told}");
     }
 }
+/// Calls have no sessions: who comes back without its data must say so, or those with nothing new to
+/// tell would never tell it anything.
+#[test]
+fn a_caller_that_has_come_back_is_told_everything_again() {
+    let config = bank(2, 1, Shape::Mesh, Propagation::Unary).swap_remove(0);
+    let mut replica = Replica::new(config);
+    meet(&mut replica, 2);
+    step(&mut replica, write(1, deposit(ACCOUNT, 5)));
+    let acknowledge = |replica: &mut Replica, number, sequence| {
+        let version = if sequence > 0 { vec![(origin(1), sequence)] } else { Vec::new() };
+        say(replica, 2, PeerMessage::Acknowledgement { number, version })
+    };
+    let call = |replica: &mut Replica| match replica.poll_send(Time::default(), branch(2)) {
+        Some(PeerMessage::Call(call)) => call,
+        other => panic!("{other:?} is no call"),
+    };
+    let number = call(&mut replica).number;
+    acknowledge(&mut replica, number, 1);
+    assert_eq!(replica.poll_send(Time::default(), branch(2)), None, "all is told");
+
+    let again = Origin { incarnation: Incarnation(5), ..origin(2) };
+    let mut outputs = Vec::new();
+    assert_eq!(replica.propagated(again, None, Some(delta(again, 0, 0, Vec::new())), &mut outputs), Ok(0));
+    assert!(outputs.contains(&Output::Ready(branch(2))), "{outputs:?}");
+    assert!(matches!(replica.poll_send(Time::default(), branch(2)), Some(PeerMessage::Greeting { .. })));
+    acknowledge(&mut replica, 0, 0);
+    assert_eq!(call(&mut replica).delta, delta(origin(1), 0, 1, vec![entry(ACCOUNT, 1, 5, 0)]));
+    assert_eq!(replica.invariants(), Ok(()));
+}

@@ -19,6 +19,7 @@ from replibank import errors
 #: For each exception, what the core gives it after the message, by attribute.
 VALUES = {
     "AddressInUse": {},
+    "AlreadyRunning": {},
     "Closed": {},
     "ConcernNotReached": {"definite": False, "reached": 1, "needed": 2},
     "ConfigError": {},
@@ -28,6 +29,7 @@ VALUES = {
     "InsufficientFunds": {"definite": True, "available": 400, "requested": 500},
     "InvalidAmount": {"definite": True},
     "NotConverged": {},
+    "NotRunning": {},
     "Overloaded": {"definite": True},
     "ProcessError": {},
     "ProtocolError": {},
@@ -35,6 +37,7 @@ VALUES = {
     "ReplibankError": {},
     "RequestConflict": {"definite": True},
     "RequestExpired": {"definite": False},
+    "StorageError": {},
     "TotalLimit": {"definite": True},
     "UnknownAccount": {"definite": True, "account": 9},
     "UnknownBranch": {},
@@ -50,6 +53,7 @@ STANDARD = {
     "ForkedError": RuntimeError,
     "InputError": ValueError,
     "NotConverged": TimeoutError,
+    "StorageError": OSError,
     "UnknownBranch": KeyError,
     "Unreachable": ConnectionError,
     "VersionNotReached": TimeoutError,

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .customer import Customer
     from .errors import (
         AddressInUse,
+        AlreadyRunning,
         Closed,
         ConcernNotReached,
         ConfigError,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         InsufficientFunds,
         InvalidAmount,
         NotConverged,
+        NotRunning,
         Overloaded,
         ProcessError,
         ProtocolError,
@@ -43,6 +45,7 @@ if TYPE_CHECKING:
         ReplibankError,
         RequestConflict,
         RequestExpired,
+        StorageError,
         TotalLimit,
         UnknownAccount,
         UnknownBranch,
@@ -54,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AddressInUse",
+    "AlreadyRunning",
     "AsyncBank",
     "AsyncCustomer",
     "Bank",
@@ -69,6 +73,7 @@ __all__ = [
     "InvalidAmount",
     "Link",
     "NotConverged",
+    "NotRunning",
     "Overloaded",
     "ProcessError",
     "ProtocolError",
@@ -81,6 +86,7 @@ __all__ = [
     "Result",
     "Snapshot",
     "Status",
+    "StorageError",
     "TotalLimit",
     "UnknownAccount",
     "UnknownBranch",

@@ -5,6 +5,7 @@ asyncio loop (`future`). Times are in seconds, money in the account's smallest u
 """
 
 import asyncio
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, final
 
@@ -155,6 +156,11 @@ class Bank:
     def balances(self, account: int, timeout: float) -> Call[dict[int, int]]: ...
     def versions(self, timeout: float) -> Call[dict[int, Version]]: ...
     def wait_until_converged(self, timeout: float) -> Call[None]: ...
+    def kill(self, branch: int) -> Call[None]: ...
+    def restart(self, branch: int) -> Call[None]: ...
+    def failures(self) -> Call[dict[int, str]]:
+        """The branches that have ended by themselves, and why."""
+
     def run(self, scenario: Scenario, timeout: float, progress: Progress) -> Call[Replies]: ...
     def close(self) -> Call[None]: ...
 
@@ -165,10 +171,13 @@ def start_bank(
     topology: str,
     propagation_delay: float,
     program: Sequence[str] | None,
+    data_dir: str | os.PathLike[str] | None = None,
+    durability: str = "synced",
 ) -> Call[Bank]:
     """`branches`: id to "HOST:PORT", or None for a loopback port of the system's choice.
     `program`: the command of a child process a branch, which is to call `supervised_branch`;
-    None: branches live in this process."""
+    None: branches live in this process. `data_dir`: holds a directory for each branch; None: in
+    memory only. `durability`: "synced" or "buffered"."""
 
 def topology(branches: Sequence[int], propagation: str, topology: str) -> tuple[int, int, int]:
     """Number of links, most links of a branch, diameter in hops."""
@@ -181,6 +190,9 @@ class Served:
         """Links to the neighbours among these peers; those named with an address at the start are
         linked already. To be called once."""
 
+    def check(self) -> None:
+        """Raises StorageError if its disk has failed."""
+
     def close(self) -> Call[None]: ...
 
 def serve_branch(
@@ -191,7 +203,11 @@ def serve_branch(
     propagation: str,
     topology: str,
     propagation_delay: float,
-) -> Call[Served]: ...
+    data_dir: str | os.PathLike[str] | None = None,
+    durability: str = "synced",
+) -> Call[Served]:
+    """`data_dir`: the branch's own; None: in memory only."""
+
 def supervised_branch() -> Call[None]:
     """Serves as the parent says on standard input, until that ends."""
 

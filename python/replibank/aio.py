@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ._core import Bank as CoreBank
     from ._core import Customer as CoreCustomer
     from ._core import Deposit, Query, Receipt, Version, Withdraw
-    from .bank import Propagation, Topology
+    from .bank import Durability, Propagation, Topology
     from .customer import Concern
     from .errors import Refused
 
@@ -285,6 +285,8 @@ class AsyncBank:
         ports: Port by branch id, on 127.0.0.1; for the others, the system chooses.
         propagation_delay: Seconds that each message between branches is held back: for teaching and
             for tests.
+        data_dir: A directory in which each branch keeps its pages and its table of requests: see `Bank`.
+        durability: "synced" or "buffered": see `Bank` for what each can lose.
 
     Example:
         >>> import asyncio, replibank
@@ -310,6 +312,8 @@ class AsyncBank:
         processes: bool = False,
         ports: Mapping[int, int] | None = None,
         propagation_delay: float = 0.0,
+        data_dir: str | os.PathLike[str] | None = None,
+        durability: Durability = "synced",
     ) -> None:
         self._branches = dict(branches)
         self._accounts = dict(accounts or {})
@@ -318,6 +322,8 @@ class AsyncBank:
         self._processes = processes
         self._ports = dict(ports or {})
         self._propagation_delay = propagation_delay
+        self._data_dir = data_dir
+        self._durability: Durability = durability
         self._addresses: dict[int, str] = {}
         self._pid = os.getpid()
 
@@ -332,6 +338,7 @@ class AsyncBank:
                 have.
             AddressInUse: Another program has a port.
             ProcessError: A child process did not start.
+            StorageError: A branch's data directory cannot be used; nothing in it was changed.
             TypeError: A number is no whole number.
         """
         if self._core is None:
@@ -343,6 +350,8 @@ class AsyncBank:
                 processes=self._processes,
                 ports=self._ports,
                 propagation_delay=self._propagation_delay,
+                data_dir=self._data_dir,
+                durability=self._durability,
             )
             core = await call.future()
             self._addresses = core.addresses()
@@ -393,6 +402,7 @@ class AsyncBank:
         Raises:
             UnknownAccount: The bank has no such account.
             Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
         """
         return await self._live().balances(account, timeout).future()
 
@@ -407,19 +417,51 @@ class AsyncBank:
 
         Raises:
             Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
         """
         return await self._live().versions(timeout).future()
 
     async def wait_until_converged(self, timeout: float = 10.0) -> None:
-        """Returns once every write that was committed before the call is at every branch.
+        """Returns once every write that was committed before the call is at every branch: see
+        `Bank.wait_until_converged`.
 
         Args:
             timeout: Seconds.
 
         Raises:
             NotConverged: The time is over; the message says which branches lack how much.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
         """
         await self._live().wait_until_converged(timeout).future()
+
+    async def kill(self, branch: int) -> None:
+        """Ends a branch as kill -9 does: see `Bank.kill`.
+
+        Args:
+            branch: The branch's id.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            NotRunning: It was killed before.
+            ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
+                counts as killed.
+        """
+        await self._live().kill(branch).future()
+
+    async def restart(self, branch: int) -> None:
+        """Starts a branch again that was killed or has ended by itself: see `Bank.restart`.
+
+        Args:
+            branch: The branch's id.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            AlreadyRunning: It was not killed.
+            AddressInUse: Another program has taken its port meanwhile.
+            ProcessError: Its process did not start.
+            StorageError: Its data directory cannot be used; nothing in it was changed.
+        """
+        await self._live().restart(branch).future()
 
     async def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

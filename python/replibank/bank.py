@@ -24,6 +24,9 @@ Propagation = Literal["stream", "unary"]
 #: Which branches are linked: "auto" is a mesh of up to 8 branches, and an overlay beyond.
 Topology = Literal["auto", "mesh", "overlay", "ring"]
 
+#: When a write counts as being on disk: when the disk says so, or when the system has it.
+Durability = Literal["synced", "buffered"]
+
 #: How many branches a repr names.
 BRANCHES_SHOWN = 4
 
@@ -43,11 +46,20 @@ class Bank:
         ports: Port by branch id, on 127.0.0.1; for the others, the system chooses.
         propagation_delay: Seconds that each message between branches is held back: for teaching and
             for tests.
+        data_dir: A directory in which each branch keeps its pages and its table of requests, in a
+            directory of its own (`branch-1` and so on); a bank of the same branches and accounts goes
+            on from there. None: in memory only.
+        durability: When a write counts as being in the data directory, and so may be acknowledged.
+            "synced": when the disk says so; it survives the machine. "buffered": when the system has
+            it, which is several times faster; it survives the process and even kill -9, but if the
+            machine fails (power, kernel), the last writes of its branches may be lost, and a directory
+            may be found damaged as a whole: give such a branch an empty one.
 
     Raises:
         ConfigError: The bank cannot be as it is described, or needs more open files than it may have.
         AddressInUse: Another program has a port.
         ProcessError: A child process did not start.
+        StorageError: A branch's data directory cannot be used; nothing in it was changed.
         TypeError: A number is no whole number.
 
     Example:
@@ -71,6 +83,8 @@ class Bank:
         processes: bool = False,
         ports: Mapping[int, int] | None = None,
         propagation_delay: float = 0.0,
+        data_dir: str | os.PathLike[str] | None = None,
+        durability: Durability = "synced",
     ) -> None:
         # So that a bank that does not start can be shown in a traceback.
         self._addresses: dict[int, str] = dict.fromkeys(branches, "")
@@ -83,6 +97,8 @@ class Bank:
             processes=processes,
             ports=ports,
             propagation_delay=propagation_delay,
+            data_dir=data_dir,
+            durability=durability,
         )
         core = call.wait()
         self._addresses = core.addresses()
@@ -122,7 +138,7 @@ class Bank:
         return Customer._connected(self._live().customer(branch, timeout).wait(), timeout)
 
     def balances(self, account: int = 0, *, timeout: float = 5.0) -> dict[int, int]:
-        """What each branch sees at this moment.
+        """What each branch sees at this moment; those that were killed see nothing.
 
         Args:
             account: The account's id.
@@ -134,6 +150,7 @@ class Bank:
         Raises:
             UnknownAccount: The bank has no such account.
             Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
 
         Example:
             >>> import replibank
@@ -144,7 +161,7 @@ class Bank:
         return self._live().balances(account, timeout).wait()
 
     def versions(self, *, timeout: float = 5.0) -> dict[int, Version]:
-        """What each branch has seen by now.
+        """What each branch has seen by now, but for those that were killed.
 
         Args:
             timeout: Seconds.
@@ -154,6 +171,7 @@ class Bank:
 
         Raises:
             Unreachable, DeadlineExceeded: A branch that is a child process does not answer.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
 
         Example:
             >>> import replibank
@@ -165,13 +183,15 @@ class Bank:
         return self._live().versions(timeout).wait()
 
     def wait_until_converged(self, timeout: float = 10.0) -> None:
-        """Returns once every write that was committed before the call is at every branch.
+        """Returns once every write that was committed before the call is at every branch. Branches that
+        were killed are left out, and with them what they had told nobody.
 
         Args:
             timeout: Seconds.
 
         Raises:
             NotConverged: The time is over; the message says which branches lack how much.
+            ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
 
         Example:
             >>> import replibank
@@ -182,6 +202,49 @@ class Bank:
             {1: 300, 2: 300}
         """
         self._live().wait_until_converged(timeout).wait()
+
+    def kill(self, branch: int) -> None:
+        """Ends a branch as kill -9 does, which a child process gets for real: it finishes nothing, tells
+        nobody, and what is not in its data directory is lost. The others go on.
+
+        Args:
+            branch: The branch's id.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            NotRunning: It was killed before.
+            ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
+                counts as killed.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}) as bank:
+            ...     bank.kill(2)
+            ...     receipt = bank.customer(1).deposit(170)
+            ...     alone = bank.balances()
+            ...     bank.restart(2)
+            ...     bank.wait_until_converged()
+            ...     alone, bank.balances()
+            ({1: 570}, {1: 570, 2: 570})
+        """
+        self._live().kill(branch).wait()
+
+    def restart(self, branch: int) -> None:
+        """Starts a branch again that was killed or has ended by itself, at its address. It goes on from
+        its data directory. Without one it begins a new life with nothing, and its peers tell it what
+        they have, its own earlier writes included. Peers and customers connect again by themselves.
+
+        Args:
+            branch: The branch's id.
+
+        Raises:
+            UnknownBranch: The bank has no such branch.
+            AlreadyRunning: It was not killed.
+            AddressInUse: Another program has taken its port meanwhile.
+            ProcessError: Its process did not start.
+            StorageError: Its data directory cannot be used; nothing in it was changed.
+        """
+        self._live().restart(branch).wait()
 
     def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

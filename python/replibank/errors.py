@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 __all__ = [
     "AddressInUse",
+    "AlreadyRunning",
     "Closed",
     "ConcernNotReached",
     "ConfigError",
@@ -21,6 +22,7 @@ __all__ = [
     "InsufficientFunds",
     "InvalidAmount",
     "NotConverged",
+    "NotRunning",
     "Overloaded",
     "ProcessError",
     "ProtocolError",
@@ -28,6 +30,7 @@ __all__ = [
     "ReplibankError",
     "RequestConflict",
     "RequestExpired",
+    "StorageError",
     "TotalLimit",
     "UnknownAccount",
     "UnknownBranch",
@@ -200,6 +203,20 @@ class AddressInUse(ReplibankError, OSError):
 
 class ProcessError(ReplibankError):
     """A branch's child process did not start, or ended before it was told to."""
+
+
+class StorageError(ReplibankError, OSError):
+    """A data directory that cannot be used, and in which nothing was changed: it is damaged, that of
+    another branch or bank, in use by another process, or written by a later version. Or a disk that
+    has failed under a running branch, which then serves no more."""
+
+
+class NotRunning(ReplibankError):
+    """The branch was killed, and not restarted."""
+
+
+class AlreadyRunning(ReplibankError):
+    """The branch runs, so it cannot be restarted: it was not killed."""
 
 
 class UnknownBranch(ReplibankError, KeyError):

@@ -4,10 +4,13 @@ first signal ends it in good order; more of them change nothing, since its end t
 import os
 import select
 import signal
+from collections.abc import Callable
 from contextlib import suppress
 from types import FrameType, TracebackType
 from typing import NoReturn, Self
 
+LOOK_AGAIN = 0.5
+"""Seconds between two looks at what is served."""
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -57,12 +60,14 @@ class StopSignals:
         os.close(self._read)
         os.close(self._write)
 
-    def wait(self) -> NoReturn:
-        """Blocks until `Told` is raised."""
+    def wait(self, look: Callable[[], None] | None = None) -> NoReturn:
+        """Blocks until `Told` is raised. `look` is called every now and then, and may raise as well."""
         while True:
-            select.select([self._read], [], [])
+            select.select([self._read], [], [], LOOK_AGAIN if look else None)
             with suppress(BlockingIOError):
                 os.read(self._read, 64)
+            if look:
+                look()
 
     def _tell(self, number: int, _frame: FrameType | None) -> None:
         if not self._was_told:

@@ -11,6 +11,7 @@ from . import _core
 from .errors import ConfigError
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping
 
 BRANCH_MAX = 2**32 - 1
@@ -28,6 +29,8 @@ def start(
     processes: bool,
     ports: Mapping[int, int] | None,
     propagation_delay: float,
+    data_dir: str | os.PathLike[str] | None,
+    durability: str,
 ) -> _core.Call[_core.Bank]:
     """The call that starts a bank.
 
@@ -48,6 +51,8 @@ def start(
         topology,
         propagation_delay,
         child_program() if processes else None,
+        data_dir,
+        durability,
     )
 
 

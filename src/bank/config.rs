@@ -4,13 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     ffi::OsString,
     net::{Ipv4Addr, SocketAddr},
+    path::PathBuf,
     sync::Arc,
-    time::Duration,
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use super::BankError;
 use crate::{
-    branch,
+    branch::{self, Data},
+    store::Durability,
     topology::{Shape, Topology},
     types::{AccountId, BranchId, Incarnation, MAX_OPENING, MAX_ORIGINS, Origin, Propagation},
 };
@@ -30,6 +32,11 @@ pub struct BankConfig {
     pub propagation_delay: Duration,
     /// How many events each branch of this process keeps in its trace; 0: none.
     pub trace_capacity: usize,
+    /// Where the branches keep their pages and tables of requests, each in a directory of its own:
+    /// `branch-1`, `branch-2` and so on. `None`: in memory only.
+    pub data_dir: Option<PathBuf>,
+    /// When a write counts as being in the data directory.
+    pub durability: Durability,
     /// The command that runs [`super::supervised`]; `None`: branches are tasks of this process.
     pub program: Option<Vec<OsString>>,
 }
@@ -44,6 +51,8 @@ impl BankConfig {
             propagation: Propagation::default(),
             propagation_delay: Duration::ZERO,
             trace_capacity: 0,
+            data_dir: None,
+            durability: Durability::default(),
             program: None,
         }
     }
@@ -76,10 +85,10 @@ impl BankConfig {
         self.branches.get(&branch).copied().flatten().unwrap_or(any)
     }
 
-    /// One branch's part. The branches of a bank begin together, so this is the first life of each.
-    pub(super) fn branch(&self, branch: BranchId, topology: &Arc<Topology>) -> branch::Config {
+    /// One branch's part.
+    pub(super) fn branch(&self, branch: BranchId, life: Life, topology: &Arc<Topology>) -> branch::Config {
         branch::Config {
-            own: Origin { branch, incarnation: Incarnation(0) },
+            own: Origin { branch, incarnation: self.incarnation(life) },
             branches: self.ids(),
             accounts: self.accounts.clone(),
             topology: topology.clone(),
@@ -88,6 +97,34 @@ impl BankConfig {
             trace_capacity: self.trace_capacity,
         }
     }
+
+    /// Who begins with nothing in a bank that begins with nothing is in its first life. With data
+    /// directories, some branches may have one and others not.
+    pub(super) fn incarnation(&self, life: Life) -> Incarnation {
+        match life {
+            Life::First if self.data_dir.is_none() => Incarnation(0),
+            Life::First | Life::Later => incarnation_now(),
+        }
+    }
+
+    /// Where a branch keeps its data.
+    pub(super) fn data(&self, branch: BranchId) -> Option<Data> {
+        let directory = self.data_dir.as_ref()?.join(format!("branch-{branch}"));
+        Some(Data { directory, durability: self.durability })
+    }
+}
+
+/// Whether a branch starts with its bank, or again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Life {
+    First,
+    Later,
+}
+
+/// A life that no earlier one of the branch can have been: microseconds since 1970.
+pub(super) fn incarnation_now() -> Incarnation {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Incarnation(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
 pub(super) fn check_accounts(accounts: &BTreeMap<AccountId, i64>) -> Result<(), BankError> {

@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, io, net::SocketAddr, time::Duration};
 
 use crate::{
+    branch::BranchError,
     customer::{CustomerError, Status},
     types::{BranchId, Version},
 };
@@ -33,6 +34,23 @@ pub enum BankError {
         /// What happened, with its last words.
         reason: String,
     },
+    /// A data directory cannot be used, or the disk has failed.
+    Store {
+        /// Which branch.
+        branch: BranchId,
+        /// What is wrong, with the directory.
+        reason: String,
+    },
+    /// The branch was killed, and not restarted.
+    NotRunning {
+        /// Which branch.
+        branch: BranchId,
+    },
+    /// The branch was not killed, so it cannot be restarted.
+    AlreadyRunning {
+        /// Which branch.
+        branch: BranchId,
+    },
     /// The bank has no such branch.
     UnknownBranch {
         /// The branch asked for.
@@ -58,7 +76,9 @@ impl fmt::Display for BankError {
             Self::Listen { branch, address, reason, .. } => {
                 write!(f, "branch {branch} cannot listen at {address}: {reason}")
             }
-            Self::Process { branch, reason } => write!(f, "branch {branch}: {reason}"),
+            Self::Process { branch, reason } | Self::Store { branch, reason } => write!(f, "branch {branch}: {reason}"),
+            Self::NotRunning { branch } => write!(f, "branch {branch} was killed and does not run: restart it first"),
+            Self::AlreadyRunning { branch } => write!(f, "branch {branch} runs already: kill it first"),
             Self::UnknownBranch { branch, known } => write!(f, "no branch {branch}: this bank has {known}"),
             Self::NotConverged { behind } => write!(f, "not converged in time: {behind}"),
             Self::Customer(error) => error.fmt(f),
@@ -72,6 +92,17 @@ impl std::error::Error for BankError {}
 impl From<CustomerError> for BankError {
     fn from(error: CustomerError) -> Self {
         Self::Customer(error)
+    }
+}
+
+/// Why a branch of this process does not serve, or serves no more.
+pub(super) fn branch(branch: BranchId, address: &str, error: BranchError) -> BankError {
+    match error {
+        BranchError::Listener { reason } => {
+            BankError::Listen { branch, address: address.to_owned(), reason, in_use: false }
+        }
+        BranchError::Store(error) => BankError::Store { branch, reason: error.to_string() },
+        BranchError::Stopped => BankError::NotRunning { branch },
     }
 }
 

@@ -3,23 +3,35 @@
 use std::{
     collections::BTreeMap,
     net::{SocketAddr, TcpListener},
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use tokio::{task::JoinSet, time::timeout};
 
-use super::{BankConfig, BankError, config::shorten, error, files};
+use super::{
+    BankConfig, BankError,
+    config::{Life, shorten},
+    error, files,
+};
 use crate::{
-    branch::Branch,
+    branch::{Branch, Channels},
     customer::Status,
+    topology::Topology,
     trace::Trace,
-    types::{BranchId, Version},
+    types::BranchId,
 };
 
 #[derive(Debug)]
 pub(super) struct Tasks {
-    branches: BTreeMap<BranchId, Branch>,
+    config: BankConfig,
+    topology: Arc<Topology>,
+    addresses: BTreeMap<BranchId, SocketAddr>,
+    channels: Arc<Channels>,
+    /// Those that were not killed.
+    running: Mutex<BTreeMap<BranchId, Arc<Branch>>>,
+    /// Held while a branch ends or begins; whether the bank is closed.
+    changing: tokio::sync::Mutex<bool>,
 }
 
 impl Tasks {
@@ -29,67 +41,128 @@ impl Tasks {
         // Every port is bound before any branch serves: a bank starts whole or not at all.
         let mut listeners = Vec::with_capacity(config.branches.len());
         for &id in config.branches.keys() {
-            let address = config.listen(id);
-            listeners.push((id, TcpListener::bind(address).map_err(|cause| error::listen(id, address, &cause))?));
+            listeners.push((id, bind(id, config.listen(id))?));
         }
-        let topology = config.topology();
-        let mut branches = BTreeMap::new();
+        let mut tasks = Self {
+            config: config.clone(),
+            topology: config.topology(),
+            addresses: BTreeMap::new(),
+            channels: Arc::default(),
+            running: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
+        };
         for (id, listener) in listeners {
-            let branch = Branch::serve(listener, config.branch(id, &topology)).map_err(|cause| BankError::Listen {
-                branch: id,
-                address: config.listen(id).to_string(),
-                reason: cause.to_string(),
-                in_use: false,
-            })?;
-            branches.insert(id, branch);
+            let served = tasks.serve(id, listener, Life::First).await;
+            if served.is_err() {
+                tasks.close().await;
+            }
+            tasks.addresses.insert(id, served?.address());
         }
-        let tasks = Self { branches };
-        let peers = tasks.addresses().iter().map(|(&id, address)| (id, address.to_string())).collect();
-        let channels = Arc::default();
-        for branch in tasks.branches.values() {
-            branch.connect(&peers, &channels).await;
+        for branch in tasks.running().into_values() {
+            branch.connect(&tasks.peers(), &tasks.channels).await;
         }
         Ok(tasks)
     }
 
-    pub(super) fn addresses(&self) -> BTreeMap<BranchId, SocketAddr> {
-        self.branches.iter().map(|(&id, branch)| (id, branch.address())).collect()
+    async fn serve(&self, id: BranchId, listener: TcpListener, life: Life) -> Result<Arc<Branch>, BankError> {
+        let config = self.config.branch(id, life, &self.topology);
+        let branch = match self.config.data(id) {
+            None => Branch::serve(listener, config),
+            Some(data) => Branch::recover(listener, config, data).await,
+        };
+        let branch = Arc::new(branch.map_err(|cause| error::branch(id, &self.config.listen(id).to_string(), cause))?);
+        self.lock().insert(id, branch.clone());
+        Ok(branch)
     }
 
-    pub(super) fn statuses(&self) -> BTreeMap<BranchId, Status> {
-        self.branches.iter().map(|(&id, branch)| (id, branch.status())).collect()
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<BranchId, Arc<Branch>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn running(&self) -> BTreeMap<BranchId, Arc<Branch>> {
+        self.lock().clone()
+    }
+
+    fn peers(&self) -> BTreeMap<BranchId, String> {
+        self.addresses.iter().map(|(&id, address)| (id, address.to_string())).collect()
+    }
+
+    pub(super) fn addresses(&self) -> BTreeMap<BranchId, SocketAddr> {
+        self.addresses.clone()
+    }
+
+    pub(super) async fn kill(&self, id: BranchId) -> Result<(), BankError> {
+        let closed = self.changing.lock().await;
+        if *closed {
+            return Err(BankError::Closed);
+        }
+        let branch = self.lock().remove(&id).ok_or(BankError::NotRunning { branch: id })?;
+        branch.kill().await;
+        Ok(())
+    }
+
+    pub(super) async fn restart(&self, id: BranchId, address: SocketAddr) -> Result<(), BankError> {
+        let closed = self.changing.lock().await;
+        if *closed {
+            return Err(BankError::Closed);
+        }
+        let before = self.lock().get(&id).cloned();
+        if let Some(branch) = before {
+            let failure = branch.failure().ok_or(BankError::AlreadyRunning { branch: id })?;
+            log::warn!("branch {id} is restarted after a failure: {failure}");
+            self.lock().remove(&id);
+            branch.close().await;
+        }
+        let branch = self.serve(id, bind(id, address)?, Life::Later).await?;
+        branch.connect(&self.peers(), &self.channels).await;
+        Ok(())
+    }
+
+    pub(super) fn failures(&self) -> BTreeMap<BranchId, BankError> {
+        let failure = |(id, branch): (BranchId, Arc<Branch>)| Some((id, error::branch(id, "", branch.failure()?)));
+        self.running().into_iter().filter_map(failure).collect()
+    }
+
+    pub(super) async fn statuses(&self) -> Result<BTreeMap<BranchId, Status>, BankError> {
+        let questions = self.running().into_iter().map(|(id, branch)| {
+            (id, async move { branch.status().await.map_err(|cause| error::branch(id, "", cause)) })
+        });
+        ask_all(questions).await
     }
 
     pub(super) fn traces(&self) -> BTreeMap<BranchId, Trace> {
-        self.branches.iter().map(|(&id, branch)| (id, branch.trace())).collect()
+        self.running().into_iter().map(|(id, branch)| (id, branch.trace())).collect()
     }
 
     pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {
-        let target = error::join_versions(&self.statuses());
+        let target = error::join_versions(&self.statuses().await?);
         let reached = async {
-            for branch in self.branches.values() {
-                if branch.reached(&target).await.is_err() {
-                    return Err(BankError::Closed);
-                }
+            for (id, branch) in self.running() {
+                branch.reached(&target).await.map_err(|cause| error::branch(id, "", cause))?;
             }
             Ok(())
         };
-        timeout(within, reached).await.unwrap_or_else(|_| Err(self.not_converged(&target, within)))
-    }
-
-    fn not_converged(&self, target: &Version, within: Duration) -> BankError {
-        error::not_converged(&self.statuses(), target, within)
+        match timeout(within, reached).await {
+            Ok(reached) => reached,
+            Err(_) => Err(error::not_converged(&self.statuses().await?, &target, within)),
+        }
     }
 
     pub(super) async fn close(&self) {
+        *self.changing.lock().await = true;
+        let branches = self.running();
         // Told one by one, all would wait for the slowest; told together, they end together.
-        let mut closing: Vec<_> = self.branches.values().map(|branch| Box::pin(branch.close())).collect();
+        let mut closing: Vec<_> = branches.values().map(|branch| Box::pin(branch.close())).collect();
         std::future::poll_fn(|context| {
             closing.retain_mut(|close| close.as_mut().poll(context).is_pending());
             if closing.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
         })
         .await;
     }
+}
+
+fn bind(id: BranchId, address: SocketAddr) -> Result<TcpListener, BankError> {
+    TcpListener::bind(address).map_err(|cause| error::listen(id, address, &cause))
 }
 
 /// Runs the same question to every branch at the same time.

@@ -1,6 +1,7 @@
 //! A whole bank: its branches in this process, or one child process each; a scenario run to its
 //! result.
 
+mod child;
 mod config;
 mod error;
 mod files;
@@ -83,18 +84,58 @@ impl Bank {
     /// # Errors
     /// [`BankError::UnknownBranch`], or the failure to connect.
     pub async fn customer(&self, branch: BranchId, timeout: Duration) -> Result<Customer, BankError> {
-        let known = || config::shorten(self.addresses.keys());
-        let address = self.addresses.get(&branch).ok_or_else(|| BankError::UnknownBranch { branch, known: known() })?;
-        Ok(Customer::connect(&address.to_string(), timeout).await?)
+        Ok(Customer::connect(&self.address(branch)?.to_string(), timeout).await?)
     }
 
-    /// Every branch's status.
+    fn address(&self, branch: BranchId) -> Result<SocketAddr, BankError> {
+        let known = || config::shorten(self.addresses.keys());
+        self.addresses.get(&branch).copied().ok_or_else(|| BankError::UnknownBranch { branch, known: known() })
+    }
+
+    /// Ends a branch as kill -9 does, which a child process gets for real: it finishes nothing, tells
+    /// nobody, and what is not in its data directory is lost.
     ///
     /// # Errors
-    /// The failure to reach a branch that is a child process.
+    /// [`BankError::NotRunning`] if it was killed before. [`BankError::Process`] or
+    /// [`BankError::Store`] if it had ended by itself; it counts as killed from then on.
+    pub async fn kill(&self, branch: BranchId) -> Result<(), BankError> {
+        self.address(branch)?;
+        match &self.members {
+            Members::Tasks(tasks) => tasks.kill(branch).await,
+            Members::Processes(processes) => processes.kill(branch).await,
+        }
+    }
+
+    /// Starts a branch again that was killed or has ended by itself, at the same address. It goes on
+    /// from its data directory; without one, it begins a new life, and what the earlier one wrote comes
+    /// back from the peers that have it. Peers and customers connect again by themselves.
+    ///
+    /// # Errors
+    /// [`BankError::AlreadyRunning`], or why it does not start, as for [`Bank::start`].
+    pub async fn restart(&self, branch: BranchId) -> Result<(), BankError> {
+        let address = self.address(branch)?;
+        match &self.members {
+            Members::Tasks(tasks) => tasks.restart(branch, address).await,
+            Members::Processes(processes) => processes.restart(branch, address).await,
+        }
+    }
+
+    /// The branches that have ended by themselves, and why: a child process that died, a disk that
+    /// failed.
+    pub async fn failures(&self) -> BTreeMap<BranchId, BankError> {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.failures(),
+            Members::Processes(processes) => processes.failures().await,
+        }
+    }
+
+    /// The status of every branch that was not killed.
+    ///
+    /// # Errors
+    /// Why a branch has ended by itself, or the failure to reach one that is a child process.
     pub async fn statuses(&self, timeout: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
         match &self.members {
-            Members::Tasks(tasks) => Ok(tasks.statuses()),
+            Members::Tasks(tasks) => tasks.statuses().await,
             Members::Processes(processes) => processes.statuses(timeout).await,
         }
     }
@@ -108,10 +149,13 @@ impl Bank {
         }
     }
 
-    /// Returns once every write that was committed before the call is at every branch.
+    /// Returns once everything that a branch has which was not killed is at every such branch, on its
+    /// disk if it has one: so every write that was committed before the call, unless its branch was
+    /// killed before it told anybody.
     ///
     /// # Errors
-    /// [`BankError::NotConverged`] names the branches that lack something when the time is over.
+    /// [`BankError::NotConverged`] names the branches that lack something when the time is over;
+    /// otherwise as for [`Bank::statuses`].
     pub async fn wait_until_converged(&self, timeout: Duration) -> Result<(), BankError> {
         match &self.members {
             Members::Tasks(tasks) => tasks.wait_until_converged(timeout).await,

@@ -1,19 +1,18 @@
 //! One branch alone, for a host of its own.
 
-use std::{
-    collections::BTreeMap,
-    net::SocketAddr,
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
 
-use super::{BankError, config::check_accounts, files};
+use super::{
+    BankError,
+    config::{check_accounts, incarnation_now},
+    error, files,
+};
 use crate::{
-    branch::{self, Branch},
+    branch::{self, Branch, BranchError, Data},
     topology::Shape,
-    types::{AccountId, BranchId, Incarnation, Origin, Propagation},
+    types::{AccountId, BranchId, Origin, Propagation},
 };
 
 /// A branch alone, for a host of its own.
@@ -33,6 +32,8 @@ pub struct BranchConfig {
     pub propagation: Propagation,
     /// Held back before each message to a peer.
     pub propagation_delay: Duration,
+    /// Where it keeps its pages and its table of requests; `None`: in memory only.
+    pub data: Option<Data>,
 }
 
 /// One served branch. Dropping it stops it.
@@ -42,12 +43,12 @@ pub struct Served {
 }
 
 impl Served {
-    /// Binds, serves, and links to its peers. Each start is a new life with a new page: what an
-    /// earlier life wrote comes back from the peers.
+    /// Binds, serves, and links to its peers. Without a data directory, each start is a new life with a
+    /// new page: what an earlier life wrote comes back from the peers. With one, the life goes on.
     ///
     /// # Errors
-    /// [`BankError::Listen`] for a port that cannot be had, [`BankError::Config`] for what cannot be
-    /// right.
+    /// [`BankError::Listen`] for a port that cannot be had, [`BankError::Store`] for a data directory
+    /// that cannot be used, [`BankError::Config`] for what cannot be right.
     pub async fn start(config: BranchConfig) -> Result<Self, BankError> {
         check_accounts(&config.accounts)?;
         let (id, peers) = (config.id, config.peers);
@@ -65,14 +66,14 @@ impl Served {
             propagation_delay: config.propagation_delay,
             trace_capacity: 0,
         };
-        let served = Self::bind(config_of_branch, &config.listen).await?;
+        let served = Self::bind(config_of_branch, &config.listen, config.data).await?;
         let known = peers.into_iter().filter_map(|(peer, address)| Some((peer, address?))).collect();
         served.connect(&known).await;
         Ok(served)
     }
 
     /// Binds and serves, without links yet.
-    pub(super) async fn bind(config: branch::Config, listen: &str) -> Result<Self, BankError> {
+    pub(super) async fn bind(config: branch::Config, listen: &str, data: Option<Data>) -> Result<Self, BankError> {
         let id = config.own.branch;
         let what = format!("branch {id} of {}", config.branches.len());
         files::ensure(files::needed_by_branch(config.branches.len()), &what)?;
@@ -82,8 +83,11 @@ impl Served {
             let in_use = cause.kind() == std::io::ErrorKind::AddrInUse;
             failed(if in_use { "another program has this port".to_owned() } else { cause.to_string() }, in_use)
         })?;
-        let branch = Branch::serve(listener, config).map_err(|cause| failed(cause.to_string(), false))?;
-        Ok(Self { branch })
+        let branch = match data {
+            None => Branch::serve(listener, config),
+            Some(data) => Branch::recover(listener, config, data).await,
+        };
+        Ok(Self { branch: branch.map_err(|cause| error::branch(id, listen, cause))? })
     }
 
     /// Links to the neighbours among these peers ("host:port").
@@ -96,14 +100,18 @@ impl Served {
         self.branch.address()
     }
 
+    /// Returns when its disk has failed: it answers every call with that until it is closed.
+    pub async fn failed(&self) -> BankError {
+        error::branch(self.branch.id(), "", BranchError::Store(self.branch.failed().await))
+    }
+
+    /// Why its disk has failed, if it has.
+    pub fn failure(&self) -> Option<BankError> {
+        self.branch.failure().map(|failure| error::branch(self.branch.id(), "", failure))
+    }
+
     /// Stops it and waits until it has ended.
     pub async fn close(&self) {
         self.branch.close().await;
     }
-}
-
-/// A life that no earlier one of the branch can have been: microseconds since 1970.
-fn incarnation_now() -> Incarnation {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Incarnation(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }

@@ -2,14 +2,14 @@
 //! on standard output, one JSON document a line; when the input ends, so does the child. So nothing
 //! outlives its parent, however that ends.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, time::Duration};
+use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
 
-use super::{BankConfig, BankError, Served};
+use super::{BankConfig, BankError, Served, config::Life};
 use crate::{
-    branch,
+    branch::{self, Data},
     types::{AccountId, BranchId, Incarnation, Origin},
 };
 
@@ -24,13 +24,21 @@ pub(super) struct Assignment {
     pub(super) shape: String,
     pub(super) propagation: String,
     pub(super) propagation_delay_us: u64,
+    pub(super) data: Option<(PathBuf, String)>,
 }
 
 /// What the child answers: to the assignment, then to the second line, which names the peers.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) enum Word {
     Listening(SocketAddr),
-    Refused { reason: String, in_use: bool },
+    Refused {
+        reason: String,
+        in_use: bool,
+    },
+    /// The data directory cannot be used, now or from now on.
+    Unusable {
+        reason: String,
+    },
     Ready,
 }
 
@@ -38,11 +46,13 @@ pub(super) enum Word {
 pub(super) type Peers = BTreeMap<u32, String>;
 
 impl Assignment {
-    pub(super) fn new(branch: BranchId, config: &BankConfig) -> Self {
+    pub(super) fn new(branch: BranchId, life: Life, listen: SocketAddr, config: &BankConfig) -> Self {
+        let data = config.data(branch).map(|data| (data.directory, data.durability.to_string()));
         Self {
             branch: branch.value(),
-            incarnation: 0,
-            listen: config.listen(branch).to_string(),
+            incarnation: config.incarnation(life).0,
+            listen: listen.to_string(),
+            data,
             branches: config.branches.keys().map(|branch| branch.value()).collect(),
             accounts: config.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect(),
             shape: config.shape.to_string(),
@@ -65,6 +75,11 @@ impl Assignment {
             trace_capacity: 0,
         })
     }
+
+    fn data(&self) -> Result<Option<Data>, String> {
+        let Some((directory, durability)) = &self.data else { return Ok(None) };
+        Ok(Some(Data { directory: directory.clone(), durability: durability.parse()? }))
+    }
 }
 
 /// Serves one branch as its parent says, until standard input ends. To be the whole work of a
@@ -76,29 +91,45 @@ impl Assignment {
 pub async fn supervised() -> Result<(), BankError> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let Some(assignment) = hear::<Assignment>(&mut lines).await? else { return Ok(()) };
-    let config = assignment.config().map_err(|reason| BankError::Config { reason })?;
-    let served = match Served::bind(config, &assignment.listen).await {
+    let understood = assignment.config().and_then(|config| Ok((config, assignment.data()?)));
+    let (config, data) = understood.map_err(|reason| BankError::Config { reason })?;
+    let served = match Served::bind(config, &assignment.listen, data).await {
         Ok(served) => served,
-        Err(error) => {
-            let (reason, in_use) = if let BankError::Listen { reason, in_use, .. } = &error {
-                (reason.clone(), *in_use)
-            } else {
-                (error.to_string(), false)
-            };
-            say(&Word::Refused { reason, in_use }).await?;
-            return Err(error);
-        }
+        Err(error) => return Err(refuse(error).await?),
     };
     say(&Word::Listening(served.address())).await?;
     if let Some(peers) = hear::<Peers>(&mut lines).await? {
         let peers = peers.into_iter().filter_map(|(id, address)| Some((BranchId::new(id)?, address))).collect();
         served.connect(&peers).await;
         say(&Word::Ready).await?;
-        // Whatever else comes is not for us; the end of it is.
-        while lines.next_line().await.map_err(broken)?.is_some() {}
+        let ended = tokio::select! {
+            ended = wait_for_end(&mut lines) => ended,
+            failure = served.failed() => Err(refuse(failure).await?),
+        };
+        served.close().await;
+        return ended;
     }
     served.close().await;
     Ok(())
+}
+
+/// Whatever else comes is not for us; the end of it is.
+async fn wait_for_end(lines: &mut Lines<BufReader<Stdin>>) -> Result<(), BankError> {
+    while lines.next_line().await.map_err(broken)?.is_some() {}
+    Ok(())
+}
+
+/// Tells the parent why there is no branch here; gives the reason back.
+async fn refuse(error: BankError) -> Result<BankError, BankError> {
+    let word = if let BankError::Listen { reason, in_use, .. } = &error {
+        Word::Refused { reason: reason.clone(), in_use: *in_use }
+    } else if let BankError::Store { reason, .. } = &error {
+        Word::Unusable { reason: reason.clone() }
+    } else {
+        Word::Refused { reason: error.to_string(), in_use: false }
+    };
+    say(&word).await?;
+    Ok(error)
 }
 
 fn broken(error: io::Error) -> BankError {

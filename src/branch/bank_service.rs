@@ -7,6 +7,7 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
+    BranchError,
     core::{Asked, Core},
     execute,
 };
@@ -75,15 +76,17 @@ impl BankService for BankServer {
         &self,
         request: Request<Streaming<proto::ExecuteRequest>>,
     ) -> Result<Response<Self::ExecuteStream>, Status> {
+        self.core.check()?;
         let responses = execute::run(self.core.clone(), request.into_inner());
         Ok(Response::new(Box::pin(responses)))
     }
 
     async fn status(&self, _: Request<proto::StatusRequest>) -> Result<Response<proto::StatusResponse>, Status> {
-        Ok(Response::new((&self.core.status()).into()))
+        Ok(Response::new((&self.core.status().await?).into()))
     }
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        self.core.check()?;
         let interval = Duration::from_micros(request.get_ref().interval_us);
         // Room for one: a slow watcher sees the latest state, not every one.
         let (sender, receiver) = mpsc::channel(1);
@@ -98,7 +101,11 @@ async fn watch(core: Arc<Core>, interval: Duration, sender: mpsc::Sender<Result<
     loop {
         let Ok(permit) = sender.reserve().await else { return };
         changes.mark_unchanged();
-        permit.send(Ok((&core.snapshot()).into()));
+        match core.snapshot().await {
+            Ok(snapshot) => permit.send(Ok((&snapshot).into())),
+            Err(BranchError::Stopped) => return,
+            Err(error) => return permit.send(Err(error.into())),
+        }
         let next = async {
             tokio::time::sleep(interval).await;
             changes.changed().await
@@ -106,7 +113,10 @@ async fn watch(core: Arc<Core>, interval: Duration, sender: mpsc::Sender<Result<
         tokio::select! {
             changed = next => if changed.is_err() { return },
             () = sender.closed() => return,
-            () = core.stopped() => return,
+            () = core.stopped() => match core.check() {
+                Ok(()) => return,
+                Err(error) => return drop(sender.send(Err(error.into())).await),
+            },
         }
     }
 }

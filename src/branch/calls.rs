@@ -13,8 +13,8 @@ use super::{
     link::{Backoff, ended_by},
 };
 use crate::{
-    replica::{Call, PeerMessage},
-    types::{BranchId, Origin},
+    replica::{Call, Delta, PeerMessage},
+    types::{BranchId, Incarnation, Origin},
     wire::{
         self, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
         proto::{self, bank_service_client::BankServiceClient, replication_service_client::ReplicationServiceClient},
@@ -27,7 +27,8 @@ const CALL_WITHIN: Duration = Duration::from_secs(5);
 /// Tells `peer` of every operation until the branch stops.
 pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channels: Arc<Channels>) {
     let mut backoff = Backoff::new();
-    let mut known = Known::Nothing;
+    // In the first life of a whole bank, there is nothing that one could have missed.
+    let mut known = if core.own().incarnation == Incarnation(0) { Known::Nothing } else { Known::TellThatWeAreBack };
     let mut last_failure = String::new();
     loop {
         let mut session = core.begin_session(peer);
@@ -53,6 +54,8 @@ enum Known {
     /// We have never called: take it that the peer has nothing. Pages are cumulative, so this is
     /// right in any case, and for a bank that just starts it saves a call to every peer.
     Nothing,
+    /// The same, but the peer must look at what we have: it may think that it told us everything.
+    TellThatWeAreBack,
     /// Ask the peer for its version.
     Ask,
 }
@@ -73,14 +76,9 @@ async fn converse(
             continue;
         };
         let answered = match message {
-            PeerMessage::Greeting { .. } if matches!(known, Known::Nothing) => {
-                *known = Known::Ask;
-                Ok((0, Vec::new()))
+            PeerMessage::Greeting { .. } => {
+                greet(core.own(), channels, address, known).await.map(|version| (0, version))
             }
-            PeerMessage::Greeting { .. } => match channels.to(address).await {
-                Ok(channel) => ask(channel).await.map(|version| (0, version)),
-                Err(status) => Err(status),
-            },
             PeerMessage::Call(call) => {
                 sleep(core.delay).await;
                 match channels.to(address).await {
@@ -102,6 +100,25 @@ async fn converse(
             Err(status) => return status,
         }
     }
+}
+
+/// What the peer has, as far as we must know to begin.
+async fn greet(
+    own: Origin,
+    channels: &Channels,
+    address: &str,
+    known: &mut Known,
+) -> Result<Vec<(Origin, u64)>, Status> {
+    match known {
+        Known::Nothing => {}
+        Known::TellThatWeAreBack => {
+            let nothing = Delta { origin: own, base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
+            tell(channels.to(address).await?, &Call { number: 0, operation: None, delta: nothing }).await?;
+        }
+        Known::Ask => return ask(channels.to(address).await?).await,
+    }
+    *known = Known::Ask;
+    Ok(Vec::new())
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {

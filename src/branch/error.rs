@@ -4,7 +4,7 @@ use std::fmt;
 
 use tonic::{Code, Status};
 
-use crate::{replica::PeerFault, wire::WireError};
+use crate::{replica::PeerFault, store::StoreError, wire::WireError};
 
 /// What can go wrong with a branch as a whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +14,8 @@ pub enum BranchError {
         /// What the system said.
         reason: String,
     },
+    /// Its data directory cannot be used, or its disk has failed.
+    Store(StoreError),
     /// It was stopped.
     Stopped,
 }
@@ -22,6 +24,7 @@ impl fmt::Display for BranchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Listener { reason } => write!(f, "the socket cannot be used: {reason}"),
+            Self::Store(error) => error.fmt(f),
             Self::Stopped => write!(f, "the branch is stopping"),
         }
     }
@@ -29,12 +32,18 @@ impl fmt::Display for BranchError {
 
 impl std::error::Error for BranchError {}
 
+impl From<StoreError> for BranchError {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
 impl From<BranchError> for Status {
     fn from(error: BranchError) -> Self {
         match error {
             BranchError::Listener { .. } => Status::internal(error.to_string()),
             // A customer may try again under its request id: elsewhere, or here after a restart.
-            BranchError::Stopped => Status::unavailable(error.to_string()),
+            BranchError::Stopped | BranchError::Store(_) => Status::unavailable(error.to_string()),
         }
     }
 }

@@ -60,7 +60,7 @@ async fn serve(
                 }
             }
             () = sender.closed() => return Ok(()),
-            () = core.stopped() => return Err(Status::unavailable("the branch is stopping")),
+            () = core.stopped() => return Err(core.why_ended().into()),
         }
         if !answers.is_empty() {
             let answers = answers.drain(..).map(|(number, answer)| proto::Answer::new(number, &answer)).collect();

@@ -8,6 +8,8 @@ mod channels;
 mod clock;
 mod complaints;
 mod core;
+mod cut;
+mod disk;
 mod door;
 mod error;
 mod execute;
@@ -21,14 +23,20 @@ pub use error::BranchError;
 use std::{
     collections::{BTreeMap, BTreeSet},
     net::SocketAddr,
+    path::PathBuf,
     sync::Arc,
     time::Duration,
 };
 
-use tokio::{net::TcpListener, sync::watch, task::JoinSet};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet, spawn_blocking},
+};
 
 use crate::{
-    replica,
+    replica::{self, Disk, Replica},
+    store::{Durability, Fuse, Owner, Store, StoreError},
     topology::{Shape, Topology},
     trace::Trace,
     types::{self, AccountId, BranchId, Origin, Propagation},
@@ -90,14 +98,33 @@ impl Config {
     }
 }
 
+/// Where a branch keeps its pages and its table of requests.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Data {
+    /// A directory of its own; made if it is not there.
+    pub directory: PathBuf,
+    /// When a write counts as being there.
+    pub durability: Durability,
+}
+
+/// How a branch is to end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stop {
+    No,
+    Gently,
+    /// As if its process were killed.
+    AtOnce,
+}
+
 /// A served branch. Dropping it tells its tasks to stop; [`Branch::close`] also waits for them.
 #[derive(Debug)]
 pub struct Branch {
     core: Arc<Core>,
     address: SocketAddr,
     config: Config,
-    stop: watch::Sender<bool>,
+    stop: watch::Sender<Stop>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
+    disk: Option<(Fuse, tokio::sync::Mutex<Option<JoinHandle<()>>>)>,
 }
 
 impl Branch {
@@ -107,16 +134,52 @@ impl Branch {
     /// # Errors
     /// [`BranchError::Listener`] if the listener cannot be used.
     pub fn serve(listener: std::net::TcpListener, config: Config) -> Result<Self, BranchError> {
+        let replica = Replica::new(config.replica());
+        Self::begin(listener, config, replica, None)
+    }
+
+    /// The same with a data directory: it goes on from what is there, in the life that wrote it. In a
+    /// new directory it begins the life that `config` names.
+    ///
+    /// # Errors
+    /// [`BranchError::Store`] if the directory cannot be used; then nothing in it was changed.
+    pub async fn recover(listener: std::net::TcpListener, mut config: Config, data: Data) -> Result<Self, BranchError> {
+        let owner = Owner { branch: config.own.branch, bank: config.bank_digest() };
+        let (directory, fresh) = (data.directory.clone(), config.own.incarnation);
+        let opened = spawn_blocking(move || {
+            let mut store = Store::open(&data.directory, owner, data.durability, fresh)?;
+            let saved = store.load()?;
+            Ok((store, saved))
+        });
+        let (store, saved) = opened.await.unwrap_or_else(|error| {
+            Err(StoreError::Failed { directory: directory.clone(), reason: error.to_string() })
+        })?;
+        config.own = store.own();
+        let damaged = |fault: replica::PeerFault| StoreError::Damaged { directory, reason: fault.to_string() };
+        let replica = Replica::recover(config.replica(), &saved).map_err(damaged)?;
+        Self::begin(listener, config, replica, Some(store))
+    }
+
+    fn begin(
+        listener: std::net::TcpListener,
+        config: Config,
+        replica: Replica,
+        store: Option<Store>,
+    ) -> Result<Self, BranchError> {
         let failed = |error: std::io::Error| BranchError::Listener { reason: error.to_string() };
         listener.set_nonblocking(true).map_err(failed)?;
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let (stop, stopped) = watch::channel(false);
-        let core = Arc::new(Core::new(&config, stopped));
+        let (stop, stopped) = watch::channel(Stop::No);
+        let core = Arc::new(Core::new(&config, replica, stopped));
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(listener, core.clone()));
         tasks.spawn(clock::run(core.clone()));
-        Ok(Self { core, address, config, stop, tasks: tokio::sync::Mutex::new(tasks) })
+        let disk = store.map(|store| {
+            // Not one of the tasks, which may be ended anywhere: a write ends by itself.
+            (store.fuse(), tokio::sync::Mutex::new(Some(tokio::spawn(disk::run(core.clone(), store)))))
+        });
+        Ok(Self { core, address, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
     }
 
     /// Tells it where its peers listen ("host:port"); those it is not linked to are ignored. To be
@@ -139,14 +202,22 @@ impl Branch {
         }
     }
 
+    /// Its id.
+    pub fn id(&self) -> BranchId {
+        self.config.own.branch
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Its state, links included, without a call.
-    pub fn status(&self) -> Status {
-        self.core.status()
+    ///
+    /// # Errors
+    /// [`BranchError`] if it is stopped, or its disk fails, before what there is to tell is on disk.
+    pub async fn status(&self) -> Result<Status, BranchError> {
+        self.core.status().await
     }
 
     /// What has happened so far, if it keeps a trace.
@@ -154,18 +225,54 @@ impl Branch {
         self.core.trace()
     }
 
-    /// Returns once the replica has reached `version`.
+    /// Returns once the replica has reached `version`, on its disk if it has one.
     ///
     /// # Errors
-    /// [`BranchError::Stopped`] if the branch is stopped before.
+    /// [`BranchError`] if the branch is stopped, or its disk fails, before.
     pub async fn reached(&self, version: &types::Version) -> Result<(), BranchError> {
         self.core.reached(version).await
     }
 
-    /// Tells it to stop, and waits until every task of it has ended. Harmless when called again.
+    /// Whether its disk has failed: then it answers every call with that, and decides nothing.
+    pub fn failure(&self) -> Option<BranchError> {
+        self.core.check().err()
+    }
+
+    /// Returns when its disk has failed.
+    pub async fn failed(&self) -> StoreError {
+        self.core.failed().await
+    }
+
+    /// Tells it to stop, and waits until every task of it has ended and everything that it decided is
+    /// on disk. Harmless when called again.
     pub async fn close(&self) {
-        self.stop.send_replace(true);
+        self.stop.send_if_modified(|stop| {
+            let serves = *stop == Stop::No;
+            *stop = if serves { Stop::Gently } else { *stop };
+            serves
+        });
         let mut tasks = self.tasks.lock().await;
         while tasks.join_next().await.is_some() {}
+        self.close_disk().await;
+    }
+
+    /// Ends it as kill -9 would: nobody is told, and nothing more reaches the disk. Returns when its
+    /// address and its directory are free.
+    pub async fn kill(&self) {
+        if let Some((fuse, _)) = &self.disk {
+            fuse.blow();
+        }
+        self.stop.send_replace(Stop::AtOnce);
+        self.tasks.lock().await.shutdown().await;
+        self.close_disk().await;
+    }
+
+    async fn close_disk(&self) {
+        if let Some((_, task)) = &self.disk
+            && let Some(task) = task.lock().await.take()
+        {
+            // A panic in it was reported.
+            let _ = task.await;
+        }
     }
 }

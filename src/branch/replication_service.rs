@@ -36,7 +36,7 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         let told = request.get_ref();
         let told = Propagated::read(OperationKind::Deposit, told.operation.as_ref(), told.delta.as_ref())?;
-        let sequence = self.core.propagated(told)?;
+        let sequence = self.core.propagated(told).await?;
         Ok(Response::new(proto::PropagateDepositResponse { sequence }))
     }
 
@@ -46,7 +46,7 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
         let told = request.get_ref();
         let told = Propagated::read(OperationKind::Withdraw, told.operation.as_ref(), told.delta.as_ref())?;
-        let sequence = self.core.propagated(told)?;
+        let sequence = self.core.propagated(told).await?;
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence }))
     }
 
@@ -54,6 +54,7 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<Streaming<proto::ReplicateRequest>>,
     ) -> Result<Response<Self::ReplicateStream>, Status> {
+        self.core.check()?;
         let mut inbound = request.into_inner();
         let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| link::no_hello())??;
         let first = first.and_then(|request| request.message);

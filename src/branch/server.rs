@@ -3,12 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 use tonic::transport::{Server, server::TcpIncoming};
 
 use super::{
     bank_service::BankServer,
     channels::{KEEPALIVE, WINDOW_BYTES},
     core::Core,
+    cut::Cuttable,
     door::Door,
     replication_service::ReplicationServer,
 };
@@ -59,13 +61,27 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
         }
     };
 
-    let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+    let stop = core.stop();
+    let incoming = TcpIncoming::from(listener)
+        .with_nodelay(Some(true))
+        .map(move |stream| stream.map(|stream| Cuttable::new(stream, stop.clone())));
     let told = core.clone();
-    let serving = router.serve_with_incoming_shutdown(incoming, async move { told.stopped().await });
+    let end = async move {
+        let _ = told.told_to_stop().await;
+    };
+    let serving = router.serve_with_incoming_shutdown(incoming, end);
     tokio::pin!(serving);
+    // A branch whose disk has failed answers every call with that, until it is told to stop.
+    let ill = async {
+        core.failed().await;
+        health.set_not_serving::<BankServiceServer<BankServer>>().await;
+        health.set_not_serving::<ReplicationServiceServer<ReplicationServer>>().await;
+        std::future::pending::<()>().await;
+    };
     let served = tokio::select! {
         served = &mut serving => served,
-        () = core.stopped() => {
+        () = ill => Ok(()),
+        _ = core.told_to_stop() => {
             // Connections that do not end by themselves are cut after the grace.
             tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
         }

@@ -10,6 +10,7 @@ use pyo3::{
 };
 
 use crate::{
+    store::Durability,
     topology::Shape,
     types::{self, AccountId, Amount, BranchId, Propagation},
 };
@@ -77,6 +78,11 @@ pub(super) fn shape(name: &str) -> PyResult<Shape> {
 
 /// `unary` or `stream`.
 pub(super) fn propagation(name: &str) -> PyResult<Propagation> {
+    name.parse().map_err(PyValueError::new_err::<String>)
+}
+
+/// `synced` or `buffered`.
+pub(super) fn durability(name: &str) -> PyResult<Durability> {
     name.parse().map_err(PyValueError::new_err::<String>)
 }
 

@@ -1,6 +1,6 @@
 //! A whole bank.
 
-use std::{collections::BTreeMap, ffi::OsString, sync::Arc};
+use std::{collections::BTreeMap, ffi::OsString, path::PathBuf, sync::Arc};
 
 use pyo3::prelude::*;
 
@@ -40,6 +40,9 @@ impl<'py> IntoPyObject<'py> for Started {
 
 /// Starts every branch and waits until each answers.
 #[pyfunction]
+#[pyo3(signature = (
+    branches, accounts, propagation, topology, propagation_delay, program, data_dir=None, durability="synced"
+))]
 pub(super) fn start_bank(
     py: Python<'_>,
     branches: BTreeMap<u32, Option<String>>,
@@ -48,6 +51,8 @@ pub(super) fn start_bank(
     topology: &str,
     propagation_delay: f64,
     program: Option<Vec<OsString>>,
+    data_dir: Option<PathBuf>,
+    durability: &str,
 ) -> PyResult<Call> {
     let branches = branches.into_iter().map(|(id, address)| {
         let address = address.map(|text| argument::address("address", &text)).transpose()?;
@@ -60,6 +65,8 @@ pub(super) fn start_bank(
         propagation: argument::propagation(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
         trace_capacity: 0,
+        data_dir,
+        durability: argument::durability(durability)?,
         program,
     };
     Call::new(py, async move { Ok(Started(bank::Bank::start(config).await?)) })
@@ -115,6 +122,27 @@ impl Bank {
         let bank = self.inner.value()?.clone();
         let timeout = argument::timeout(timeout)?;
         Call::new(py, async move { Ok(bank.wait_until_converged(timeout).await?) })
+    }
+
+    fn kill(&self, py: Python<'_>, branch: u32) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let branch = argument::branch(branch)?;
+        Call::new(py, async move { Ok(bank.kill(branch).await?) })
+    }
+
+    fn restart(&self, py: Python<'_>, branch: u32) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let branch = argument::branch(branch)?;
+        Call::new(py, async move { Ok(bank.restart(branch).await?) })
+    }
+
+    /// The branches that have ended by themselves, and why.
+    fn failures(&self, py: Python<'_>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move {
+            let failures = bank.failures().await.into_iter();
+            Ok(failures.map(|(id, failure)| (id.value(), failure.to_string())).collect::<BTreeMap<_, _>>())
+        })
     }
 
     /// Runs a scenario's customers against this bank.

@@ -9,6 +9,7 @@ mod raised {
     use super::import_exception;
 
     import_exception!(replibank.errors, AddressInUse);
+    import_exception!(replibank.errors, AlreadyRunning);
     import_exception!(replibank.errors, Closed);
     import_exception!(replibank.errors, ConcernNotReached);
     import_exception!(replibank.errors, ConfigError);
@@ -18,11 +19,13 @@ mod raised {
     import_exception!(replibank.errors, InsufficientFunds);
     import_exception!(replibank.errors, InvalidAmount);
     import_exception!(replibank.errors, NotConverged);
+    import_exception!(replibank.errors, NotRunning);
     import_exception!(replibank.errors, Overloaded);
     import_exception!(replibank.errors, ProcessError);
     import_exception!(replibank.errors, ProtocolError);
     import_exception!(replibank.errors, RequestConflict);
     import_exception!(replibank.errors, RequestExpired);
+    import_exception!(replibank.errors, StorageError);
     import_exception!(replibank.errors, TotalLimit);
     import_exception!(replibank.errors, UnknownAccount);
     import_exception!(replibank.errors, UnknownBranch);
@@ -71,6 +74,9 @@ impl From<BankError> for PyErr {
             }
             BankError::Listen { in_use: true, .. } => raised::AddressInUse::new_err((message,)),
             BankError::Process { .. } => raised::ProcessError::new_err((message,)),
+            BankError::Store { .. } => raised::StorageError::new_err((message,)),
+            BankError::NotRunning { .. } => raised::NotRunning::new_err((message,)),
+            BankError::AlreadyRunning { .. } => raised::AlreadyRunning::new_err((message,)),
             BankError::UnknownBranch { .. } => raised::UnknownBranch::new_err((message,)),
             BankError::NotConverged { .. } => raised::NotConverged::new_err((message,)),
             BankError::Customer(error) => error.into(),

@@ -1,11 +1,14 @@
 //! One branch alone: for a host of its own, or as a child process of a bank.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
 
 use pyo3::prelude::*;
 
 use super::{argument, call::Call, owned::Owned, runtime};
-use crate::bank::{self, BranchConfig};
+use crate::{
+    bank::{self, BranchConfig},
+    branch::Data,
+};
 
 /// One served branch.
 #[pyclass(frozen, module = "replibank._core")]
@@ -44,6 +47,11 @@ impl Served {
         })
     }
 
+    /// Raises why its disk has failed, if it has.
+    fn check(&self) -> PyResult<()> {
+        self.inner.value()?.failure().map_or(Ok(()), |failure| Err(failure.into()))
+    }
+
     fn close(&self, py: Python<'_>) -> PyResult<Call> {
         let served = self.inner.value()?.clone();
         Call::new(py, async move {
@@ -55,6 +63,9 @@ impl Served {
 
 /// Binds, serves, and links to its peers.
 #[pyfunction]
+#[pyo3(signature = (
+    branch, listen, peers, accounts, propagation, topology, propagation_delay, data_dir=None, durability="synced"
+))]
 pub(super) fn serve_branch(
     py: Python<'_>,
     branch: u32,
@@ -64,7 +75,10 @@ pub(super) fn serve_branch(
     propagation: &str,
     topology: &str,
     propagation_delay: f64,
+    data_dir: Option<PathBuf>,
+    durability: &str,
 ) -> PyResult<Call> {
+    let durability = argument::durability(durability)?;
     let peers = peers.into_iter().map(|(id, address)| Ok((argument::branch(id)?, address)));
     let config = BranchConfig {
         id: argument::branch(branch)?,
@@ -74,6 +88,7 @@ pub(super) fn serve_branch(
         shape: argument::shape(topology)?,
         propagation: argument::propagation(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
+        data: data_dir.map(|directory| Data { directory, durability }),
     };
     Call::new(py, async move { Ok(Serving(bank::Served::start(config).await?)) })
 }

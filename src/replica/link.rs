@@ -248,6 +248,11 @@ impl Link {
         [self.resend_at, self.greet_again_at, self.repair_at].into_iter().flatten().min()
     }
 
+    /// Asks for the peer's version.
+    pub(super) fn greet(&mut self) {
+        self.greeting = Greeting::Due;
+    }
+
     /// Acts on deadlines that have passed; whether there is something to send now.
     pub(super) fn tick(&mut self, now: Time) -> bool {
         let due = |at: &mut Option<Time>| at.take_if(|at| *at <= now).is_some();
@@ -258,7 +263,7 @@ impl Link {
             self.in_flight = None;
         }
         if greet_again || repair {
-            self.greeting = Greeting::Due;
+            self.greet();
         }
         if resend || greet_again {
             let longest = Duration(self.pace.resend_after.0.saturating_mul(RESEND_AFTER_FACTOR));

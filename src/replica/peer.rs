@@ -180,9 +180,18 @@ impl Replica {
         Ok(())
     }
 
+    /// A peer without sessions says that it has come back: it may have lost what it had.
+    fn begun_again(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.greet();
+            outputs.push(Output::Ready(peer));
+        }
+    }
+
     /// The unary door: an operation that its origin tells us, outside of any session. Without a
-    /// delta, the operation counts if it is the one that follows what we have. Returns how far the
-    /// origin's page is known now, which may be told once [`Replica::unsaved`] is on disk.
+    /// delta, the operation counts if it is the one that follows what we have. An empty delta without
+    /// an operation says that the origin has come back, and lacks what it was not told since. Returns how
+    /// far the origin's page is known now, which may be told once [`Replica::unsaved`] is on disk.
     ///
     /// # Errors
     /// [`PeerFault`] if what is said cannot be.
@@ -207,6 +216,9 @@ impl Replica {
         outputs: &mut Vec<Output>,
     ) -> Result<u64, PeerFault> {
         self.judge_origin(origin)?;
+        if operation.is_none() && delta.as_ref().is_some_and(|delta| delta.sequence == 0) {
+            self.begun_again(origin.branch, outputs);
+        }
         let plain = || operation.and_then(|(sequence, operation)| self.ledger.delta_of(origin, sequence, operation));
         match delta.or_else(plain) {
             Some(delta) if delta.origin == origin => self.join(origin.branch, &delta, outputs),

@@ -5,6 +5,7 @@
 #![allow(unreachable_pub, reason = "a test crate has no outside")]
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
+pub mod disk;
 pub mod network;
 pub mod pages;
 pub mod schedule;

@@ -92,9 +92,10 @@ impl Bed {
         log_lines();
         let own = config(SERVED, propagation);
         let bank = own.bank_digest();
-        let (served, honest) = (serve(own), serve(config(honest, propagation)));
-        let both = [&served, &honest].map(|branch| (branch.status().origin.branch, branch.address().to_string()));
+        let (served, other) = (serve(own), serve(config(honest, propagation)));
+        let both = [(SERVED, &served), (honest, &other)].map(|(id, at)| (branch(id), at.address().to_string()));
         let addresses: BTreeMap<BranchId, String> = both.into_iter().chain(hostile).collect();
+        let honest = other;
         let channels = Arc::new(Channels::default());
         served.connect(&addresses, &channels).await;
         honest.connect(&addresses, &channels).await;
@@ -107,8 +108,8 @@ impl Bed {
         Hello { branch: branch(HOSTILE), bank: self.bank }
     }
 
-    pub fn state(&self) -> Snapshot {
-        self.served.status().snapshot
+    pub async fn state(&self) -> Snapshot {
+        self.served.status().await.expect("it serves").snapshot
     }
 
     /// Customers deposit at both branches, and both branches hear of it.

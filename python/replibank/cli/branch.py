@@ -28,6 +28,7 @@ from replibank.signals import StopSignals, Told
 )
 @options.topology_options
 @options.delay_option
+@options.data_options
 @options.json_option
 def command(
     *,
@@ -38,13 +39,16 @@ def command(
     propagation: str,
     topology: str,
     propagation_delay: float,
+    data_dir: str | None,
+    durability: str,
     as_json: bool,
 ) -> int:
     """Serve one branch on this host until told to end.
 
     Every branch is told of all others, and of the same balance, propagation and
-    topology. A branch that starts again gets its earlier writes back from its
-    peers.
+    topology. A branch that starts again goes on from its --data-dir; without
+    one, it gets its earlier writes back from its peers. It ends if its disk
+    fails.
 
     \b
     Example, a bank of two:
@@ -57,12 +61,20 @@ def command(
     try:
         with StopSignals() as signals:
             served = _core.serve_branch(
-                branch, resolve(listen), named, {0: balance}, propagation, topology, propagation_delay
+                branch,
+                resolve(listen),
+                named,
+                {0: balance},
+                propagation,
+                topology,
+                propagation_delay,
+                data_dir,
+                durability,
             ).wait()
             try:
                 announce({branch: served.address}, as_json)
                 report.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
-                signals.wait()
+                signals.wait(served.check)
             finally:
                 served.close().wait()
     except Told as told:

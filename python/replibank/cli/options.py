@@ -68,6 +68,23 @@ delay_option = click.option(
     help="Hold every message to a peer back for so many seconds, to see that the output holds.",
 )
 
+data_options = together(
+    click.option(
+        "--data-dir",
+        type=click.Path(file_okay=False),
+        metavar="DIR",
+        help="Keep the data here, and go on from what is here. Without it, all is in memory only.",
+    ),
+    click.option(
+        "--durability",
+        type=click.Choice(["synced", "buffered"]),
+        default="synced",
+        show_default=True,
+        help="With --data-dir, a write is acknowledged when the disk has it (synced), or when the "
+        "system has it (buffered): faster, but lost if the machine fails, though not if a process does.",
+    ),
+)
+
 timeout_option = click.option(
     "--timeout",
     type=click.FloatRange(0, 86_400, min_open=True),

@@ -17,6 +17,7 @@ from replibank.cli.summary import Summary
 @options.output_options
 @options.topology_options
 @options.processes_option
+@options.data_options
 @options.order_option
 @options.delay_option
 @options.timeout_option
@@ -29,6 +30,8 @@ def command(
     propagation: str,
     topology: str,
     processes: bool,
+    data_dir: str | None,
+    durability: str,
     order: str,
     propagation_delay: float,
     timeout: float,
@@ -50,7 +53,15 @@ def command(
     paths.check_output(output, input)
     scenario = paths.read_scenario(input, order)
     progress = _core.Progress()
-    with started(scenario, propagation, topology, processes, propagation_delay) as bank:
+    with started(
+        scenario,
+        propagation,
+        topology,
+        processes,
+        propagation_delay,
+        data_dir=data_dir,
+        durability=durability,
+    ) as bank:
         with report.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
@@ -65,7 +76,14 @@ def command(
 
 @contextmanager
 def started(
-    scenario: _core.Scenario, propagation: str, topology: str, processes: bool, propagation_delay: float
+    scenario: _core.Scenario,
+    propagation: str,
+    topology: str,
+    processes: bool,
+    propagation_delay: float,
+    *,
+    data_dir: str | None,
+    durability: str,
 ) -> Iterator[_core.Bank]:
     """A bank of the scenario's branches, which ends with the block, however that ends."""
     bank = _core.start_bank(
@@ -75,6 +93,8 @@ def started(
         topology,
         propagation_delay,
         program() if processes else None,
+        data_dir,
+        durability,
     ).wait()
     try:
         yield bank

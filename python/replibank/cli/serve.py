@@ -5,10 +5,11 @@ import json
 
 import click
 
-from replibank import serving
+from replibank import _core, serving
 from replibank.cli import options, paths, report
 from replibank.cli.report import plural
 from replibank.cli.run import started
+from replibank.errors import ProcessError
 from replibank.signals import StopSignals, Told
 
 END_LIMIT = 10.0
@@ -20,6 +21,7 @@ END_LIMIT = 10.0
 @click.option("--stop", is_flag=True, help="End the branches that are served for INPUT.")
 @options.topology_options
 @options.processes_option
+@options.data_options
 @options.order_option
 @options.delay_option
 @options.json_option
@@ -30,6 +32,8 @@ def command(
     propagation: str,
     topology: str,
     processes: bool,
+    data_dir: str | None,
+    durability: str,
     order: str,
     propagation_delay: float,
     as_json: bool,
@@ -54,7 +58,15 @@ def command(
         with (
             StopSignals() as signals,
             serving.Claim(input) as claim,
-            started(scenario, propagation, topology, processes, propagation_delay) as bank,
+            started(
+                scenario,
+                propagation,
+                topology,
+                processes,
+                propagation_delay,
+                data_dir=data_dir,
+                durability=durability,
+            ) as bank,
         ):
             addresses = bank.addresses()
             claim.publish(addresses)
@@ -63,9 +75,29 @@ def command(
                 f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or "
                 f"`replibank serve --stop {input}`"
             )
-            signals.wait()
+            signals.wait(Watch(bank).look)
     except Told as told:
         return told.exit_code
+
+
+class Watch:
+    """Tells of each branch that ends by itself, once; the others go on."""
+
+    def __init__(self, bank: _core.Bank) -> None:
+        self._bank = bank
+        self._told: set[int] = set()
+
+    def look(self) -> None:
+        """
+        Raises:
+            ProcessError: No branch is left.
+        """
+        failures = self._bank.failures().wait()
+        for branch in failures.keys() - self._told:
+            report.error(failures[branch])
+        self._told |= failures.keys()
+        if len(failures) == len(self._bank.addresses()):
+            raise ProcessError("no branch is left")
 
 
 def announce(addresses: dict[int, str], as_json: bool) -> None:

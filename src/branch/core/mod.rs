@@ -1,48 +1,38 @@
 //! The replica behind its lock, and everyone who must hear of what happens in it. The lock is held
 //! for one step or one batch of steps, and never across an await.
 
+mod read;
+mod session;
+
+pub(super) use session::Session;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
 
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
-    BranchError, Config,
+    BranchError, Config, Stop,
     complaints::{Complaints, Verdict},
     error::{SessionEnd, describe, level},
 };
+use session::Current;
+
 use crate::{
-    replica::{Input, Output, PeerFault, PeerMessage, Replica, Request, Tried},
-    trace::{Event, Kind, Message, Trace},
-    types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time, Version},
-    wire::{Hello, LinkStatus, Propagated, Snapshot, Status},
+    replica::{Input, Output, Replica, Request, Save, Tried},
+    store::StoreError,
+    trace::{Event, Kind, Trace},
+    types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time},
+    wire::Hello,
 };
 
 /// Who waits for an answer that the replica could not give at once.
 enum Waiter {
     Call(oneshot::Sender<Answer>),
     Stream { number: u64, answers: mpsc::UnboundedSender<(u64, Answer)> },
-}
-
-/// A session of a link, as the task that keeps it has it. Each has its own bell: an earlier session
-/// of the same link that has not noticed its end must not take this one's.
-pub(super) struct Session {
-    /// Unlike any other of this branch.
-    pub(super) number: u64,
-    /// Rings when there may be something to send.
-    pub(super) ready: Arc<Notify>,
-    /// Resolves when the branch itself ends the session.
-    pub(super) ended: oneshot::Receiver<SessionEnd>,
-}
-
-/// The other end of a [`Session`].
-struct Current {
-    number: u64,
-    ready: Arc<Notify>,
-    end: oneshot::Sender<SessionEnd>,
 }
 
 struct State {
@@ -66,6 +56,15 @@ impl State {
     }
 }
 
+/// How far the branch's disk is.
+#[derive(Debug, Default)]
+struct OnDisk {
+    /// Every save up to this number is there.
+    number: u64,
+    /// It has failed, and with it the branch.
+    failure: Option<StoreError>,
+}
+
 /// Shared by every task of one branch.
 pub(super) struct Core {
     own: Origin,
@@ -78,8 +77,11 @@ pub(super) struct Core {
     complaints: Mutex<Complaints>,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
+    /// Rings when there is something to save.
+    pub(super) save: Notify,
+    on_disk: watch::Sender<OnDisk>,
     changed: watch::Sender<()>,
-    stopped: watch::Receiver<bool>,
+    stop: watch::Receiver<Stop>,
 }
 
 impl std::fmt::Debug for Core {
@@ -97,18 +99,17 @@ pub(super) struct Asked {
 }
 
 impl Core {
-    pub(super) fn new(config: &Config, stopped: watch::Receiver<bool>) -> Self {
-        let replica = config.replica();
+    pub(super) fn new(config: &Config, replica: Replica, stop: watch::Receiver<Stop>) -> Self {
         Self {
             own: config.own,
             hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
             delay: config.propagation_delay,
             began: Instant::now(),
-            peers: replica.links.keys().copied().collect(),
-            propagation: replica.propagation,
+            peers: replica.links().map(|(peer, ..)| peer).collect(),
+            propagation: config.propagation,
             complaints: Mutex::default(),
             state: Mutex::new(State {
-                replica: Replica::new(replica),
+                replica,
                 waiters: BTreeMap::new(),
                 trace: Trace::new(config.trace_capacity),
                 last_ticket: 0,
@@ -119,8 +120,10 @@ impl Core {
                 outputs: Vec::new(),
             }),
             alarm: Notify::new(),
+            save: Notify::new(),
+            on_disk: watch::Sender::default(),
             changed: watch::channel(()).0,
-            stopped,
+            stop,
         }
     }
 
@@ -141,11 +144,49 @@ impl Core {
         self.propagation
     }
 
-    /// Returns when the branch is told to stop.
-    pub(super) async fn stopped(&self) {
-        let mut stopped = self.stopped.clone();
+    /// Hears how the branch is to stop.
+    pub(super) fn stop(&self) -> watch::Receiver<Stop> {
+        self.stop.clone()
+    }
+
+    /// Returns when the branch is told to stop, and how.
+    pub(super) async fn told_to_stop(&self) -> Stop {
+        let mut stop = self.stop.clone();
         // An error means that the owner is gone, which says the same.
-        let _ = stopped.wait_for(|&stopped| stopped).await;
+        stop.wait_for(|&stop| stop != Stop::No).await.map_or(Stop::Gently, |stop| *stop)
+    }
+
+    /// Returns when the branch decides nothing any more: it was told to stop, or its disk has failed.
+    pub(super) async fn stopped(&self) {
+        tokio::select! {
+            _ = self.told_to_stop() => {}
+            _ = self.failed() => {}
+        }
+    }
+
+    /// Returns when the disk has failed.
+    pub(super) async fn failed(&self) -> StoreError {
+        let mut on_disk = self.on_disk.subscribe();
+        let failed = on_disk.wait_for(|on_disk| on_disk.failure.is_some()).await;
+        match failed.ok().and_then(|on_disk| on_disk.failure.clone()) {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    pub(super) fn is_killed(&self) -> bool {
+        *self.stop.borrow() == Stop::AtOnce
+    }
+
+    /// Why a call that waited gets no answer.
+    pub(super) fn why_ended(&self) -> BranchError {
+        self.check().err().unwrap_or(BranchError::Stopped)
+    }
+
+    /// # Errors
+    /// [`BranchError::Store`] if the disk has failed.
+    pub(super) fn check(&self) -> Result<(), BranchError> {
+        self.on_disk.borrow().failure.clone().map_or(Ok(()), |failure| Err(BranchError::Store(failure)))
     }
 
     fn now(&self) -> Time {
@@ -159,6 +200,7 @@ impl Core {
 
     /// Decides one request; waits if it must wait.
     pub(super) async fn ask(&self, asked: Asked) -> Result<Answer, BranchError> {
+        self.check()?;
         let pending = {
             let mut state = self.lock();
             let ticket = self.request(&mut state, asked);
@@ -174,8 +216,8 @@ impl Core {
             }
         };
         tokio::select! {
-            answer = pending => answer.map_err(|_| BranchError::Stopped),
-            () = self.stopped() => Err(BranchError::Stopped),
+            answer = pending => answer.map_err(|_| self.why_ended()),
+            () = self.stopped() => Err(self.why_ended()),
         }
     }
 
@@ -235,8 +277,7 @@ impl Core {
                             session.ready.notify_one();
                         }
                     }
-                    // Only a durable replica asks for it.
-                    Output::Save => {}
+                    Output::Save => self.save.notify_one(),
                     Output::Faulty { from, fault } => self.end(state, from, Some(SessionEnd::Faulty(fault))),
                 }
             }
@@ -283,67 +324,23 @@ impl Core {
         state.alarm_at.map(|due| std::time::Duration::from_micros(due.0.saturating_sub(now.0)))
     }
 
-    /// Begins a session of the link to `peer`; whatever session there was has ended.
-    pub(super) fn begin_session(&self, peer: BranchId) -> Session {
+    /// What is to be saved next, if there is anything.
+    pub(super) fn poll_save(&self) -> Option<Save> {
+        self.lock().replica.poll_save()
+    }
+
+    /// A save is on disk: what waited for it may be told.
+    pub(super) fn saved(&self, number: u64) {
         let mut state = self.lock();
         let state = &mut *state;
-        self.end(state, peer, Some(SessionEnd::Replaced));
-        state.last_session += 1;
-        let number = state.last_session;
-        let ready = Arc::new(Notify::new());
-        let (end, ended) = oneshot::channel();
-        state.sessions.insert(peer, Current { number, ready: ready.clone(), end });
-        self.record(state, || Kind::LinkUp(peer));
-        state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
+        state.replica.step(self.now(), Input::Saved(number), &mut state.outputs);
         self.deliver(state, None);
-        Session { number, ready, ended }
+        self.on_disk.send_modify(|on_disk| on_disk.number = number);
     }
 
-    /// Ends a session, unless another has begun.
-    pub(super) fn end_session(&self, peer: BranchId, session: u64) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        if state.is_current(peer, session) {
-            self.end(state, peer, None);
-            self.deliver(state, None);
-        }
-    }
-
-    /// Ends the session of the link to `peer`, if there is one; tells its task, if it does not know.
-    fn end(&self, state: &mut State, peer: BranchId, why: Option<SessionEnd>) {
-        let Some(current) = state.sessions.remove(&peer) else { return };
-        // The task may have ended meanwhile.
-        let _ = why.map(|why| current.end.send(why));
-        self.record(state, || Kind::LinkDown(peer));
-        state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
-    }
-
-    /// Takes a peer's message; false if the session has ended.
-    pub(super) fn receive(&self, peer: BranchId, session: u64, message: PeerMessage) -> bool {
-        let mut state = self.lock();
-        let state = &mut *state;
-        if !state.is_current(peer, session) {
-            return false;
-        }
-        self.record(state, || Kind::Received { peer, message: summary(&message) });
-        state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
-        self.deliver(state, None);
-        self.arm(state);
-        state.is_current(peer, session)
-    }
-
-    /// The next message for a peer, if the session goes on and there is one.
-    pub(super) fn poll_send(&self, peer: BranchId, session: u64) -> Option<PeerMessage> {
-        let mut state = self.lock();
-        if !state.is_current(peer, session) {
-            return None;
-        }
-        let message = state.replica.poll_send(self.now(), peer);
-        if let Some(message) = &message {
-            self.record(&mut state, || Kind::Sent { peer, message: summary(message) });
-        }
-        self.arm(&mut state);
-        message
+    /// A save is not on disk, or may not be: this ends the branch.
+    pub(super) fn fail(&self, failure: StoreError) {
+        self.on_disk.send_modify(|on_disk| on_disk.failure = Some(failure));
     }
 
     /// Whether this peer is one that the branch is linked to.
@@ -362,50 +359,6 @@ impl Core {
             log::log!(level(status), "{complaint}");
         }
     }
-
-    /// Takes a unary propagation; returns how far the origin's page is known now.
-    pub(super) fn propagated(&self, told: Propagated) -> Result<u64, PeerFault> {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let Propagated { origin, operation, delta } = told;
-        let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
-        self.deliver(state, None);
-        sequence
-    }
-
-    pub(super) fn snapshot(&self) -> Snapshot {
-        let state = self.lock();
-        Snapshot {
-            branch: self.own.branch,
-            balances: state.replica.balances().clone(),
-            version: state.replica.version(),
-        }
-    }
-
-    pub(super) fn status(&self) -> Status {
-        let snapshot = self.snapshot();
-        let state = self.lock();
-        let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
-        Status { snapshot, origin: self.own, links: state.replica.links().map(link).collect() }
-    }
-
-    /// Hears of every change from now on; several may be heard as one.
-    pub(super) fn subscribe(&self) -> watch::Receiver<()> {
-        self.changed.subscribe()
-    }
-
-    pub(super) async fn reached(&self, version: &Version) -> Result<(), BranchError> {
-        let mut changes = self.subscribe();
-        loop {
-            if self.lock().replica.version().dominates(version) {
-                return Ok(());
-            }
-            tokio::select! {
-                _ = changes.changed() => {}
-                () = self.stopped() => return Err(BranchError::Stopped),
-            }
-        }
-    }
 }
 
 fn reply(state: &mut State, ticket: u64, answer: Answer) {
@@ -414,15 +367,5 @@ fn reply(state: &mut State, ticket: u64, answer: Answer) {
         Some(Waiter::Call(waiter)) => drop(waiter.send(answer)),
         Some(Waiter::Stream { number, answers }) => drop(answers.send((number, answer))),
         None => {}
-    }
-}
-
-/// A peer's message as a trace tells it.
-fn summary(message: &PeerMessage) -> Message {
-    match message {
-        PeerMessage::Greeting { .. } => Message::Greeting,
-        PeerMessage::Update(update) => Message::Update { pages: update.deltas.len() },
-        PeerMessage::Call(call) => Message::Call { sequence: call.operation.map(|(sequence, _)| sequence) },
-        PeerMessage::Acknowledgement { number, .. } => Message::Acknowledgement { number: *number },
     }
 }

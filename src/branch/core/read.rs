@@ -1,0 +1,81 @@
+//! What can be read of a branch without a request to its replica. A durable branch shows what is on its
+//! disk: whoever reads waits until that is true of what they read.
+
+use tokio::sync::watch;
+
+use super::Core;
+use crate::{
+    branch::BranchError,
+    types::Version,
+    wire::{LinkStatus, Propagated, Snapshot, Status},
+};
+
+impl Core {
+    /// Returns once this save is on disk.
+    ///
+    /// # Errors
+    /// [`BranchError`] if the branch ends before.
+    async fn settled(&self, number: Option<u64>) -> Result<(), BranchError> {
+        let Some(number) = number else { return self.check() };
+        let mut on_disk = self.on_disk.subscribe();
+        tokio::select! {
+            _ = on_disk.wait_for(|on_disk| on_disk.number >= number) => Ok(()),
+            () = self.stopped() => Err(self.why_ended()),
+        }
+    }
+
+    /// Takes a unary propagation; returns how far the origin's page is known now.
+    pub(in crate::branch) async fn propagated(&self, told: Propagated) -> Result<u64, tonic::Status> {
+        self.check()?;
+        let (sequence, unsaved) = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            let Propagated { origin, operation, delta } = told;
+            let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
+            self.deliver(state, None);
+            (sequence?, state.replica.unsaved())
+        };
+        self.settled(unsaved).await?;
+        Ok(sequence)
+    }
+
+    pub(in crate::branch) async fn snapshot(&self) -> Result<Snapshot, BranchError> {
+        Ok(self.status().await?.snapshot)
+    }
+
+    pub(in crate::branch) async fn status(&self) -> Result<Status, BranchError> {
+        let (status, unsaved) = {
+            let state = self.lock();
+            let replica = &state.replica;
+            let snapshot =
+                Snapshot { branch: self.own.branch, balances: replica.balances().clone(), version: replica.version() };
+            let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
+            let status = Status { snapshot, origin: self.own, links: replica.links().map(link).collect() };
+            (status, replica.unsaved())
+        };
+        self.settled(unsaved).await?;
+        Ok(status)
+    }
+
+    /// Hears of every change from now on; several may be heard as one.
+    pub(in crate::branch) fn subscribe(&self) -> watch::Receiver<()> {
+        self.changed.subscribe()
+    }
+
+    pub(in crate::branch) async fn reached(&self, version: &Version) -> Result<(), BranchError> {
+        let mut changes = self.subscribe();
+        loop {
+            let unsaved = {
+                let state = self.lock();
+                state.replica.version().dominates(version).then(|| state.replica.unsaved())
+            };
+            if let Some(unsaved) = unsaved {
+                return self.settled(unsaved).await;
+            }
+            tokio::select! {
+                _ = changes.changed() => {}
+                () = self.stopped() => return Err(self.why_ended()),
+            }
+        }
+    }
+}
