@@ -172,14 +172,12 @@ def child_of(bank: replibank.Bank, branch: int) -> psutil.Process:
     return next(child for child in psutil.Process().children() if listens(child))
 
 
-def test_a_child_that_died_by_itself_is_noticed(
-    tmp_path: Path, wait_until: Callable[..., None], has_ended: Callable[[psutil.Process], bool]
-) -> None:
+def test_a_child_that_died_by_itself_is_noticed(tmp_path: Path) -> None:
     def die() -> None:
         victim = child_of(bank, 3)
         victim.kill()
         # Not `victim.wait()`, which would take the exit status away from the bank.
-        wait_until(lambda: has_ended(victim), "the child's end")
+        os.waitid(os.P_PID, victim.pid, os.WEXITED | os.WNOWAIT)
 
     with replibank.Bank(BRANCHES, data_dir=tmp_path, processes=True) as bank:
         bank.customer(3).deposit(7, concern="all")
