@@ -6,6 +6,9 @@ use crate::types::Propagation;
 /// What a process has open besides: its streams, libraries, an event loop, customers.
 const OTHER_FILES: u64 = 64;
 
+/// What a data directory has open: its lock and its database, and another one while it is examined.
+const DATA_FILES: u64 = 3;
+
 /// The open files that all branches need in one process: two a connection, for both of its ends.
 pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
     let branches = config.branches.len() as u64;
@@ -15,7 +18,8 @@ pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
         Propagation::Unary => branches,
     };
     let customers = branches;
-    branches + 2 * (connections + customers) + OTHER_FILES
+    let data = if config.data_dir.is_some() { DATA_FILES * branches } else { 0 };
+    branches + 2 * (connections + customers) + data + OTHER_FILES
 }
 
 /// The open files that the parent of child processes needs: three pipes each, and a customer.
@@ -23,9 +27,9 @@ pub(super) fn needed_by_parent(config: &BankConfig) -> u64 {
     5 * config.branches.len() as u64 + OTHER_FILES
 }
 
-/// The open files of one branch alone: a connection from and perhaps to each peer, and customers.
+/// The open files of one branch alone: a connection from and perhaps to each peer, customers, and data.
 pub(super) fn needed_by_branch(branches: usize) -> u64 {
-    2 * branches as u64 + 2 * OTHER_FILES
+    2 * branches as u64 + DATA_FILES + 2 * OTHER_FILES
 }
 
 /// Raises the soft limit if it must and may.
