@@ -7,7 +7,7 @@ use std::env;
 
 use replibank::{
     check::{History, Kind, check},
-    sim::{Choice, Counts, Outcome, Plan, Record, judge, simulate},
+    sim::{Choice, Counts, Outcome, Plan, Record, judge, quietly, simulate},
 };
 
 /// Seeds that failed once, and what they showed.
@@ -19,7 +19,7 @@ const ONCE_FAILED: [u64; 6] = [
 ];
 
 fn run(plan: &Plan, trace_capacity: usize) -> Outcome {
-    simulate(plan, Record { history: true, trace_capacity }, &mut |_| {}).expect("a drawn plan is right")
+    simulate(plan, Record { history: true, trace_capacity }, &mut quietly).expect("a drawn plan is right")
 }
 
 fn survives(seed: u64) -> Counts {
@@ -96,7 +96,7 @@ fn a_plan_that_cannot_be_is_refused() {
     let wrong = |change: &dyn Fn(&mut Plan)| {
         let mut plan = plan.clone();
         change(&mut plan);
-        simulate(&plan, Record::default(), &mut |_| {}).expect_err("it is wrong")
+        simulate(&plan, Record::default(), &mut quietly).expect_err("it is wrong")
     };
     assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: 1 to 8000 are right");
     assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: 0 to 1 is right");

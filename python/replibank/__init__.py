@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
+    from ._core import Deposit, Query, Receipt, Trace, Version, Withdraw, __version__
     from .aio import AsyncBank, AsyncCustomer
     from .bank import Bank
     from .customer import Customer
@@ -53,11 +53,13 @@ if TYPE_CHECKING:
         VersionNotReached,
     )
     from .running import Result, run
+    from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
     from .state import Link, Snapshot, Status
 
 __all__ = [
     "AddressInUse",
     "AlreadyRunning",
+    "Anomaly",
     "AsyncBank",
     "AsyncCustomer",
     "Bank",
@@ -84,29 +86,36 @@ __all__ = [
     "RequestConflict",
     "RequestExpired",
     "Result",
+    "Simulation",
     "Snapshot",
     "Status",
     "StorageError",
     "TotalLimit",
+    "Trace",
     "UnknownAccount",
     "UnknownBranch",
     "Unreachable",
+    "Verdict",
     "Version",
     "VersionNotReached",
     "Withdraw",
     "__version__",
+    "bugs",
+    "check",
     "proto_path",
     "run",
+    "simulate",
 ]
 
 # A branch's child process and the command line import the package for a small part of it: each
 # name is therefore fetched at its first use (PEP 562). What is not here is an exception.
 _HOMES = {
-    "_core": ("Deposit", "Query", "Receipt", "Version", "Withdraw", "__version__"),
+    "_core": ("Deposit", "Query", "Receipt", "Trace", "Version", "Withdraw", "__version__"),
     "aio": ("AsyncBank", "AsyncCustomer"),
     "bank": ("Bank",),
     "customer": ("Customer",),
     "running": ("Result", "run"),
+    "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
     "state": ("Link", "Snapshot", "Status"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

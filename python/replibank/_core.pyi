@@ -6,7 +6,7 @@ asyncio loop (`future`). Times are in seconds, money in the account's smallest u
 
 import asyncio
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, final
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -16,16 +16,22 @@ __all__ = [
     "Call",
     "Customer",
     "Deposit",
+    "Plan",
     "Progress",
     "Query",
     "Receipt",
     "Replies",
+    "Run",
     "Scenario",
     "Served",
+    "Trace",
+    "Verdict",
     "Version",
     "Watch",
     "Withdraw",
     "__version__",
+    "bugs",
+    "check_history",
     "connect",
     "run",
     "serve_branch",
@@ -257,3 +263,75 @@ def run(
     addresses: Mapping[int, str], scenario: Scenario, timeout: float, progress: Progress
 ) -> Call[Replies]:
     """Runs the customers against served branches, one record after another."""
+
+@final
+class Plan:
+    """Everything that a simulation does, as data."""
+
+    @staticmethod
+    def draw(seed: int, given: Mapping[str, Any]) -> Plan: ...
+    @staticmethod
+    def parse(text: str) -> Plan: ...
+    def to_json(self) -> str: ...
+    @property
+    def seed(self) -> int: ...
+    @property
+    def branches(self) -> int: ...
+    @property
+    def operations(self) -> int: ...
+    @property
+    def faults(self) -> int: ...
+    @property
+    def bug(self) -> str | None: ...
+    def run(self, trace_capacity: int, progress: Callable[[int], None] | None) -> Run:
+        """Runs it without the GIL; what `progress` raises, and Ctrl-C, break it off."""
+
+    def shrink(self, tries: int, progress: Callable[[int], None] | None) -> tuple[Plan, str, int] | None:
+        """The smallest plan that fails in the same way, what it shows, and how many were tried."""
+
+@final
+class Run:
+    """What came of a simulation."""
+
+    @property
+    def violations(self) -> list[tuple[str, str]]: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    @property
+    def counts(self) -> list[tuple[str, int]]: ...
+    @property
+    def times(self) -> tuple[int, int | None]: ...
+    def history(self) -> str: ...
+    @property
+    def trace(self) -> Trace: ...
+
+@final
+class Trace:
+    """What happened at the branches of a bank, event by event, in a bounded buffer.
+
+    `len()` is the number of events kept; `lost` is the number that found no room.
+    """
+
+    def __len__(self) -> int: ...
+    @property
+    def lost(self) -> int: ...
+    def to_jsonl(self) -> str:
+        """One JSON object a line: `at` (microseconds since the run began), `branch`, `event`, and
+        what the event has to say."""
+
+@final
+class Verdict:
+    @property
+    def ok(self) -> bool: ...
+    @property
+    def anomalies(self) -> list[tuple[str, bool, int, int | None, int | None, list[int], str]]: ...
+    @property
+    def operations(self) -> int: ...
+    @property
+    def reads(self) -> int: ...
+
+def check_history(text: str) -> Verdict:
+    """Judges a history in JSON lines; a `ValueError` names the first line that is wrong."""
+
+def bugs() -> list[tuple[str, str]]:
+    """(name, story) of every bug that can be planted."""

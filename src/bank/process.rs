@@ -32,6 +32,28 @@ struct Children {
     closed: bool,
 }
 
+/// Tells each child what to be and who its peers are; returns where they listen.
+async fn introduce(
+    config: &BankConfig,
+    children: &mut BTreeMap<BranchId, Child>,
+) -> Result<BTreeMap<BranchId, SocketAddr>, BankError> {
+    for (&branch, child) in &mut *children {
+        child.say(&Assignment::new(branch, Life::First, config.listen(branch), config)).await?;
+    }
+    let mut addresses = BTreeMap::new();
+    for (&branch, child) in &mut *children {
+        addresses.insert(branch, child.hear_address(config.listen(branch)).await?);
+    }
+    let peers = peers(&addresses);
+    for child in children.values_mut() {
+        child.say(&peers).await?;
+    }
+    for child in children.values_mut() {
+        child.hear_ready().await?;
+    }
+    Ok(addresses)
+}
+
 impl Processes {
     pub(super) async fn start(config: &BankConfig, program: &[OsString]) -> Result<Self, BankError> {
         files::ensure(files::needed_by_parent(config), &format!("a bank of {}", shorten(config.branches.keys())))?;
@@ -39,20 +61,18 @@ impl Processes {
         for &branch in config.branches.keys() {
             running.insert(branch, Child::spawn(branch, program)?);
         }
-        for (&branch, child) in &mut running {
-            child.say(&Assignment::new(branch, Life::First, config.listen(branch), config)).await?;
-        }
-        let mut addresses = BTreeMap::new();
-        for (&branch, child) in &mut running {
-            addresses.insert(branch, child.hear_address(config.listen(branch)).await?);
-        }
-        let peers = peers(&addresses);
-        for child in running.values_mut() {
-            child.say(&peers).await?;
-        }
-        for child in running.values_mut() {
-            child.hear_ready().await?;
-        }
+        let addresses = match introduce(config, &mut running).await {
+            Ok(addresses) => addresses,
+            Err(error) => {
+                // A bank starts whole or not at all: when this is told, nothing is left of it.
+                for child in running.values_mut() {
+                    if let Err(survives) = child.kill().await {
+                        log::error!("{survives}");
+                    }
+                }
+                return Err(error);
+            }
+        };
         let children = tokio::sync::Mutex::new(Children { running, closed: false });
         Ok(Self { config: config.clone(), program: program.to_vec(), addresses, children })
     }

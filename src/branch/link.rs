@@ -162,7 +162,7 @@ async fn converse(
                 core.receive(peer, session, message);
             }
             end = &mut ended => return Err(ended_by(end)),
-            () = ready.notified(), if send_at.is_none() => send_at = Some(now + core.delay),
+            () = ready.notified(), if send_at.is_none() => send_at = Some(Instant::now() + core.delay),
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
             permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };

@@ -12,6 +12,7 @@ mod owned;
 mod runtime;
 mod scenario;
 mod served;
+mod sim;
 mod terms;
 mod version;
 
@@ -32,6 +33,8 @@ mod _core {
     use super::scenario::{Progress, Replies, Scenario, run};
     #[pymodule_export]
     use super::served::{Served, serve_branch, supervised_branch};
+    #[pymodule_export]
+    use super::sim::{PyPlan, Run, Trace, Verdict, bugs, check_history};
     #[pymodule_export]
     use super::version::Version;
 

@@ -3,7 +3,10 @@
 
 use fastrand::Rng;
 
-use super::{Act, Bug, DiskPlan, Fault, Latency, Level, Network, Plan, Step, Trouble};
+use super::{
+    Act, Bug, DiskPlan, Fault, Latency, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble,
+    plan::{MAX_ACCOUNTS, MAX_TIME_US},
+};
 
 /// A kind of fault that may be drawn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -80,6 +83,26 @@ pub struct Choice {
     pub duration_us: Option<u64>,
     /// A bug to plant.
     pub bug: Option<Bug>,
+}
+
+impl Choice {
+    /// Holds what is given against the bounds of plans, before anything is drawn to its size.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong and what would be right.
+    pub fn check(&self) -> Result<(), String> {
+        let within = |what: &str, value: Option<u64>, least: u64, most: u64| match value {
+            Some(value) if !(least..=most).contains(&value) => {
+                Err(format!("{what} is {value}: {least} to {most} are right"))
+            }
+            Some(_) | None => Ok(()),
+        };
+        let least = if self.bug.is_some() { 2 } else { 1 };
+        within("branches", self.branches.map(u64::from), least, MAX_BRANCHES.into())?;
+        within("operations", self.operations.map(|count| count as u64), 1, MAX_OPERATIONS as u64)?;
+        within("accounts", self.accounts.map(|count| count as u64), 1, MAX_ACCOUNTS as u64)?;
+        within("duration", self.duration_us, 1, MAX_TIME_US)
+    }
 }
 
 impl Plan {

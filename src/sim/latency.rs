@@ -33,6 +33,33 @@ const CONTINENTS: [[u64; 5]; 5] = [
     [60_000, 95_000, 150_000, 145_000, 500],
 ];
 
+impl std::str::FromStr for Latency {
+    type Err = String;
+
+    /// "2000" (microseconds), "100-5000", "log-normal:2000:0.5" or "continents".
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            format!(
+                "unknown latency {text:?}: microseconds as in \"2000\", \"100-5000\" or \"log-normal:2000:0.5\" \
+                 (median and sigma), or \"continents\" are right"
+            )
+        };
+        let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+        let latency = if text == "continents" {
+            Self::continents()
+        } else if let Some(rest) = text.strip_prefix("log-normal:") {
+            let (median, sigma) = rest.split_once(':').ok_or_else(wrong)?;
+            Self::LogNormal { median_us: number(median)?, sigma: sigma.trim().parse().map_err(|_| wrong())? }
+        } else if let Some((least, most)) = text.split_once('-') {
+            Self::Uniform(number(least)?, number(most)?)
+        } else {
+            Self::Fixed(number(text)?)
+        };
+        latency.check()?;
+        Ok(latency)
+    }
+}
+
 impl Latency {
     /// Five continents: North America, Europe, South-East Asia, Japan, South America.
     pub fn continents() -> Self {

@@ -23,6 +23,8 @@ pub use outcome::{Counts, Outcome, Violation};
 pub use plan::{Act, DiskPlan, Fault, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble};
 pub use shrink::{Shrunk, shrink};
 
+use std::ops::ControlFlow;
+
 use crate::check::{self, Verdict};
 
 /// What a simulation writes down.
@@ -40,21 +42,31 @@ impl Default for Record {
     }
 }
 
-/// Runs a plan. `progress` hears now and then how many operations have come to an end.
+/// Runs a plan. `progress` hears now and then how many operations have come to an end, and may break
+/// the run off; then the bank has not settled.
 ///
 /// # Errors
 /// A sentence that says what is wrong with the plan.
 ///
 /// # Example
 /// ```
-/// use replibank::sim::{Choice, Plan, Record, judge, simulate};
+/// use replibank::sim::{Choice, Plan, Record, judge, quietly, simulate};
 /// let plan = Plan::draw(7, &Choice::default());
-/// let outcome = simulate(&plan, Record::default(), &mut |_| {}).unwrap();
+/// let outcome = simulate(&plan, Record::default(), &mut quietly).unwrap();
 /// assert!(judge(&outcome).violations.is_empty());
 /// ```
-pub fn simulate(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize)) -> Result<Outcome, String> {
+pub fn simulate(
+    plan: &Plan,
+    record: Record,
+    progress: &mut dyn FnMut(usize) -> ControlFlow<()>,
+) -> Result<Outcome, String> {
     plan.check()?;
     Ok(world::run(plan, record, progress))
+}
+
+/// A progress that nobody looks at.
+pub fn quietly(_done: usize) -> ControlFlow<()> {
+    ControlFlow::Continue(())
 }
 
 /// What is to be said of a run.

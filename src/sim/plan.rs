@@ -10,6 +10,9 @@ pub const MAX_BRANCHES: u32 = 8_000;
 /// The most operations of a plan.
 pub const MAX_OPERATIONS: usize = 100_000_000;
 
+/// The most accounts.
+pub(super) const MAX_ACCOUNTS: usize = 1 << 20;
+
 /// A bank, what its customers do, and what befalls it. Times are microseconds of virtual time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -157,6 +160,19 @@ pub enum Level {
     All,
 }
 
+impl std::str::FromStr for Level {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "local" => Ok(Self::Local),
+            "majority" => Ok(Self::Majority),
+            "all" => Ok(Self::All),
+            other => Err(format!("unknown concern {other:?}: local, majority and all are right")),
+        }
+    }
+}
+
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
 fn is_local(level: &Level) -> bool {
     *level == Level::Local
@@ -194,7 +210,7 @@ impl Plan {
             }
         };
         within("branches", self.branches.into(), 1, MAX_BRANCHES.into())?;
-        within("the number of openings", self.openings.len() as u64, 1, 1 << 20)?;
+        within("the number of openings", self.openings.len() as u64, 1, MAX_ACCOUNTS as u64)?;
         within("the number of operations", self.operations.len() as u64, 0, MAX_OPERATIONS as u64)?;
         for &opening in &self.openings {
             if !(0..=crate::types::MAX_OPENING).contains(&opening) {
@@ -228,7 +244,7 @@ impl Plan {
 }
 
 /// The latest time of a plan: a year.
-const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
+pub(super) const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
 
 fn share(what: &str, value: f64) -> Result<(), String> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{what} is {value}: 0 to 1 is right")) }

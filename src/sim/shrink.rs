@@ -1,7 +1,9 @@
 //! From a plan that fails to a small one that fails in the same way: what can be left out is left
 //! out, by halves and then by smaller parts (Zeller and Hildebrandt's ddmin, 2002).
 
-use super::{Latency, Plan, Record, Violation, judge, simulate};
+use std::ops::ControlFlow;
+
+use super::{Latency, Plan, Record, Violation, judge, quietly, simulate};
 
 /// A small plan that fails.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,8 +16,9 @@ pub struct Shrunk {
     pub tried: usize,
 }
 
-/// Shrinks a failing plan, trying at most `tries` others. `None` if it does not fail.
-pub fn shrink(plan: &Plan, tries: usize, progress: &mut dyn FnMut(&Plan)) -> Option<Shrunk> {
+/// Shrinks a failing plan, trying at most `tries` others. `progress` hears of the smallest so far, and
+/// may break off. `None` if it does not fail.
+pub fn shrink(plan: &Plan, tries: usize, progress: &mut dyn FnMut(&Plan) -> ControlFlow<()>) -> Option<Shrunk> {
     let violation = failure(plan)?;
     let mut shrinking = Shrinking { kind: violation.kind(), best: plan.clone(), violation, tried: 0, tries, progress };
     loop {
@@ -23,7 +26,7 @@ pub fn shrink(plan: &Plan, tries: usize, progress: &mut dyn FnMut(&Plan)) -> Opt
         shrinking.leave_out(|plan| &mut plan.faults);
         shrinking.leave_out(|plan| &mut plan.operations);
         shrinking.simplify();
-        if shrinking.best == before || shrinking.tried >= tries {
+        if shrinking.best == before || shrinking.tried >= shrinking.tries {
             break;
         }
     }
@@ -32,7 +35,7 @@ pub fn shrink(plan: &Plan, tries: usize, progress: &mut dyn FnMut(&Plan)) -> Opt
 
 /// What is wrong with a run of this plan, first of all.
 fn failure(plan: &Plan) -> Option<Violation> {
-    let outcome = simulate(plan, Record::default(), &mut |_| {}).ok()?;
+    let outcome = simulate(plan, Record::default(), &mut quietly).ok()?;
     judge(&outcome).violations.into_iter().next()
 }
 
@@ -42,7 +45,7 @@ struct Shrinking<'a> {
     violation: Violation,
     tried: usize,
     tries: usize,
-    progress: &'a mut dyn FnMut(&Plan),
+    progress: &'a mut dyn FnMut(&Plan) -> ControlFlow<()>,
 }
 
 impl Shrinking<'_> {
@@ -52,11 +55,14 @@ impl Shrinking<'_> {
             return false;
         }
         self.tried += 1;
+        if (self.progress)(&self.best).is_break() {
+            self.tries = 0;
+            return false;
+        }
         match failure(&candidate) {
             Some(violation) if violation.kind() == self.kind => {
                 self.violation = violation;
                 self.best = candidate;
-                (self.progress)(&self.best);
                 true
             }
             Some(_) | None => false,

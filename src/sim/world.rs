@@ -4,6 +4,7 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
+    ops::ControlFlow,
 };
 
 use fastrand::Rng;
@@ -103,25 +104,22 @@ pub(super) struct World<'a> {
 }
 
 /// Runs a plan that has been checked.
-pub(super) fn run(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize)) -> Outcome {
+pub(super) fn run(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Outcome {
     let mut world = World::new(plan, record);
     world.start();
-    let mut told = 0;
     while let Some(Reverse((at, _, slot))) = world.queue.pop() {
         world.now = Time(at);
         let Some(event) = world.events.get_mut(slot).and_then(Option::take) else { continue };
         world.free.push(slot);
         world.counts.events += 1;
         world.happen(event);
-        if world.counts.events & 0xfff == 0 && world.customers.done > told {
-            told = world.customers.done;
-            progress(told);
+        if world.counts.events & 0xfff == 0 && progress(world.customers.done).is_break() {
+            break;
         }
         if world.settled_at.is_some() || !world.violations.is_empty() {
             break;
         }
     }
-    progress(world.customers.done);
     world.end()
 }
 

@@ -1,6 +1,8 @@
 //! What happened in a bank, event by event, in a bounded buffer. Drivers record; the trace knows
 //! neither them nor the replica, so a live branch and a simulated one can write the same trace.
 
+mod lines;
+
 use crate::types::{Answer, BranchId, Time};
 
 /// One thing that happened at one branch.

@@ -15,7 +15,8 @@ COMMANDS = {
     "serve": "Start the branches of an input and keep them running.",
     "client": "Run the customers of an input against served branches.",
     "branch": "Serve one branch on this host.",
-    "check": "Grade an output file.",
+    "simulate": "Run the bank in virtual time, under faults from a seed.",
+    "check": "Grade an output file, or judge a history.",
 }
 
 

@@ -14,11 +14,12 @@ SHOWN = 20
 
 @click.group("check")
 def command() -> None:
-    """Grade an output file.
+    """Grade an output file, or judge a history.
 
     \b
-    Example:
+    Examples:
       replibank check grpc input.json output.json
+      replibank check history history.jsonl
     """
 
 
@@ -52,3 +53,30 @@ def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A0
         records, events = len(scenario.customers), scenario.event_count
         report.say(f"{output} is right: {plural(records, 'record')}, {plural(events, 'event')}")
     return CHECK_FAILED if problems else 0
+
+
+@command.command("history")
+@click.argument("file", metavar="FILE")
+@options.json_option
+def history(file: str, as_json: bool) -> int:
+    """Judge the history in FILE: what customers asked and were told.
+
+    Every balance must be explained by the operations that could count.
+    Exit code 0: no promise was broken; 1: one was.
+
+    \b
+    Examples:
+      replibank simulate --seed 7 --history history.jsonl
+      replibank check history history.jsonl
+    """
+    from replibank.simulation import check  # noqa: PLC0415
+
+    verdict = check(file)
+    if as_json:
+        import json  # noqa: PLC0415
+        from dataclasses import asdict  # noqa: PLC0415
+
+        print(json.dumps({"ok": verdict.ok, "anomalies": [asdict(anomaly) for anomaly in verdict.anomalies]}))
+    else:
+        report.say(str(verdict))
+    return 0 if verdict.ok else CHECK_FAILED

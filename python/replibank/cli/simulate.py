@@ -1,0 +1,217 @@
+"""`replibank simulate`: the bank in virtual time. A failing seed prints the command that shows it
+again, and is shrunk to a small plan that still fails."""
+
+import textwrap
+import time
+from pathlib import Path
+
+import click
+
+from replibank.cli import options, report
+from replibank.cli.outcome import CHECK_FAILED
+from replibank.files import read_input, write_atomically
+from replibank.simulation import SHRINK_TRIES, Simulation, bugs, simulate
+
+WIDTH = 79
+"""Columns of a terminal that are written on."""
+
+SHOWN = 3
+"""Violations that people are shown."""
+
+
+@click.command("simulate")
+@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Draw from this seed (default: a new one).")
+@click.option("--plan", metavar="FILE", help="Run this plan instead; FILE as --save-plan wrote it.")
+@click.option("--branches", type=click.IntRange(1), help="Branches.")
+@click.option("--operations", type=click.IntRange(1), help="Operations of all customers.")
+@click.option(
+    "--latency", metavar="US", help='Of a message: "2000", "100-5000", "log-normal:2000:0.5", "continents".'
+)
+@click.option("--propagation", type=click.Choice(["stream", "unary"]), help="How branches tell each other.")
+@click.option("--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which are linked.")
+@click.option("--fault", "faults", multiple=True, metavar="KIND", help="A kind of fault; may be repeated.")
+@click.option("--bug", metavar="NAME", help="Plant a bug; --bug list shows them.")
+@click.option("--seeds", type=click.IntRange(1), default=1, help="Run this many, counting up from the seed.")
+@click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
+@click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
+@click.option("--save-plan", metavar="FILE", help="Write the plan, the shrunk one if it fails.")
+@options.json_option
+def command(
+    *,
+    seed: int | None,
+    plan: str | None,
+    branches: int | None,
+    operations: int | None,
+    latency: str | None,
+    propagation: str | None,
+    topology: str | None,
+    faults: tuple[str, ...],
+    bug: str | None,
+    seeds: int,
+    trace: str | None,
+    history: str | None,
+    save_plan: str | None,
+    as_json: bool,
+) -> int:
+    """Run the bank in virtual time, under faults from a seed.
+
+    The replicas are those that serve. What is not given is drawn from the
+    seed; the same seed gives the same run. Exit code 1: something happened
+    that must never happen, and the seed is shrunk to a small plan.
+
+    \b
+    Examples:
+      replibank simulate
+      replibank simulate --seeds 1000
+      replibank simulate --seed 7 --bug retry-counts-twice
+      replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
+    """
+    if bug == "list":
+        show_bugs()
+        return 0
+    text = None if plan is None else read_input(plan).decode(errors="replace")
+    began = time.perf_counter()
+    events = survived = 0
+    with Ticker() as ticker:
+        for count in range(seeds):
+            ticker.begin(f"seed {count + 1} of {seeds}" if seeds > 1 else "simulating")
+            try:
+                run = simulate(
+                    None if seed is None else seed + count,
+                    plan=text,
+                    branches=branches,
+                    operations=operations,
+                    latency=latency,
+                    propagation=propagation,
+                    topology=topology,
+                    faults=faults or None,
+                    bug=bug,
+                    trace=trace is not None,
+                    progress=ticker.tell,
+                )
+            except ValueError as error:
+                raise click.UsageError(str(error)) from None
+            events += run.counts["events"]
+            survived += sum(run.counts[name] for name in ("lost", "doubled", "breaks", "crashes", "faults"))
+            if not run.ok:
+                break
+        small = run
+        if not run.ok and plan is None:
+            ticker.begin("shrinking")
+            small = run.shrink(SHRINK_TRIES) or run
+    write(trace, run.trace.to_jsonl())
+    write(history, run.history)
+    write(save_plan, small.plan)
+    if as_json:
+        print_json(run, small)
+    else:
+        summary(run, count + 1, events, survived, time.perf_counter() - began)
+        if not run.ok:
+            given = {
+                "seed": run.seed,
+                "branches": branches,
+                "operations": operations,
+                "latency": latency,
+                "propagation": propagation,
+                "topology": topology,
+                "bug": bug,
+            }
+            words = [f" --{name} {value}" for name, value in given.items() if value is not None]
+            words += [f" --fault {kind}" for kind in faults]
+            failure(
+                run, small, None if plan is not None else "replibank simulate" + "".join(words), save_plan
+            )
+    return 0 if run.ok else CHECK_FAILED
+
+
+class Ticker:
+    """One line on the terminal that says how far it is."""
+
+    def __init__(self) -> None:
+        self._shown = report.on_terminal()
+        self._what = ""
+
+    def __enter__(self) -> "Ticker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._print("")
+
+    def begin(self, what: str) -> None:
+        self._what = what
+        self._print(what)
+
+    def tell(self, done: int) -> None:
+        self._print(f"{self._what}: {done:,} operations")
+
+    def _print(self, text: str) -> None:
+        if self._shown:
+            click.echo(f"\r{text:<{WIDTH}}\r", err=True, nl=False)
+
+
+def show_bugs() -> None:
+    for name, story in bugs().items():
+        click.echo(name)
+        click.echo(textwrap.fill(story, WIDTH, initial_indent="    ", subsequent_indent="    "))
+
+
+def write(path: str | None, text: str) -> None:
+    if path is not None:
+        write_atomically(Path(path), text if text.endswith("\n") else text + "\n")
+
+
+def summary(run: Simulation, seeds: int, events: int, survived: int, seconds: float) -> None:
+    facts = run._plan
+    seeds_text = f"{run.seed}" if seeds == 1 else f"{seeds:,}, the last {run.seed}"
+    report.say(f"{'seed' if seeds == 1 else 'seeds':<12} {seeds_text}")
+    if seeds == 1:
+        report.say(
+            f"bank         {facts.branches} branches, {facts.operations:,} operations, {facts.faults} faults"
+        )
+    if facts.bug is not None:
+        report.say(f"bug          {facts.bug}, planted")
+    report.say(f"events       {events:,} ({events / seconds:,.0f} a second)")
+    report.say(f"survived     {survived:,} losses, doublings, breaks, crashes and other faults")
+    if not run.ok:
+        report.say("verdict      something happened that must never happen")
+    elif seeds == 1:
+        report.say(paragraphs(str(run.verdict)))
+    else:
+        report.say("verdict      no promise is broken")
+
+
+def failure(run: Simulation, small: Simulation, again: str | None, saved: str | None) -> None:
+    """`again`: the command that shows it again; None: it was a plan's."""
+    for _, text in run.violations[:SHOWN]:
+        report.say(paragraphs(f"violation    {text}"))
+    if len(run.violations) > SHOWN:
+        report.say(f"             and {len(run.violations) - SHOWN} more (--history keeps what was seen)")
+    if again is not None:
+        report.say(f"to see it    {again}")
+        report.say(
+            f"shrunk to    {small._plan.branches} branches, {small._plan.operations} operations, "
+            f"{small._plan.faults} faults"
+        )
+        for _, text in small.violations[:1]:
+            report.say(paragraphs(f"which shows  {text}"))
+        if saved is None:
+            report.say("             (--save-plan FILE keeps it, --plan FILE runs it)")
+
+
+def paragraphs(text: str) -> str:
+    """Every line, wrapped under its own text."""
+    indent = " " * 13
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=indent) for line in text.splitlines())
+
+
+def print_json(run: Simulation, small: Simulation) -> None:
+    import json  # noqa: PLC0415
+
+    facts = {
+        "seed": run.seed,
+        "ok": run.ok,
+        "violations": [text for _, text in run.violations],
+        "counts": run.counts,
+        "shrunk": None if run.ok else json.loads(small.plan),
+    }
+    click.echo(json.dumps(facts))

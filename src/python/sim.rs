@@ -1,0 +1,300 @@
+//! Simulations and histories for Python.
+
+use std::{
+    ops::ControlFlow,
+    time::{Duration, Instant},
+};
+
+use pyo3::{exceptions::PyValueError, prelude::*};
+
+use crate::{
+    check::{self, History},
+    sim::{self, Bug, Choice, FaultKind, Latency, Level, Plan, Record},
+    trace,
+};
+
+/// How often a long simulation looks for Ctrl-C and reports.
+const REPORT_INTERVAL: Duration = Duration::from_millis(100);
+
+/// Everything that a simulation does, as data.
+#[pyclass(frozen, module = "replibank._core", name = "Plan")]
+pub(super) struct PyPlan {
+    inner: Plan,
+}
+
+/// What is given of a plan; the seed draws the rest.
+#[derive(FromPyObject)]
+#[pyo3(from_item_all)]
+struct Given {
+    branches: Option<u32>,
+    operations: Option<usize>,
+    accounts: Option<usize>,
+    opening: Option<i64>,
+    latency: Option<String>,
+    topology: Option<String>,
+    propagation: Option<String>,
+    concern: Option<String>,
+    sessions: Option<bool>,
+    durable: Option<bool>,
+    faults: Option<Vec<String>>,
+    duration_us: Option<u64>,
+    bug: Option<String>,
+}
+
+#[pymethods]
+impl PyPlan {
+    /// Draws a plan from a seed.
+    #[staticmethod]
+    fn draw(seed: u64, given: Given) -> PyResult<Self> {
+        let wrong = PyValueError::new_err::<String>;
+        let faults = given.faults.map(|faults| faults.iter().map(|fault| fault.parse::<FaultKind>()).collect());
+        let choice = Choice {
+            branches: given.branches,
+            operations: given.operations,
+            accounts: given.accounts,
+            opening: given.opening,
+            latency: given.latency.as_deref().map(str::parse::<Latency>).transpose().map_err(wrong)?,
+            topology: given.topology,
+            propagation: given.propagation,
+            concern: given.concern.as_deref().map(str::parse::<Level>).transpose().map_err(wrong)?,
+            sessions: given.sessions,
+            durable: given.durable,
+            faults: faults.transpose().map_err(wrong)?,
+            duration_us: given.duration_us,
+            bug: given.bug.as_deref().map(str::parse::<Bug>).transpose().map_err(wrong)?,
+        };
+        choice.check().map_err(wrong)?;
+        let inner = Plan::draw(seed, &choice);
+        inner.check().map_err(wrong)?;
+        Ok(Self { inner })
+    }
+
+    /// Reads a plan's JSON.
+    #[staticmethod]
+    fn parse(text: &str) -> PyResult<Self> {
+        Plan::parse(text).map(|inner| Self { inner }).map_err(PyValueError::new_err)
+    }
+
+    fn to_json(&self) -> PyResult<String> {
+        self.inner.to_json().map_err(PyValueError::new_err)
+    }
+
+    #[getter]
+    fn seed(&self) -> u64 {
+        self.inner.seed
+    }
+
+    #[getter]
+    fn branches(&self) -> u32 {
+        self.inner.branches
+    }
+
+    #[getter]
+    fn operations(&self) -> usize {
+        self.inner.operations.len()
+    }
+
+    #[getter]
+    fn faults(&self) -> usize {
+        self.inner.faults.len()
+    }
+
+    #[getter]
+    fn bug(&self) -> Option<String> {
+        self.inner.bug.map(|bug| bug.to_string())
+    }
+
+    /// Runs it without the GIL. `progress`, if given, is called with the number of operations done,
+    /// about ten times a second; what it raises, and Ctrl-C, break the run off.
+    fn run(&self, py: Python<'_>, trace_capacity: usize, progress: Option<Py<PyAny>>) -> PyResult<Run> {
+        let record = Record { history: true, trace_capacity };
+        let mut report = Reports::new(progress);
+        let outcome = py.detach(|| sim::simulate(&self.inner, record, &mut |done| report.tell(done)));
+        report.raised()?;
+        let outcome = outcome.map_err(PyValueError::new_err)?;
+        let judgement = py.detach(|| sim::judge(&outcome));
+        Ok(Run { outcome, judgement })
+    }
+
+    /// The smallest plan found that fails in the same way, and how many were tried; `None` if this one
+    /// does not fail.
+    fn shrink(
+        &self,
+        py: Python<'_>,
+        tries: usize,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Option<(Self, String, usize)>> {
+        let mut report = Reports::new(progress);
+        let shrunk = py.detach(|| sim::shrink(&self.inner, tries, &mut |plan| report.tell(plan.operations.len())));
+        report.raised()?;
+        Ok(shrunk.map(|shrunk| (Self { inner: shrunk.plan }, shrunk.violation.to_string(), shrunk.tried)))
+    }
+}
+
+/// Tells Python how far a simulation is, now and then.
+struct Reports {
+    progress: Option<Py<PyAny>>,
+    last: Instant,
+    raised: Option<PyErr>,
+}
+
+impl Reports {
+    fn new(progress: Option<Py<PyAny>>) -> Self {
+        Self { progress, last: Instant::now(), raised: None }
+    }
+
+    fn tell(&mut self, done: usize) -> ControlFlow<()> {
+        if self.last.elapsed() < REPORT_INTERVAL {
+            return ControlFlow::Continue(());
+        }
+        self.last = Instant::now();
+        let told = Python::attach(|py| {
+            py.check_signals()?;
+            self.progress.as_ref().map_or(Ok(()), |progress| progress.call1(py, (done,)).map(drop))
+        });
+        match told {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(raised) => {
+                self.raised = Some(raised);
+                ControlFlow::Break(())
+            }
+        }
+    }
+
+    fn raised(self) -> PyResult<()> {
+        self.raised.map_or(Ok(()), Err)
+    }
+}
+
+/// What came of a simulation.
+#[pyclass(frozen, module = "replibank._core")]
+pub(super) struct Run {
+    outcome: sim::Outcome,
+    judgement: sim::Judgement,
+}
+
+#[pymethods]
+impl Run {
+    /// (kind, text) of everything that must never happen, and happened.
+    #[getter]
+    fn violations(&self) -> Vec<(String, String)> {
+        self.judgement.violations.iter().map(|violation| (violation.kind(), violation.to_string())).collect()
+    }
+
+    #[getter]
+    fn verdict(&self) -> Verdict {
+        Verdict { inner: self.judgement.verdict.clone() }
+    }
+
+    /// Counts of what happened, by name.
+    #[getter]
+    fn counts(&self) -> Vec<(&'static str, u64)> {
+        let sim::Counts { events, messages, lost, doubled, breaks, crashes, faults, retries } = self.outcome.counts;
+        vec![
+            ("events", events),
+            ("messages", messages),
+            ("lost", lost),
+            ("doubled", doubled),
+            ("breaks", breaks),
+            ("crashes", crashes),
+            ("faults", faults),
+            ("retries", retries),
+        ]
+    }
+
+    /// Microseconds of virtual time: when all faults had lifted, and when the bank had settled.
+    #[getter]
+    fn times(&self) -> (u64, Option<u64>) {
+        (self.outcome.healed_at.0, self.outcome.settled_at.map(|at| at.0))
+    }
+
+    /// The history as JSON lines.
+    fn history(&self, py: Python<'_>) -> String {
+        py.detach(|| self.outcome.history.to_jsonl())
+    }
+
+    #[getter]
+    fn trace(&self) -> Trace {
+        Trace { inner: self.outcome.trace.clone() }
+    }
+}
+
+/// What happened at the branches.
+#[pyclass(frozen, module = "replibank._core")]
+pub(super) struct Trace {
+    inner: trace::Trace,
+}
+
+#[pymethods]
+impl Trace {
+    fn __len__(&self) -> usize {
+        self.inner.events().len()
+    }
+
+    #[getter]
+    fn lost(&self) -> u64 {
+        self.inner.lost()
+    }
+
+    fn to_jsonl(&self, py: Python<'_>) -> String {
+        py.detach(|| self.inner.to_jsonl())
+    }
+
+    fn __repr__(&self) -> String {
+        format!("<Trace: {} events, {} lost>", self.inner.events().len(), self.inner.lost())
+    }
+}
+
+/// What the checkers say of a history.
+#[pyclass(frozen, module = "replibank._core")]
+pub(super) struct Verdict {
+    inner: check::Verdict,
+}
+
+#[pymethods]
+impl Verdict {
+    /// Whether no promise was broken.
+    #[getter]
+    fn ok(&self) -> bool {
+        self.inner.is_ok()
+    }
+
+    /// (kind, breaks a promise, microseconds, branch, account, invocations, text) of each.
+    #[getter]
+    #[expect(clippy::type_complexity, reason = "Python makes a class of it")]
+    fn anomalies(&self) -> Vec<(String, bool, u64, Option<u32>, Option<u64>, Vec<u64>, String)> {
+        let anomaly = |anomaly: &check::Anomaly| {
+            let check::Anomaly { kind, at, branch, account, witnesses, story } = anomaly;
+            let (branch, account) = (branch.map(|id| id.value()), account.map(|id| id.0));
+            (kind.to_string(), anomaly.is_breach(), at.0, branch, account, witnesses.clone(), story.clone())
+        };
+        self.inner.anomalies.iter().map(anomaly).collect()
+    }
+
+    #[getter]
+    fn operations(&self) -> usize {
+        self.inner.operations
+    }
+
+    #[getter]
+    fn reads(&self) -> usize {
+        self.inner.reads
+    }
+
+    fn __str__(&self) -> String {
+        self.inner.to_string()
+    }
+}
+
+/// Judges a history in JSON lines. A history that is written wrongly is a `ValueError` with its line.
+#[pyfunction]
+pub(super) fn check_history(py: Python<'_>, text: &str) -> PyResult<Verdict> {
+    let verdict = py.detach(|| History::parse(text).map(|history| check::check(&history)));
+    verdict.map(|inner| Verdict { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// (name, story) of every bug that can be planted.
+#[pyfunction]
+pub(super) fn bugs() -> Vec<(String, &'static str)> {
+    Bug::ALL.iter().map(|bug| (bug.to_string(), bug.story())).collect()
+}

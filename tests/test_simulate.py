@@ -1,0 +1,164 @@
+"""Simulations and histories, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import replibank
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def command(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "replibank", *words], capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+def test_a_seed_has_one_run_and_breaks_no_promise() -> None:
+    runs = [replibank.simulate(seed=7, branches=4, operations=200, trace=True) for _ in range(2)]
+    assert runs[0].ok
+    assert runs[0].verdict.ok
+    assert runs[0].history == runs[1].history
+    assert runs[0].trace.to_jsonl() == runs[1].trace.to_jsonl()
+    assert len(runs[0].trace) == len(runs[0].trace.to_jsonl().splitlines()) > 100
+    assert runs[0].trace.lost == 0
+    assert runs[0].counts["events"] > runs[0].counts["messages"] > 0
+    assert replibank.check(runs[0].history).operations == 200
+
+
+def test_without_a_seed_each_run_is_its_own() -> None:
+    seeds = {replibank.simulate(operations=5, branches=2).seed for _ in range(5)}
+    assert len(seeds) == 5
+
+
+def test_a_planted_bug_is_seen_and_shrunk() -> None:
+    run = replibank.simulate(seed=7, bug="retry-counts-twice")
+    assert not run.ok
+    assert run.violations[0][0] in {"impossible-read", "conservation"}
+    small = run.shrink()
+    assert small is not None
+    assert not small.ok
+    assert len(json.loads(small.plan)["operations"]) < 10
+    again = replibank.simulate(plan=small.plan)
+    assert again.violations == small.violations
+    assert replibank.simulate(seed=7).shrink() is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"branches": 0}, r"^branches is 0: 1 to 8000 are right$"),
+        ({"operations": 0}, r"^operations is 0: 1 to 100000000 are right$"),
+        ({"latency": "soon"}, r'^unknown latency "soon": '),
+        ({"latency": "5-2"}, r"^a latency from 5 to 2 us has no values$"),
+        ({"topology": "star"}, r'^unknown topology "star"'),
+        ({"propagation": "rumour"}, r'^unknown propagation "rumour"'),
+        ({"concern": "some"}, r'^unknown concern "some"'),
+        ({"faults": ["fire"]}, r'^unknown fault "fire"'),
+        ({"bug": "typo"}, r'^unknown bug "typo"'),
+        ({"plan": "{}"}, r"^this is no plan: missing field `seed`"),
+        ({"opening": -1}, r"^an opening is -1: "),
+    ],
+)
+def test_what_cannot_be_simulated_is_refused(arguments: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        replibank.simulate(seed=1, **arguments)  # type: ignore[arg-type]
+
+
+def test_a_simulation_can_be_broken_off_and_lets_others_work() -> None:
+    class EnoughError(Exception):
+        pass
+
+    counted = 0
+    ended = threading.Event()
+
+    def count() -> None:
+        nonlocal counted
+        while not ended.is_set():
+            counted += 1
+
+    def progress(done: int) -> None:
+        if counted > 100_000 and done > 0:
+            raise EnoughError
+
+    other = threading.Thread(target=count)
+    other.start()
+    try:
+        with pytest.raises(EnoughError):
+            replibank.simulate(
+                seed=1, branches=5, operations=2_000_000, faults=[], sessions=False, progress=progress
+            )
+    finally:
+        ended.set()
+        other.join()
+
+
+def test_every_bug_has_a_story() -> None:
+    bugs = replibank.bugs()
+    assert len(bugs) >= 10
+    assert all(len(story) > 20 for story in bugs.values())
+
+
+def test_a_history_that_cannot_be_read_is_an_input_error(tmp_path: Path) -> None:
+    wrong = tmp_path / "wrong.jsonl"
+    wrong.write_text('{"bank":{"branches":[1],"accounts":{"0":1}}}\n{"at":1,"event":"unknown","id":4}\n')
+    with pytest.raises(
+        replibank.InputError, match=r"wrong\.jsonl: line 2: id 4 is answered before it is invoked"
+    ):
+        replibank.check(wrong)
+    with pytest.raises(replibank.InputError, match="there is no such file"):
+        replibank.check(tmp_path / "nothing")
+    wrong.write_bytes(b"\xff")
+    with pytest.raises(replibank.InputError, match="not UTF-8"):
+        replibank.check(wrong)
+
+
+def test_the_command_simulates_keeps_and_checks(tmp_path: Path) -> None:
+    files = [str(tmp_path / name) for name in ("trace.jsonl", "history.jsonl", "plan.json")]
+    done = command(
+        "simulate",
+        "--seed",
+        "7",
+        "--trace",
+        files[0],
+        "--history",
+        files[1],
+        "--save-plan",
+        files[2],
+        "--json",
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["ok"] is True
+    assert all(len(json.loads(line)) >= 3 for line in (tmp_path / "trace.jsonl").read_text().splitlines())
+    checked = command("check", "history", files[1])
+    assert (checked.returncode, checked.stderr.splitlines()[-1]) == (0, "verdict      nothing is wrong")
+    assert command("simulate", "--plan", files[2], "--history", str(tmp_path / "again")).returncode == 0
+    assert (tmp_path / "again").read_text() == (tmp_path / "history.jsonl").read_text()
+
+
+def test_the_command_says_how_to_see_a_failure_again(tmp_path: Path) -> None:
+    plan = tmp_path / "plan.json"
+    failed = command("simulate", "--seed", "7", "--bug", "retry-counts-twice", "--save-plan", str(plan))
+    assert failed.returncode == 1
+    assert "to see it    replibank simulate --seed 7 --bug retry-counts-twice\n" in failed.stderr
+    assert "shrunk to" in failed.stderr
+    assert max(map(len, failed.stderr.splitlines())) <= 80
+    again = command("simulate", "--plan", str(plan))
+    assert again.returncode == 1
+    assert "violation    " in again.stderr
+
+
+def test_several_seeds_and_the_list_of_bugs() -> None:
+    done = command("simulate", "--seeds", "20", "--branches", "3", "--fault", "crash")
+    assert done.returncode == 0, done.stderr
+    assert "seeds        20" in done.stderr
+    listed = command("simulate", "--bug", "list")
+    assert set(replibank.bugs()) <= set(listed.stdout.splitlines())
+    assert command("simulate", "--bug", "typo").returncode == 2
