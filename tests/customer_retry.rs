@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use replibank::{
     bank::{Bank, BankConfig},
     customer::{Customer, CustomerError},
-    types::{AccountId, Action, Amount, Answer, BranchId, Operation, OperationKind, Terms, Version},
+    types::{AccountId, Action, Amount, Answer, BranchId, Operation, OperationKind, Refusal, Terms, Version},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -136,6 +136,43 @@ async fn deposit_whose_answer_was_cut_off_counts_once() {
     assert_eq!(answer.version(), version, "the answer is the first one's");
     assert_eq!(committed(&bank, 1).await, version, "nothing was committed twice");
     bank.close().await;
+}
+
+/// The branch comes back without its data: it cannot know that it has executed the first try, which its
+/// peer has heard of. To execute the second would count the deposit twice.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn retry_that_crosses_a_restart_without_data_is_not_executed_again() {
+    let [one, two] = [1, 2].map(|id| BranchId::new(id).expect("an id"));
+    for in_a_stream in [false, true] {
+        let bank = Bank::start(BankConfig::new([one, two], 400)).await.expect("the bank starts");
+        let proxy = Proxy::before(bank.addresses()[&one]).await;
+        let customer = Customer::connect(&proxy.address.to_string(), SOON).await.expect("the proxy is there");
+
+        proxy.answers.send_replace(Answers::Hold);
+        let answering = tokio::spawn(async move {
+            if !in_a_stream {
+                return customer.write(deposit(10), &Terms::default()).await.map(Answer::Committed);
+            }
+            let answers = customer.execute(&[Action::Write(deposit(10))], &Terms::default()).await?;
+            Ok(answers.into_iter().next().expect("one answer"))
+        });
+        committed(&bank, 1).await;
+        bank.wait_until_converged(SOON).await.expect("branch 2 hears of it");
+        bank.kill(one).await.expect("it runs");
+        bank.restart(one).await.expect("it starts");
+        proxy.cut().await;
+
+        let refused = match answering.await.expect("no panic") {
+            Ok(Answer::Refused(refusal)) | Err(CustomerError::Refused(refusal)) => refusal,
+            other => panic!("a retry that the branch cannot know is answered by {other:?}"),
+        };
+        assert!(matches!(refused, Refusal::RequestExpired { .. }) && !refused.is_definite(), "{refused}");
+        bank.wait_until_converged(SOON).await.expect("the page comes back");
+        for status in bank.statuses(SOON).await.expect("both answer").into_values() {
+            assert_eq!(status.snapshot.balances[&AccountId::DEFAULT], 410, "it counts once");
+        }
+        bank.close().await;
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

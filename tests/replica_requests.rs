@@ -12,11 +12,11 @@ use common::{
     request_id, say, step, step_at, update, withdrawal, write,
 };
 use replibank::{
-    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Config, Input, MAX_WAITING, Output, Replica, Request, Tried},
+    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Config, Input, MAX_WAITING, Output, Replica, Request},
     topology::Shape,
     types::{
         AccountId, Action, Answer, Committed, Concern, Incarnation, MAX_AMOUNT, Operation, Origin, Propagation,
-        Queried, Refusal, Terms, Time, Version,
+        Queried, Refusal, Terms, Time, Tried, Version,
     },
 };
 
@@ -339,7 +339,10 @@ fn a_retry_that_crosses_a_restart_without_data_is_not_executed_again() {
         own: Origin { incarnation: life, ..origin(1) },
         ..bank(2, 1, Shape::Mesh, Propagation::Stream).swap_remove(0)
     };
-    let tried = |tried, number| Request { tried, ..named(number, 3, number, deposit(ACCOUNT, 5)) };
+    let tried = |tried, number| {
+        let request = named(number, 3, number, deposit(ACCOUNT, 5));
+        Request { terms: Terms { tried, ..request.terms.clone() }, ..request }
+    };
     let expired = |number| Some(Answer::Refused(Refusal::RequestExpired { request: request_id(3, number) }));
     let mut replica = Replica::new(config());
     assert!(matches!(ask(&mut replica, tried(Tried::Never, 1)), Some(Answer::Committed(_))));
@@ -360,7 +363,6 @@ fn a_request_that_was_refused_is_not_executed_by_another_try_that_waits() {
     meet(&mut replica, 2);
     let waiting = |ticket, deadline| Request {
         deadline: Time(deadline),
-        tried: Tried::Sometime,
         ..waiting_for(version(2, 1), named(ticket, 7, 1, deposit(ACCOUNT, 5)))
     };
     assert_eq!(ask(&mut replica, waiting(1, 10)), None);

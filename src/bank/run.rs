@@ -51,7 +51,7 @@ pub async fn run(
             }
         };
         // Once the branch has decided the first event it has all of `written`, and it stays so.
-        let mut terms = Terms { concern: Concern::Local, at_least: written.clone(), wait };
+        let mut terms = Terms { concern: Concern::Local, at_least: written.clone(), wait, ..Terms::default() };
         let mut recorded = Vec::with_capacity(record.events.len());
         for event in &record.events {
             recorded.push(perform(customer, event.action, &terms, &mut written).await?);

@@ -10,7 +10,7 @@ use tonic::{
 
 use super::CustomerError;
 use crate::{
-    types::{self, Terms},
+    types::{self, Incarnation, Terms, Tried},
     wire::{
         MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES, WireError, proto::bank_service_client::BankServiceClient,
     },
@@ -110,12 +110,24 @@ pub(super) struct Retry<'a> {
     began: Instant,
     wait: Duration,
     next_after: Duration,
+    /// The life of the branch that the customer knew of before its first try.
+    life: Option<Incarnation>,
+    has_tried: bool,
 }
 
 impl<'a> Retry<'a> {
-    pub(super) fn new(connection: &'a Connection, terms: &'a Terms, asks: Asks) -> Self {
+    pub(super) fn new(connection: &'a Connection, terms: &'a Terms, asks: Asks, life: Option<Incarnation>) -> Self {
         let wait = Duration::from_micros(terms.wait.0);
-        Self { connection, terms, asks, began: Instant::now(), wait, next_after: RETRY_AFTER_MIN }
+        Self {
+            connection,
+            terms,
+            asks,
+            began: Instant::now(),
+            wait,
+            next_after: RETRY_AFTER_MIN,
+            life,
+            has_tried: false,
+        }
     }
 
     fn left(&self) -> Duration {
@@ -124,7 +136,12 @@ impl<'a> Retry<'a> {
 
     /// The terms with what is left of the wait.
     pub(super) fn terms(&self) -> Terms {
-        Terms { wait: span(self.left()), ..self.terms.clone() }
+        let tried = match self.life {
+            _ if !self.has_tried => Tried::Never,
+            Some(life) => Tried::In(life),
+            None => Tried::Sometime,
+        };
+        Terms { wait: span(self.left()), tried, ..self.terms.clone() }
     }
 
     /// A call that ends, at the latest, a little after the branch must have answered.
@@ -136,6 +153,7 @@ impl<'a> Retry<'a> {
 
     /// Returns when the call may be tried again; otherwise what has become of the request.
     pub(super) async fn after(&mut self, status: Status) -> Result<(), CustomerError> {
+        self.has_tried = true;
         let address = self.connection.address.clone();
         let reason = cause(&status);
         let sent = self.asks == Asks::ToWrite;

@@ -10,7 +10,7 @@ use super::{
     connection::{Asks, GRACE, Retry},
 };
 use crate::{
-    types::{Action, Answer, Terms},
+    types::{Action, Answer, Terms, Tried},
     wire::proto::{ExecuteRequest, ExecuteResponse},
 };
 
@@ -28,6 +28,10 @@ struct Pipeline<'a> {
     first_number: u64,
     /// Every request below this is answered.
     answered_below: usize,
+    /// Every request from this on has never been sent.
+    sent_below: usize,
+    /// What is known of the life in which they are first tried: that of the branch before them.
+    tried: Tried,
 }
 
 impl Pipeline<'_> {
@@ -36,9 +40,10 @@ impl Pipeline<'_> {
     }
 
     /// The unanswered requests from `from` on, as many as one message and the window take, and where
-    /// to go on.
-    fn batch(&self, from: usize) -> (Vec<(u64, Action)>, usize) {
+    /// to go on. What was sent before goes before, and alone.
+    fn batch(&self, from: usize, sent_before: usize) -> (Vec<(u64, Action)>, usize) {
         let end = self.actions.len().min(self.answered_below + WINDOW);
+        let end = if from < sent_before { end.min(sent_before) } else { end };
         let mut batch = Vec::with_capacity(BATCH);
         let mut next = from;
         while next < end && batch.len() < BATCH {
@@ -75,13 +80,15 @@ impl Customer {
             answers: vec![None; actions.len()],
             first_number: self.take_numbers(actions.len() as u64),
             answered_below: 0,
+            sent_below: 0,
+            tried: self.life().map_or(Tried::Sometime, Tried::In),
         };
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, None);
         while !pipeline.is_done() {
             let before = pipeline.answered_below;
             let ended = self.stream(&mut pipeline, terms).await?;
             if pipeline.answered_below > before {
-                retry = Retry::new(&self.connection, terms, Asks::ToWrite);
+                retry = Retry::new(&self.connection, terms, Asks::ToWrite, None);
             }
             if !pipeline.is_done() {
                 let silent = || Status::unavailable("the branch closed the stream");
@@ -97,14 +104,21 @@ impl Customer {
         let quiet = || Status::deadline_exceeded("the branch fell silent");
         let (sender, receiver) = mpsc::channel(WINDOW / BATCH + 1);
         let mut next = pipeline.answered_below;
-        let mut send = |pipeline: &Pipeline<'_>| {
+        let sent_before = pipeline.sent_below;
+        let again = Terms { tried: pipeline.tried, ..terms.clone() };
+        let mut send = |pipeline: &mut Pipeline<'_>| {
             while let Ok(permit) = sender.try_reserve() {
-                let (batch, end) = pipeline.batch(next);
+                let (batch, end) = pipeline.batch(next, sent_before);
+                let terms = if next < sent_before { &again } else { terms };
+                let at_end = end == next;
                 next = end;
-                if batch.is_empty() {
+                pipeline.sent_below = end.max(pipeline.sent_below);
+                if batch.is_empty() && at_end {
                     return;
                 }
-                permit.send(ExecuteRequest::new(self.client, batch, terms));
+                if !batch.is_empty() {
+                    permit.send(ExecuteRequest::new(self.client, batch, terms));
+                }
             }
         };
         // The first requests leave with the call: no round trip is spent on opening the stream.
@@ -131,6 +145,7 @@ impl Customer {
     fn take(&self, pipeline: &mut Pipeline<'_>, message: &ExecuteResponse) -> Result<(), CustomerError> {
         for answer in &message.answers {
             let read = self.connection.read(answer.read(self.client))?;
+            self.learn(&read);
             if !pipeline.take(answer.number, read) {
                 return Err(self.connection.nonsense(&format!("an answer to unknown request {}", answer.number)));
             }

@@ -19,7 +19,10 @@ use std::{
 };
 
 use crate::{
-    types::{AccountId, Amount, Answer, ClientId, Committed, Operation, OperationKind, Queried, RequestId, Terms},
+    types::{
+        AccountId, Amount, Answer, ClientId, Committed, Incarnation, Operation, OperationKind, Queried, RequestId,
+        Terms,
+    },
     wire::proto,
 };
 
@@ -31,7 +34,11 @@ pub struct Customer {
     connection: Connection,
     client: ClientId,
     last_number: Arc<AtomicU64>,
+    /// The branch's life that answered last; [`NO_LIFE`] before any did.
+    life: Arc<AtomicU64>,
 }
+
+const NO_LIFE: u64 = u64::MAX;
 
 impl Customer {
     /// Connects to `address` ("host:port"), trying again until `timeout` has passed.
@@ -43,6 +50,7 @@ impl Customer {
             connection: Connection::open(address, timeout).await?,
             client: draw_client(address)?,
             last_number: Arc::default(),
+            life: Arc::new(AtomicU64::new(NO_LIFE)),
         })
     }
 
@@ -56,6 +64,18 @@ impl Customer {
         self.last_number.fetch_add(count, Ordering::Relaxed) + 1
     }
 
+    /// The life of the branch that answered this customer last.
+    fn life(&self) -> Option<Incarnation> {
+        let life = self.life.load(Ordering::Relaxed);
+        (life != NO_LIFE).then_some(Incarnation(life))
+    }
+
+    fn learn(&self, answer: &Answer) {
+        if let Answer::Committed(committed) = answer {
+            self.life.store(committed.origin.incarnation.0, Ordering::Relaxed);
+        }
+    }
+
     /// Reads a balance; with `include_version`, the replica's version too.
     ///
     /// # Errors
@@ -66,7 +86,7 @@ impl Customer {
         include_version: bool,
         terms: &Terms,
     ) -> Result<Queried, CustomerError> {
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToRead);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToRead, None);
         let response = loop {
             let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
             match self.connection.bank().query(call).await {
@@ -104,7 +124,7 @@ impl Customer {
     pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
         let id = RequestId { client: self.client, number: self.take_numbers(1) };
         let Operation { kind, account, amount } = operation;
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite);
+        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, self.life());
         let answer = loop {
             let terms = retry.terms();
             let answer = match kind {
@@ -116,6 +136,7 @@ impl Customer {
                 Err(status) => retry.after(status).await?,
             }
         };
+        self.learn(&answer);
         match answer {
             Answer::Committed(committed) => Ok(committed),
             Answer::Refused(refusal) => Err(CustomerError::Refused(refusal)),
@@ -153,7 +174,7 @@ impl Customer {
     /// [`CustomerError`] if it does not answer in time.
     pub async fn status(&self, timeout: Duration) -> Result<Status, CustomerError> {
         let terms = Terms { wait: connection::span(timeout), ..Terms::default() };
-        let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead);
+        let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead, None);
         let response = loop {
             match self.connection.bank().status(retry.request(proto::StatusRequest {})).await {
                 Ok(response) => break response,

@@ -23,7 +23,7 @@ pub(super) fn terms(concern: &str, at_least: Option<&Bound<'_, PyAny>>, timeout:
         Some(value) => version(value)?,
     };
     let wait = types::Duration(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
-    Ok(Terms { concern, at_least, wait })
+    Ok(Terms { concern, at_least, wait, ..Terms::default() })
 }
 
 /// A version, or the receipt that holds one.

@@ -2,12 +2,12 @@
 //! to the own page, and wait for their concern.
 
 use super::{
-    Output, Receipt, Replica, Request, Tried,
+    Output, Receipt, Replica, Request,
     answers::{Outcome, Recall},
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
 use crate::types::{
-    Action, Answer, Committed, Concern, Operation, OperationKind, Origin, Propagation, Queried, Refusal, Time,
+    Action, Answer, Committed, Concern, Operation, OperationKind, Origin, Propagation, Queried, Refusal, Time, Tried,
 };
 
 impl Replica {
@@ -79,7 +79,9 @@ impl Replica {
     fn recall(&mut self, request: &Request) -> Option<Outcome> {
         let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return None };
         match self.answers.recall(id, operation) {
-            Recall::New if self.may_have_forgotten(request.tried) => Some(Err(Refusal::RequestExpired { request: id })),
+            Recall::New if self.may_have_forgotten(request.terms.tried) => {
+                Some(Err(Refusal::RequestExpired { request: id }))
+            }
             Recall::New => None,
             Recall::Decided(outcome) => Some(outcome),
             Recall::Conflict => Some(Err(Refusal::RequestConflict { request: id })),

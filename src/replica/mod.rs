@@ -70,8 +70,6 @@ pub struct Request {
     pub ticket: u64,
     /// The customer's name for it. Without one, a retry counts again.
     pub id: Option<RequestId>,
-    /// Whether an earlier try of it may have been taken.
-    pub tried: Tried,
     /// What is asked for.
     pub action: Action,
     /// Under which conditions.
@@ -80,19 +78,6 @@ pub struct Request {
     pub include_version: bool,
     /// When it is refused if its conditions do not hold; the driver adds `terms.wait` to its clock.
     pub deadline: Time,
-}
-
-/// What a customer says of earlier tries of a request. A branch that came back without its data cannot
-/// know whether it has executed what it does not remember.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub enum Tried {
-    /// This is the first.
-    #[default]
-    Never,
-    /// All were made in this life of the branch.
-    In(Incarnation),
-    /// Some may have been made in another life of the branch.
-    Sometime,
 }
 
 /// What happened.

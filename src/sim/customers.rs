@@ -9,10 +9,10 @@ use super::{
 };
 use crate::{
     check::{self, Invocation},
-    replica::{Input, Request, Tried},
+    replica::{Input, Request},
     types::{
         AccountId, Action, Amount, Answer, BranchId, ClientId, Concern, Duration, Operation, OperationKind, RequestId,
-        Terms, Version,
+        Terms, Tried, Version,
     },
 };
 
@@ -157,7 +157,8 @@ impl World<'_> {
         if self.nodes[node].replica.is_none() {
             return;
         }
-        let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US) };
+        let tried = if attempt > 1 { Tried::Sometime } else { Tried::Never };
+        let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
         if step.session && !(self.has_bug(Bug::StaleReadServedAsFresh) && matches!(action, Action::Query { .. })) {
             terms.at_least = known.seen.clone();
         }
@@ -172,7 +173,6 @@ impl World<'_> {
         let request = Request {
             ticket,
             id: is_named.then_some(RequestId { client: ClientId(customer.into()), number }),
-            tried: if attempt > 1 { Tried::Sometime } else { Tried::Never },
             action,
             deadline: self.now + terms.wait,
             terms,

@@ -14,6 +14,6 @@ pub use answer::{Answer, Committed, Queried};
 pub use id::{AccountId, BranchId, ClientId, Incarnation, Origin, RequestId};
 pub use propagation::Propagation;
 pub use refusal::Refusal;
-pub use request::{Action, Concern, Operation, OperationKind, Terms};
+pub use request::{Action, Concern, Operation, OperationKind, Terms, Tried};
 pub use time::{Duration, Time};
 pub use version::Version;

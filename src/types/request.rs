@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Amount, Duration, Version};
+use super::{AccountId, Amount, Duration, Incarnation, Version};
 
 /// How many replicas must have a write before it is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -69,6 +69,19 @@ pub enum Action {
     Write(Operation),
 }
 
+/// What a customer says of earlier tries of a request. A branch that came back without its data cannot
+/// know whether it has executed what it does not remember.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub enum Tried {
+    /// This is the first.
+    #[default]
+    Never,
+    /// All were made in this life of the branch.
+    In(Incarnation),
+    /// Some may have been made in another life of the branch.
+    Sometime,
+}
+
 /// The conditions under which a request is to be answered.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Terms {
@@ -78,6 +91,8 @@ pub struct Terms {
     pub at_least: Version,
     /// How long the branch may wait for `at_least`, and for `concern`. Default: ten seconds.
     pub wait: Duration,
+    /// What the customer knows of earlier tries. Queries ignore it.
+    pub tried: Tried,
 }
 
 impl Terms {
@@ -87,6 +102,6 @@ impl Terms {
 
 impl Default for Terms {
     fn default() -> Self {
-        Self { concern: Concern::Local, at_least: Version::EMPTY, wait: Self::DEFAULT_WAIT }
+        Self { concern: Concern::Local, at_least: Version::EMPTY, wait: Self::DEFAULT_WAIT, tried: Tried::Never }
     }
 }

@@ -2,8 +2,8 @@
 
 use super::{WireError, proto, version};
 use crate::types::{
-    AccountId, Action, Amount, Answer, ClientId, Committed, Concern, Duration, Operation, OperationKind, Queried,
-    Refusal, RequestId, Terms, Version,
+    AccountId, Action, Amount, Answer, ClientId, Committed, Concern, Duration, Incarnation, Operation, OperationKind,
+    Queried, Refusal, RequestId, Terms, Tried, Version,
 };
 
 fn amount(value: u64) -> Result<Amount, Refusal> {
@@ -14,7 +14,12 @@ pub(super) fn write(kind: OperationKind, account: u64, value: u64) -> Result<Ope
     Ok(Operation { kind, account: AccountId(account), amount: amount(value)? })
 }
 
-pub(super) fn terms(concern: i32, at_least: &Option<proto::Version>, wait_us: u64) -> Result<Terms, WireError> {
+pub(super) fn terms(
+    concern: i32,
+    at_least: &Option<proto::Version>,
+    wait_us: u64,
+    tried: Option<proto::Tried>,
+) -> Result<Terms, WireError> {
     let concern = match proto::Concern::try_from(concern) {
         Ok(proto::Concern::Unspecified | proto::Concern::Local) => Concern::Local,
         Ok(proto::Concern::Majority) => Concern::Majority,
@@ -22,7 +27,12 @@ pub(super) fn terms(concern: i32, at_least: &Option<proto::Version>, wait_us: u6
         Err(_) => return Err(WireError::new("concern", format!("is {concern}, which this branch does not know"))),
     };
     let wait = if wait_us == 0 { Terms::DEFAULT_WAIT } else { Duration(wait_us) };
-    Ok(Terms { concern, at_least: version::version(at_least)?, wait })
+    let tried = match tried.map(|tried| tried.incarnation) {
+        None => Tried::Never,
+        Some(Some(incarnation)) => Tried::In(Incarnation(incarnation)),
+        Some(None) => Tried::Sometime,
+    };
+    Ok(Terms { concern, at_least: version::version(at_least)?, wait, tried })
 }
 
 pub(super) fn concern(concern: Concern) -> proto::Concern {
@@ -30,6 +40,14 @@ pub(super) fn concern(concern: Concern) -> proto::Concern {
         Concern::Local => proto::Concern::Local,
         Concern::Majority => proto::Concern::Majority,
         Concern::All => proto::Concern::All,
+    }
+}
+
+pub(super) fn tried(tried: Tried) -> Option<proto::Tried> {
+    match tried {
+        Tried::Never => None,
+        Tried::In(Incarnation(incarnation)) => Some(proto::Tried { incarnation: Some(incarnation) }),
+        Tried::Sometime => Some(proto::Tried { incarnation: None }),
     }
 }
 
@@ -63,7 +81,7 @@ impl proto::QueryRequest {
     /// # Errors
     /// [`WireError`] names the field that cannot be read.
     pub fn read(&self) -> Result<(Action, Terms), WireError> {
-        Ok((Action::Query { account: AccountId(self.account) }, terms(0, &self.at_least, self.wait_us)?))
+        Ok((Action::Query { account: AccountId(self.account) }, terms(0, &self.at_least, self.wait_us, None)?))
     }
 }
 
@@ -80,6 +98,7 @@ macro_rules! write_messages {
                     concern: concern(terms.concern).into(),
                     at_least: at_least(terms),
                     wait_us: wait_us(terms.wait),
+                    tried: tried(terms.tried),
                 }
             }
 
@@ -88,7 +107,7 @@ macro_rules! write_messages {
             /// # Errors
             /// [`WireError`] names the field that cannot be read.
             pub fn read(&self) -> Result<(Result<Operation, Refusal>, Option<RequestId>, Terms), WireError> {
-                let terms = terms(self.concern, &self.at_least, self.wait_us)?;
+                let terms = terms(self.concern, &self.at_least, self.wait_us, self.tried)?;
                 Ok((write($kind, self.account, self.amount), request_id(self.request), terms))
             }
         }

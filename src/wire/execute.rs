@@ -2,7 +2,7 @@
 
 use super::{
     WireError,
-    customer::{at_least, concern, terms, wait_us, write},
+    customer::{at_least, concern, terms, tried, wait_us, write},
     proto,
 };
 use crate::types::{AccountId, Action, Answer, ClientId, Operation, OperationKind, Refusal, RequestId, Terms};
@@ -27,6 +27,7 @@ impl proto::ExecuteRequest {
             concern: concern(terms.concern).into(),
             at_least: at_least(terms),
             wait_us: wait_us(terms.wait),
+            tried: tried(terms.tried),
         }
     }
 
@@ -37,7 +38,7 @@ impl proto::ExecuteRequest {
     pub fn read(&self) -> Result<Batch, WireError> {
         let requests = self.operations.iter().map(proto::Operation::read).collect::<Result<_, _>>()?;
         let client = (self.client != 0).then_some(ClientId(self.client));
-        Ok(Batch { client, requests, terms: terms(self.concern, &self.at_least, self.wait_us)? })
+        Ok(Batch { client, requests, terms: terms(self.concern, &self.at_least, self.wait_us, self.tried)? })
     }
 }
 

@@ -54,7 +54,7 @@ impl proto::Refusal {
             Ok(Code::Overloaded) => Refusal::Overloaded { limit: self.requested as usize },
             Ok(Code::VersionNotReached) => Refusal::VersionNotReached,
             Ok(Code::ConcernNotReached) => Refusal::ConcernNotReached {
-                concern: terms(self.concern, &None, 0)?.concern,
+                concern: terms(self.concern, &None, 0, None)?.concern,
                 reached: self.reached as usize,
                 needed: self.needed as usize,
             },

@@ -11,7 +11,7 @@ pub mod pages;
 pub mod schedule;
 
 use replibank::{
-    replica::{Config, Delta, Entry, Input, Output, PeerMessage, Replica, Request, Tried, Update},
+    replica::{Config, Delta, Entry, Input, Output, PeerMessage, Replica, Request, Update},
     topology::{Shape, Topology},
     types::{
         AccountId, Action, Amount, BranchId, ClientId, Duration, Incarnation, Operation, OperationKind, Origin,
@@ -52,7 +52,7 @@ pub fn request_id(client: u64, number: u64) -> RequestId {
 pub fn request(ticket: u64, action: Action) -> Request {
     let terms = Terms::default();
     let deadline = Time::default() + terms.wait;
-    Request { ticket, id: None, tried: Tried::Never, action, terms, include_version: true, deadline }
+    Request { ticket, id: None, action, terms, include_version: true, deadline }
 }
 
 pub fn write(ticket: u64, operation: Operation) -> Input {

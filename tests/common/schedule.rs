@@ -200,7 +200,8 @@ impl Ask {
         };
         let at_least =
             self.at_least.map_or(Version::EMPTY, |peer| network.replicas[&branches[peer % branches.len()]].version());
-        let terms = Terms { concern: self.concern, at_least, wait: Duration::milliseconds(self.wait_ms) };
+        let terms =
+            Terms { concern: self.concern, at_least, wait: Duration::milliseconds(self.wait_ms), ..Terms::default() };
         network.ask(at, Request { id, terms, ..request(0, action) });
     }
 }

@@ -22,7 +22,7 @@ use super::{
 use session::Current;
 
 use crate::{
-    replica::{Input, Output, Replica, Request, Save, Tried},
+    replica::{Input, Output, Replica, Request, Save},
     store::StoreError,
     trace::{Event, Kind, Trace},
     types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time},
@@ -252,7 +252,7 @@ impl Core {
         let (ticket, now) = (state.last_ticket, self.now());
         let Asked { id, action, terms, include_version } = asked;
         let deadline = now + terms.wait;
-        let request = Request { ticket, id, tried: Tried::Never, action, terms, include_version, deadline };
+        let request = Request { ticket, id, action, terms, include_version, deadline };
         state.replica.step(now, Input::Request(request), &mut state.outputs);
         ticket
     }
