@@ -208,6 +208,17 @@ def test_a_branch_in_plain_grpcio_is_a_peer(proto: SimpleNamespace, wait_until: 
         plain.close()
 
 
+def test_calls_are_refused_where_branches_have_streams(bank: replibank.Bank, proto: SimpleNamespace) -> None:
+    plain = PlainBranch(2, 400, proto)
+    try:
+        with pytest.raises(grpc.RpcError, match="stream propagation") as refused:
+            plain.tell([bank.addresses[1]], 100)
+        assert refused.value.code() == grpc.StatusCode.FAILED_PRECONDITION
+    finally:
+        plain.close()
+    assert bank.balances() == {1: 400, 2: 400}
+
+
 def test_health_is_served(bank: replibank.Bank) -> None:
     with grpc.insecure_channel(bank.addresses[1]) as channel:
         stub = health_pb2_grpc.HealthStub(channel)

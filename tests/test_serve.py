@@ -274,12 +274,28 @@ def test_branches_one_by_one_are_a_bank(start, path, tmp_path):
         assert finish(branch)[0] == 130
 
 
-def test_branches_of_two_banks_are_told_apart(start):
-    ports = dict(zip([1, 2], free_ports(2), strict=True))
+UNARY = ["--propagation", "unary"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        (["--balance", OPENING], ["--balance", OPENING + 100]),
+        ([*UNARY, "--balance", OPENING], [*UNARY, "--balance", OPENING + 100]),
+        (["--balance", OPENING], [*UNARY, "--balance", OPENING]),
+        ([*UNARY, "--balance", OPENING], ["--balance", OPENING]),
+        (["--topology", "ring", "--balance", OPENING], ["--topology", "mesh", "--balance", OPENING]),
+    ],
+    ids=["balance", "balance of unary", "propagation", "propagation the other way", "topology"],
+)
+def test_branches_of_two_banks_are_told_apart(start, first, second):
+    ports = dict(zip([1, 2, 3, 4], free_ports(4), strict=True))
     branches = {}
-    for id_, peer, opening in [(1, 2, OPENING), (2, 1, OPENING + 100)]:
-        options = ["--listen", f"127.0.0.1:{ports[id_]}", f"--peer={peer}=127.0.0.1:{ports[peer]}"]
-        branches[id_] = start("branch", "--id", id_, *options, "--balance", opening)
-    # The lower id dials, so it is the one that says so: the test's own time limit is the deadline.
+    for id_, options in [(1, first), (2, second)]:
+        peers = [f"--peer={peer}=127.0.0.1:{ports[peer]}" for peer in ports if peer != id_]
+        listen = ["--listen", f"127.0.0.1:{ports[id_]}"]
+        branches[id_] = start("branch", "--id", id_, *listen, *peers, *options)
+    # The lower id dials or asks first, so it is the one that says so: the test's own time limit is
+    # the deadline.
     said = iter(branches[1].stderr.readline, "")
-    assert any("of another bank" in line for line in said)
+    assert any("of another bank" in line and "propagation and topology" in line for line in said)

@@ -10,13 +10,13 @@ use super::{
     channels::Channels,
     core::{Core, Session},
     error::{describe, level},
-    link::{Backoff, ended_by},
+    link::{self, Backoff, ended_by},
 };
 use crate::{
     replica::{Call, Delta, PeerMessage},
     types::{BranchId, Incarnation, Origin},
     wire::{
-        self, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
+        self, Hello, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
         proto::{self, bank_service_client::BankServiceClient, replication_service_client::ReplicationServiceClient},
     },
 };
@@ -76,9 +76,7 @@ async fn converse(
             continue;
         };
         let answered = match message {
-            PeerMessage::Greeting { .. } => {
-                greet(core.own(), channels, address, known).await.map(|version| (0, version))
-            }
+            PeerMessage::Greeting { .. } => greet(core, channels, address, known).await.map(|version| (0, version)),
             PeerMessage::Call(call) => {
                 sleep(core.delay).await;
                 match channels.to(address).await {
@@ -104,7 +102,7 @@ async fn converse(
 
 /// What the peer has, as far as we must know to begin.
 async fn greet(
-    own: Origin,
+    core: &Core,
     channels: &Channels,
     address: &str,
     known: &mut Known,
@@ -112,10 +110,12 @@ async fn greet(
     match known {
         Known::Nothing => {}
         Known::TellThatWeAreBack => {
-            let nothing = Delta { origin: own, base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
+            // A branch that is served alone does not know yet whether its peers are of its bank.
+            ask(core, channels.to(address).await?).await?;
+            let nothing = Delta { origin: core.own(), base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
             tell(channels.to(address).await?, &Call { number: 0, operation: None, delta: nothing }).await?;
         }
-        Known::Ask => return ask(channels.to(address).await?).await,
+        Known::Ask => return ask(core, channels.to(address).await?).await,
     }
     *known = Known::Ask;
     Ok(Vec::new())
@@ -125,12 +125,16 @@ async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, S
     timeout(CALL_WITHIN, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer")))
 }
 
-/// The peer's version. A plain peer may have no status call: then it gets every page anew.
-async fn ask(channel: Channel) -> Result<Vec<(Origin, u64)>, Status> {
+/// The peer's version, if it is of our bank. A plain peer may have no status call: then it gets every
+/// page anew.
+async fn ask(core: &Core, channel: Channel) -> Result<Vec<(Origin, u64)>, Status> {
     let mut client = BankServiceClient::new(channel).max_decoding_message_size(MAX_PEER_MESSAGE_BYTES);
     match within(client.status(proto::StatusRequest {})).await {
         Ok(response) => {
             let status = wire::Status::try_from(response.get_ref())?;
+            if status.bank != 0 {
+                link::compare(core, Hello { branch: status.origin.branch, bank: status.bank })?;
+            }
             Ok(wire::entries(&status.snapshot.version))
         }
         Err(status) if status.code() == Code::Unimplemented => Ok(Vec::new()),

@@ -101,15 +101,23 @@ pub(super) fn no_hello() -> Status {
     Status::deadline_exceeded("the peer did not say hello")
 }
 
+/// Whether one who says this is of our bank.
+pub(super) fn compare(core: &Core, hello: Hello) -> Result<(), Status> {
+    let own = core.hello();
+    if hello.bank == own.bank {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!(
+        "branch {} is of another bank than branch {}: both need the same branches, accounts, opening balances, \
+         propagation and topology",
+        hello.branch, own.branch
+    )))
+}
+
 /// Whether one who says this is a peer of ours.
 pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
+    compare(core, hello)?;
     let own = core.hello();
-    if hello.bank != own.bank {
-        return Err(Status::failed_precondition(format!(
-            "branch {} is of another bank than branch {}: both need the same branches, accounts and opening balances",
-            hello.branch, own.branch
-        )));
-    }
     if core.propagation() == Propagation::Unary {
         return Err(Status::failed_precondition(format!(
             "branch {} propagates by calls and takes no streams: all branches of a bank need the same propagation",

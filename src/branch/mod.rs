@@ -75,11 +75,17 @@ pub struct Config {
 
 impl Config {
     /// A digest of what must be the same at every branch of one bank (FNV-1a, 64 bits), so that a
-    /// link between strangers is refused when it begins.
+    /// link between strangers is refused when it begins. Of two shapes over the same branches, the
+    /// one holds the other's links, so their number tells them apart.
     pub fn bank_digest(&self) -> u64 {
         let branches = self.branches.iter().map(|branch| u64::from(branch.value()));
         let accounts = self.accounts.iter().flat_map(|(account, &opening)| [account.0, opening as u64]);
-        let words = branches.chain([u64::MAX]).chain(accounts);
+        let propagation = match self.propagation {
+            Propagation::Stream => 0,
+            Propagation::Unary => 1,
+        };
+        let links = self.topology.link_count() as u64;
+        let words = branches.chain([u64::MAX, propagation, links]).chain(accounts);
         words
             .flat_map(u64::to_le_bytes)
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

@@ -8,7 +8,7 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{channels::CONNECT_WITHIN, core::Core, link};
 use crate::{
-    types::OperationKind,
+    types::{OperationKind, Propagation},
     wire::{
         Propagated,
         proto::{self, replication_service_server::ReplicationService},
@@ -24,6 +24,17 @@ impl ReplicationServer {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
     }
+
+    /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one.
+    fn take_calls(&self) -> Result<(), Status> {
+        match self.core.propagation() {
+            Propagation::Unary => Ok(()),
+            Propagation::Stream => Err(Status::failed_precondition(format!(
+                "branch {} has stream propagation and takes no calls: both need the same propagation",
+                self.core.own().branch
+            ))),
+        }
+    }
 }
 
 #[tonic::async_trait]
@@ -34,6 +45,7 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<proto::PropagateDepositRequest>,
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
+        self.take_calls()?;
         let told = request.get_ref();
         let told = Propagated::read(OperationKind::Deposit, told.operation.as_ref(), told.delta.as_ref())?;
         let sequence = self.core.propagated(told).await?;
@@ -44,6 +56,7 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<proto::PropagateWithdrawRequest>,
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
+        self.take_calls()?;
         let told = request.get_ref();
         let told = Propagated::read(OperationKind::Withdraw, told.operation.as_ref(), told.delta.as_ref())?;
         let sequence = self.core.propagated(told).await?;

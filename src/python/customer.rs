@@ -176,7 +176,7 @@ impl<'py> IntoPyObject<'py> for Status {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        let customer::Status { snapshot, origin, links } = self.0;
+        let customer::Status { snapshot, origin, links, bank: _ } = self.0;
         let links: Vec<(u32, bool, u64)> =
             links.into_iter().map(|link| (link.peer.value(), link.connected, link.behind)).collect();
         let status = PyDict::new(py);

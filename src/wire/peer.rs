@@ -14,7 +14,7 @@ use crate::{
 pub struct Hello {
     /// Who speaks.
     pub branch: BranchId,
-    /// Of which bank: a digest of its branches and accounts.
+    /// Of which bank: a digest of what all its branches have in common.
     pub bank: u64,
 }
 

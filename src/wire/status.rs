@@ -25,6 +25,8 @@ pub struct Status {
     pub origin: Origin,
     /// Its links.
     pub links: Vec<LinkStatus>,
+    /// Of which bank: the digest of its hello; 0: it does not tell.
+    pub bank: u64,
 }
 
 /// What a branch knows of its link to a peer.
@@ -81,6 +83,7 @@ impl From<&Status> for proto::StatusResponse {
             balances: to_balances(&status.snapshot.balances),
             version: Some((&status.snapshot.version).into()),
             links: status.links.iter().map(link).collect(),
+            bank: status.bank,
         }
     }
 }
@@ -102,6 +105,7 @@ impl TryFrom<&proto::StatusResponse> for Status {
             },
             origin,
             links: links.collect::<Result<_, WireError>>()?,
+            bank: message.bank,
         })
     }
 }

@@ -50,7 +50,8 @@ impl Core {
             let snapshot =
                 Snapshot { branch: self.own.branch, balances: replica.balances().clone(), version: replica.version() };
             let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
-            let status = Status { snapshot, origin: self.own, links: replica.links().map(link).collect() };
+            let links = replica.links().map(link).collect();
+            let status = Status { snapshot, origin: self.own, links, bank: self.hello.bank };
             (status, replica.unsaved())
         };
         self.settled(unsaved).await?;
