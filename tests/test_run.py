@@ -100,6 +100,18 @@ def test_unary_says_how_many_open_files_it_needs(run_script: Callable[..., str])
     output = run_script(LIMITED, "256", "256", str(COURSE / "input_50x50.json"), "unary", "tasks")
     assert output.startswith("refused: a bank of 50 branches: 1, 2, 3 … 50 in one process needs about ")
     assert "open files, and this process may have 256: raise the hard limit (ulimit -Hn " in output
+    # Of 50 branches, the overlay needs more.
+    assert output.endswith(", or take fewer branches\n")
+
+
+def test_advice_on_open_files_is_what_needs_fewer(run_script: Callable[..., str]) -> None:
+    mesh = LIMITED.replace("propagation=sys.argv[4]", 'topology="mesh"')
+    path = str(COURSE / "input_50x50.json")
+    assert "take the overlay topology with stream propagation" in run_script(
+        mesh, "128", "128", path, "", "tasks"
+    )
+    overlay = LIMITED.replace("propagation=sys.argv[4]", 'topology="overlay"')
+    assert "the overlay topology" not in run_script(overlay, "128", "128", path, "", "tasks")
 
 
 def test_unary_raises_the_soft_limit_where_it_may(

@@ -1,7 +1,7 @@
 //! The limit of open files, which a mesh in one process runs into first.
 
 use super::{BankConfig, BankError};
-use crate::types::Propagation;
+use crate::{topology::Shape, types::Propagation};
 
 /// What a process has open besides: its streams, libraries, an event loop, customers.
 const OTHER_FILES: u64 = 64;
@@ -32,11 +32,11 @@ pub(super) fn needed_by_branch(branches: usize) -> u64 {
     2 * branches as u64 + DATA_FILES + 2 * OTHER_FILES
 }
 
-/// Raises the soft limit if it must and may.
+/// Raises the soft limit if it must and may. `instead` is what needs fewer files, for the message.
 ///
 /// # Errors
 /// [`BankError::Config`] if the hard limit is too low.
-pub(super) fn ensure(needed: u64, what: &str) -> Result<(), BankError> {
+pub(super) fn ensure(needed: u64, what: &str, instead: &str) -> Result<(), BankError> {
     let failed = |error: std::io::Error| BankError::Config { reason: format!("the limit of open files: {error}") };
     let (soft, hard) = rlimit::Resource::NOFILE.get().map_err(failed)?;
     if soft >= needed {
@@ -46,9 +46,24 @@ pub(super) fn ensure(needed: u64, what: &str) -> Result<(), BankError> {
         return Err(BankError::Config {
             reason: format!(
                 "{what} needs about {needed} open files, and this process may have {hard}: raise the hard limit \
-                 (ulimit -Hn {needed}), take fewer branches, or the overlay topology with stream propagation"
+                 (ulimit -Hn {needed}), {instead}"
             ),
         });
     }
     rlimit::Resource::NOFILE.set(needed, hard).map_err(failed)
+}
+
+/// What needs fewer open files than this bank as tasks does.
+pub(super) fn instead_of_tasks(config: &BankConfig) -> String {
+    let overlay = BankConfig { shape: Shape::Overlay, propagation: Propagation::Stream, ..config.clone() };
+    let needed = needed_by_tasks(config);
+    let mut ways = vec!["take fewer branches"];
+    if needed_by_tasks(&overlay) < needed {
+        ways.push("take the overlay topology with stream propagation");
+    }
+    if needed_by_parent(config) < needed {
+        ways.push("give each branch a process");
+    }
+    let last = ways.pop().unwrap_or_default();
+    if ways.is_empty() { format!("or {last}") } else { format!("{}, or {last}", ways.join(", ")) }
 }

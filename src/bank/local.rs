@@ -37,7 +37,7 @@ pub(super) struct Tasks {
 impl Tasks {
     pub(super) async fn start(config: &BankConfig) -> Result<Self, BankError> {
         let what = format!("a bank of {} in one process", shorten(config.branches.keys()));
-        files::ensure(files::needed_by_tasks(config), &what)?;
+        files::ensure(files::needed_by_tasks(config), &what, &files::instead_of_tasks(config))?;
         // Every port is bound before any branch serves: a bank starts whole or not at all.
         let mut listeners = Vec::with_capacity(config.branches.len());
         for &id in config.branches.keys() {

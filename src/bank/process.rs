@@ -56,7 +56,8 @@ async fn introduce(
 
 impl Processes {
     pub(super) async fn start(config: &BankConfig, program: &[OsString]) -> Result<Self, BankError> {
-        files::ensure(files::needed_by_parent(config), &format!("a bank of {}", shorten(config.branches.keys())))?;
+        let what = format!("a bank of {} in processes", shorten(config.branches.keys()));
+        files::ensure(files::needed_by_parent(config), &what, "or take fewer branches")?;
         let mut running = BTreeMap::new();
         for &branch in config.branches.keys() {
             running.insert(branch, Child::spawn(branch, program)?);

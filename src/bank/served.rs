@@ -76,7 +76,7 @@ impl Served {
     pub(super) async fn bind(config: branch::Config, listen: &str, data: Option<Data>) -> Result<Self, BankError> {
         let id = config.own.branch;
         let what = format!("branch {id} of {}", config.branches.len());
-        files::ensure(files::needed_by_branch(config.branches.len()), &what)?;
+        files::ensure(files::needed_by_branch(config.branches.len()), &what, "or take fewer branches")?;
         let failed =
             |reason: String, in_use| BankError::Listen { branch: id, address: listen.to_owned(), reason, in_use };
         let listener = TcpListener::bind(listen).await.and_then(TcpListener::into_std).map_err(|cause| {

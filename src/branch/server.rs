@@ -1,9 +1,12 @@
 //! The gRPC server of one branch: bank, replication, health and reflection.
 
-use std::{sync::Arc, time::Duration};
+use std::{io, sync::Arc, time::Duration};
 
-use tokio::net::TcpListener;
-use tokio_stream::StreamExt;
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::sleep,
+};
+use tokio_stream::{Stream, StreamExt};
 use tonic::transport::{Server, server::TcpIncoming};
 
 use super::{
@@ -14,13 +17,22 @@ use super::{
     door::Door,
     replication_service::ReplicationServer,
 };
-use crate::wire::{
-    MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES,
-    proto::{self, bank_service_server::BankServiceServer, replication_service_server::ReplicationServiceServer},
+use crate::{
+    types::BranchId,
+    wire::{
+        MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES,
+        proto::{self, bank_service_server::BankServiceServer, replication_service_server::ReplicationServiceServer},
+    },
 };
 
 /// How long connections may take to end after the branch was told to stop.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// How long after a failure the next connection is accepted.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
+
+/// "Too many open files": Linux and macOS have one number for it.
+const EMFILE: i32 = 24;
 
 /// Calls under way on one connection.
 const MAX_CONCURRENT_CALLS: u32 = 1 << 14;
@@ -62,8 +74,7 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
     };
 
     let stop = core.stop();
-    let incoming = TcpIncoming::from(listener)
-        .with_nodelay(Some(true))
+    let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
         .map(move |stream| stream.map(|stream| Cuttable::new(stream, stop.clone())));
     let told = core.clone();
     let end = async move {
@@ -89,4 +100,34 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
     if let Err(error) = served {
         log::error!("branch {own} has stopped serving: {error}");
     }
+}
+
+/// The same connections; after a failure to accept one, a pause: tonic would ask again at once, for as
+/// long as there are no open files left.
+fn patient(
+    incoming: impl Stream<Item = io::Result<TcpStream>>,
+    own: BranchId,
+) -> impl Stream<Item = io::Result<TcpStream>> {
+    let mut last_failure = String::new();
+    let told = incoming.map(move |accepted| {
+        if let Err(error) = &accepted {
+            let failure = match error.raw_os_error() {
+                Some(EMFILE) => {
+                    "this process has all the open files it may have: raise the soft limit (ulimit -n)".to_owned()
+                }
+                Some(_) | None => error.to_string(),
+            };
+            if failure != last_failure {
+                log::warn!("branch {own} accepts no further connections: {failure}");
+                last_failure = failure;
+            }
+        }
+        accepted
+    });
+    told.then(async |accepted| {
+        if accepted.is_err() {
+            sleep(ACCEPT_AGAIN).await;
+        }
+        accepted
+    })
 }
