@@ -172,7 +172,8 @@ async fn reading_a_version_waits_for_it_rather_than_for_the_clock() {
     let other = customer(&bank, 3).await;
     let impatient = Terms { at_least: committed.version(), wait: replibank::types::Duration(1), ..Terms::default() };
     let early = other.query(AccountId::DEFAULT, false, &impatient).await;
-    assert_eq!(early, Err(CustomerError::Refused(Refusal::VersionNotReached)));
+    let (address, at_least) = (other.address().to_owned(), committed.version());
+    assert_eq!(early, Err(CustomerError::Behind { address, at_least, waited: Duration::from_micros(1) }));
     let patient = Terms { at_least: committed.version(), ..Terms::default() };
     let read = other.query(AccountId::DEFAULT, true, &patient).await.expect("the version comes");
     assert_eq!(read.balance, 401);

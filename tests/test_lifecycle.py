@@ -9,11 +9,12 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 import psutil
 import pytest
 import replibank
-from replibank import Deposit, Version
+from replibank import Deposit, Version, Withdraw
 
 #: Kept out of the loop's measure: first uses allocate what then stays.
 WARM_UP = 3_000
@@ -261,3 +262,100 @@ def test_a_wait_leaves_the_gil_to_others() -> None:
         counter.join()
     # Without the GIL for half a second, the other thread makes millions; with it held, a few at most.
     assert during > 10_000
+
+
+class Turns:
+    """Counts, in a thread of its own, how often it comes to run while the main thread works: each time
+    that it finds the main thread's clock of work half a millisecond on."""
+
+    def __init__(self) -> None:
+        main = threading.main_thread().ident
+        assert main is not None
+        self.count = 0
+        self._clock = time.pthread_getcpuclockid(main)
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._watch)
+
+    def _watch(self) -> None:
+        last = time.clock_gettime(self._clock)
+        while not self._ended.is_set():
+            now = time.clock_gettime(self._clock)
+            if now - last > 0.0005:
+                self.count += 1
+                last = now
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+
+def test_long_lists_leave_the_gil_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    marks = []
+
+    def mark(self: replibank.InsufficientFunds, *values: object) -> None:
+        marks.append(turns.count)
+
+    # Refusals are made of Python: two of them tell when the receipts between them begin and end.
+    monkeypatch.setattr(replibank.InsufficientFunds, "__init__", mark)
+    with replibank.Bank({1: 0}) as bank, Turns() as turns:
+        customer = bank.customer(1, timeout=60)
+        before = turns.count
+        customer._live().execute([Deposit(1)] * 1_000_000, "local", None, 60.0)
+        taken = turns.count - before
+        customer.execute([Withdraw(1), *[Deposit(1)] * 300_000, Withdraw(10**9)])
+    first, last = marks
+    # With the GIL held throughout, either is 1 or 2.
+    assert taken > 3
+    assert last - first > 3
+
+
+def test_customers_of_a_closed_bank_fail_at_once() -> None:
+    bank = replibank.Bank({1: 400, 2: 400})
+    customer = bank.customer(1, timeout=600)
+    waiting: list[BaseException] = []
+
+    def wait() -> None:
+        try:
+            customer.query(at_least=Version({2: 1}))
+        except replibank.ReplibankError as error:
+            waiting.append(error)
+
+    waiter = threading.Thread(target=wait)
+    waiter.start()
+    customer.deposit(1)
+    bank.close()
+    # With ten minutes to try again, the test's own time limit is the deadline.
+    for request in (
+        customer.query,
+        customer.status,
+        lambda: customer.deposit(1),
+        lambda: customer.execute([Deposit(1)]),
+    ):
+        with pytest.raises(replibank.Closed, match="is closed; nothing happened"):
+            request()
+    waiter.join()
+    assert [type(error) for error in waiting] == [replibank.Closed]
+
+
+def test_too_many_customers_are_told_of_open_files(run_script: Callable[..., str]) -> None:
+    output = run_script(
+        """
+        import logging, resource, sys
+        resource.setrlimit(resource.RLIMIT_NOFILE, (128, 128))
+        import replibank
+        logging.basicConfig(stream=sys.stdout, format="%(message)s")
+        customers = []
+        with replibank.Bank({1: 400}) as bank:
+            try:
+                for _ in range(128):
+                    customers.append(bank.customer(1, timeout=1))
+                    customers[-1].deposit(1)
+            except replibank.ReplibankError as error:
+                print(error)
+        """
+    )
+    assert "open files it may have: raise the soft limit (ulimit -n)" in output

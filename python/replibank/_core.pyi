@@ -6,7 +6,7 @@ asyncio loop (`future`). Times are in seconds, money in the account's smallest u
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, final
 
 _T_co = TypeVar("_T_co", covariant=True)
@@ -135,7 +135,7 @@ class Customer:
     ) -> Call[Receipt]: ...
     def execute(
         self,
-        actions: Sequence[Deposit | Withdraw | Query],
+        actions: Iterable[Deposit | Withdraw | Query],
         concern: str,
         at_least: Version | Receipt | None,
         timeout: float,

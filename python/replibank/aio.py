@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Self
 from . import _core
 from .bank import describe, describe_in_html
 from .errors import Closed
-from .starting import start
+from .starting import mapping, start
 from .state import Snapshot, Status
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class AsyncCustomer:
 
         Raises:
             Unreachable: Nobody answers at the address in time.
-            ValueError: The timeout is out of its range.
+            TypeError, ValueError: The address is not "HOST:PORT", or the timeout is out of its range.
         """
         if self._core is None:
             self._core = await _core.connect(self._address, self._timeout).future()
@@ -198,7 +198,7 @@ class AsyncCustomer:
             Unreachable, DeadlineExceeded: Not every answer came: see `may_have_happened`.
             TypeError: Something among the actions is none.
         """
-        return await self._live().execute(list(actions), concern, at_least, self._seconds(timeout)).future()
+        return await self._live().execute(actions, concern, at_least, self._seconds(timeout)).future()
 
     async def status(self, *, timeout: float | None = None) -> Status:
         """Asks the branch about itself: see `Customer.status`.
@@ -315,12 +315,12 @@ class AsyncBank:
         data_dir: str | os.PathLike[str] | None = None,
         durability: Durability = "synced",
     ) -> None:
-        self._branches = dict(branches)
-        self._accounts = dict(accounts or {})
+        self._branches = mapping("branches", branches, "opening balances by branch id")
+        self._accounts = mapping("accounts", accounts or {}, "opening balances by account id")
         self._propagation = propagation
         self._topology = topology
         self._processes = processes
-        self._ports = dict(ports or {})
+        self._ports = mapping("ports", ports or {}, "ports by branch id")
         self._propagation_delay = propagation_delay
         self._data_dir = data_dir
         self._durability: Durability = durability

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from .customer import Customer
 from .errors import Closed
-from .starting import start
+from .starting import mapping, start
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -87,8 +87,10 @@ class Bank:
         durability: Durability = "synced",
     ) -> None:
         # So that a bank that does not start can be shown in a traceback.
-        self._addresses: dict[int, str] = dict.fromkeys(branches, "")
+        self._addresses: dict[int, str] = {}
         self._pid = os.getpid()
+        branches = mapping("branches", branches, "opening balances by branch id")
+        self._addresses = dict.fromkeys(branches, "")
         call = start(
             branches,
             accounts=accounts,
@@ -260,6 +262,7 @@ class Bank:
         return self._core
 
     def __enter__(self) -> Self:
+        self._live()
         return self
 
     def __exit__(self, *_: object) -> None:

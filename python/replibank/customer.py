@@ -33,7 +33,7 @@ class Customer:
 
     Raises:
         Unreachable: Nobody answers at the address in time.
-        ValueError: The timeout is out of its range.
+        TypeError, ValueError: The address is not "HOST:PORT", or the timeout is out of its range.
 
     Example:
         >>> import replibank
@@ -231,7 +231,7 @@ class Customer:
             >>> balance, type(refusal).__name__
             (405, 'InsufficientFunds')
         """
-        return self._live().execute(list(actions), concern, at_least, self._seconds(timeout)).wait()
+        return self._live().execute(actions, concern, at_least, self._seconds(timeout)).wait()
 
     def status(self, *, timeout: float | None = None) -> Status:
         """Asks the branch about itself.
@@ -295,6 +295,7 @@ class Customer:
         return self._timeout if timeout is None else timeout
 
     def __enter__(self) -> Self:
+        self._live()
         return self
 
     def __exit__(self, *_: object) -> None:

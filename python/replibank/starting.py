@@ -38,6 +38,9 @@ def start(
         TypeError: A number is no whole number.
         ConfigError: The bank cannot be as it is described.
     """
+    branches = mapping("branches", branches, "opening balances by branch id")
+    accounts = mapping("accounts", accounts or {}, "opening balances by account id")
+    ports = mapping("ports", ports or {}, "ports by branch id")
     openings = {
         whole("branch", branch, 1, BRANCH_MAX): whole(
             f"opening balance of branch {branch}", opening, 0, OPENING_MAX
@@ -45,8 +48,8 @@ def start(
         for branch, opening in branches.items()
     }
     return _core.start_bank(
-        _addresses(openings, ports or {}),
-        _accounts(openings, accounts or {}),
+        _addresses(openings, ports),
+        _accounts(openings, accounts),
         propagation,
         topology,
         propagation_delay,
@@ -54,6 +57,13 @@ def start(
         data_dir,
         durability,
     )
+
+
+def mapping(name: str, value: Mapping[int, int], right: str) -> dict[int, int]:
+    """A dict, or what has items as one has."""
+    if not hasattr(value, "items"):
+        raise TypeError(f"{name} {value!r} is not right: a dict of {right} is")
+    return dict(value.items())
 
 
 def whole(name: str, value: object, least: int, most: int) -> int:

@@ -10,7 +10,7 @@ use tokio::{
 };
 
 use super::{BankError, supervised::Word};
-use crate::types::BranchId;
+use crate::{customer::seconds, types::BranchId};
 
 /// How long a child may take to start, and to end once told.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -80,7 +80,7 @@ impl Child {
                 serde_json::from_str(&line).map_err(|error| self.failed(&format!("it said {line:?} ({error})")))
             }
             Ok(Ok(None) | Err(_)) => Err(self.last_words().await),
-            Err(_) => Err(self.failed(&format!("its process did not answer within {START_WITHIN:?}"))),
+            Err(_) => Err(self.failed(&format!("its process did not answer within {}", seconds(START_WITHIN)))),
         }
     }
 

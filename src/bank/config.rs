@@ -67,7 +67,21 @@ impl BankConfig {
             let (count, limit) = (self.branches.len(), MAX_ORIGINS / 2);
             return Err(BankError::Config { reason: format!("{count} branches were given: {limit} are the most") });
         }
+        self.check_ports()?;
         check_accounts(&self.accounts)
+    }
+
+    /// Two branches that were given one port would find that "another program" has it.
+    fn check_ports(&self) -> Result<(), BankError> {
+        let mut taken = BTreeMap::new();
+        for (&branch, address) in &self.branches {
+            let Some(address) = address.filter(|address| address.port() != 0) else { continue };
+            if let Some(other) = taken.insert(address, branch) {
+                let reason = format!("branch {other} was given the same: give each branch a port of its own");
+                return Err(BankError::Listen { branch, address: address.to_string(), reason, in_use: true });
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn ids(&self) -> BTreeSet<BranchId> {

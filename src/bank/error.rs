@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, io, net::SocketAddr, time::Duration};
 
 use crate::{
     branch::BranchError,
-    customer::{CustomerError, Status},
+    customer::{CustomerError, Status, seconds},
     types::{BranchId, Version},
 };
 
@@ -65,6 +65,17 @@ pub enum BankError {
     },
     /// A request to a branch failed.
     Customer(CustomerError),
+    /// An event of a scenario failed.
+    Event {
+        /// Whose event it is: the customer's id.
+        customer: u64,
+        /// Which of the customer's records, from 1.
+        visit: usize,
+        /// Which of the visit's events, from 1.
+        event: usize,
+        /// What became of it.
+        error: CustomerError,
+    },
     /// The bank was closed before.
     Closed,
 }
@@ -82,6 +93,12 @@ impl fmt::Display for BankError {
             Self::UnknownBranch { branch, known } => write!(f, "no branch {branch}: this bank has {known}"),
             Self::NotConverged { behind } => write!(f, "not converged in time: {behind}"),
             Self::Customer(error) => error.fmt(f),
+            Self::Event { customer, visit: 1, event, error } => {
+                write!(f, "customer {customer}, event {event}: {error}")
+            }
+            Self::Event { customer, visit, event, error } => {
+                write!(f, "customer {customer}, visit {visit}, event {event}: {error}")
+            }
             Self::Closed => write!(f, "the bank is closed"),
         }
     }
@@ -136,6 +153,6 @@ pub(super) fn not_converged(statuses: &BTreeMap<BranchId, Status>, target: &Vers
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
     let operations: u64 = target.iter().map(|(_, sequence)| sequence).sum();
     BankError::NotConverged {
-        behind: format!("after {within:?}, of {operations} operations, {}{more}", lacks.join(", ")),
+        behind: format!("after {}, of {operations} operations, {}{more}", seconds(within), lacks.join(", ")),
     }
 }

@@ -17,7 +17,15 @@ pub use run::{Progress, run};
 pub use served::{BranchConfig, Served};
 pub use supervised::supervised;
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use crate::{
     customer::{Customer, Status},
@@ -33,6 +41,8 @@ use process::Processes;
 pub struct Bank {
     addresses: BTreeMap<BranchId, SocketAddr>,
     members: Members,
+    /// Told to its customers.
+    is_closed: Arc<AtomicBool>,
 }
 
 /// Where the branches live.
@@ -71,7 +81,7 @@ impl Bank {
             Members::Tasks(tasks) => tasks.addresses(),
             Members::Processes(processes) => processes.addresses(),
         };
-        Ok(Self { addresses, members })
+        Ok(Self { addresses, members, is_closed: Arc::default() })
     }
 
     /// Where each branch listens.
@@ -84,7 +94,11 @@ impl Bank {
     /// # Errors
     /// [`BankError::UnknownBranch`], or the failure to connect.
     pub async fn customer(&self, branch: BranchId, timeout: Duration) -> Result<Customer, BankError> {
-        Ok(Customer::connect(&self.address(branch)?.to_string(), timeout).await?)
+        let address = self.address(branch)?;
+        if self.is_closed.load(Ordering::Acquire) {
+            return Err(BankError::Closed);
+        }
+        Ok(Customer::connect(&address.to_string(), timeout).await?.until(self.is_closed.clone()))
     }
 
     fn address(&self, branch: BranchId) -> Result<SocketAddr, BankError> {
@@ -165,9 +179,16 @@ impl Bank {
 
     /// Stops every branch and waits until each has ended. Harmless when called again.
     pub async fn close(&self) {
+        self.is_closed.store(true, Ordering::Release);
         match &self.members {
             Members::Tasks(tasks) => tasks.close().await,
             Members::Processes(processes) => processes.close().await,
         }
+    }
+}
+
+impl Drop for Bank {
+    fn drop(&mut self) {
+        self.is_closed.store(true, Ordering::Release);
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     customer::{Customer, CustomerError, Status},
-    types::{AccountId, BranchId, Duration as Span, Refusal, Terms},
+    types::{AccountId, BranchId, Duration as Span, Terms},
 };
 
 #[derive(Debug)]
@@ -160,7 +160,7 @@ impl Processes {
                 let customer = Customer::connect(&address.to_string(), within).await?;
                 match customer.query(account, false, &terms).await {
                     Ok(_) => Ok(true),
-                    Err(CustomerError::Refused(Refusal::VersionNotReached)) => Ok(false),
+                    Err(CustomerError::Behind { .. }) => Ok(false),
                     Err(error) => Err(BankError::from(error)),
                 }
             };

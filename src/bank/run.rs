@@ -36,17 +36,18 @@ pub async fn run(
     progress: &Progress,
 ) -> Result<Vec<Vec<Reply>>, BankError> {
     let wait = Span(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
+    // All of them before the first moves money.
+    for record in &scenario.customers {
+        address_of(addresses, record.branch)?;
+    }
     let mut customers: BTreeMap<BranchId, Customer> = BTreeMap::new();
     let mut written = Version::EMPTY;
     let mut replies = Vec::with_capacity(scenario.customers.len());
-    for record in &scenario.customers {
+    for (number, record) in scenario.customers.iter().enumerate() {
         let customer = match customers.entry(record.branch) {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
-                let branch = record.branch;
-                let known = || shorten(addresses.keys());
-                let address =
-                    addresses.get(&branch).ok_or_else(|| BankError::UnknownBranch { branch, known: known() })?;
+                let address = address_of(addresses, record.branch)?;
                 unknown.insert(Customer::connect(&address.to_string(), timeout).await?)
             }
         };
@@ -54,7 +55,11 @@ pub async fn run(
         let mut terms = Terms { concern: Concern::Local, at_least: written.clone(), wait, ..Terms::default() };
         let mut recorded = Vec::with_capacity(record.events.len());
         for event in &record.events {
-            recorded.push(perform(customer, event.action, &terms, &mut written).await?);
+            let performed = perform(customer, event.action, &terms, &mut written).await;
+            recorded.push(performed.map_err(|error| {
+                let earlier = scenario.customers.iter().take(number).filter(|other| other.id == record.id).count();
+                BankError::Event { customer: record.id, visit: earlier + 1, event: recorded.len() + 1, error }
+            })?);
             terms.at_least = Version::EMPTY;
             progress.done.fetch_add(1, Ordering::Relaxed);
         }
@@ -63,12 +68,17 @@ pub async fn run(
     Ok(replies)
 }
 
+fn address_of(addresses: &BTreeMap<BranchId, SocketAddr>, branch: BranchId) -> Result<SocketAddr, BankError> {
+    let unknown = || BankError::UnknownBranch { branch, known: shorten(addresses.keys()) };
+    addresses.get(&branch).copied().ok_or_else(unknown)
+}
+
 async fn perform(
     customer: &Customer,
     action: Action,
     terms: &Terms,
     written: &mut Version,
-) -> Result<Reply, BankError> {
+) -> Result<Reply, CustomerError> {
     let (kind, amount) = match action {
         Action::Query => {
             let queried = customer.query(AccountId::DEFAULT, false, terms).await?;
@@ -83,6 +93,6 @@ async fn perform(
             Ok(Reply::Success)
         }
         Err(CustomerError::Refused(Refusal::InsufficientFunds { .. } | Refusal::TotalLimit { .. })) => Ok(Reply::Fail),
-        Err(error) => Err(error.into()),
+        Err(error) => Err(error),
     }
 }

@@ -1,6 +1,13 @@
 //! The channel to one branch, and what is done when a call on it fails.
 
-use std::time::{Duration, Instant};
+use std::{
+    io,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
 
 use tokio::time::{sleep, timeout};
 use tonic::{
@@ -8,9 +15,9 @@ use tonic::{
     transport::{Channel, Endpoint},
 };
 
-use super::CustomerError;
+use super::{CustomerError, error::seconds};
 use crate::{
-    types::{self, Incarnation, Terms, Tried},
+    types::{self, Incarnation, Refusal, Terms, Tried},
     wire::{
         MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES, WireError, proto::bank_service_client::BankServiceClient,
     },
@@ -34,6 +41,8 @@ pub(super) fn span(duration: Duration) -> types::Duration {
 pub(super) struct Connection {
     address: String,
     channel: Channel,
+    /// Set once nobody will answer here again.
+    is_closed: Arc<AtomicBool>,
 }
 
 impl Connection {
@@ -60,9 +69,37 @@ impl Connection {
             }
         };
         match timeout(within, attempts).await {
-            Ok(channel) => Ok(Self { address: address.to_owned(), channel }),
-            Err(_) => Err(unreachable(format!("{last} (tried for {within:?})"))),
+            Ok(channel) => Ok(Self { address: address.to_owned(), channel, is_closed: Arc::default() }),
+            Err(_) => Err(unreachable(format!("{last} (tried for {})", seconds(within)))),
         }
+    }
+
+    /// The same connection, to a branch whose end is told by this flag.
+    pub(super) fn until(self, is_closed: Arc<AtomicBool>) -> Self {
+        Self { is_closed, ..self }
+    }
+
+    fn is_closed(&self) -> bool {
+        self.is_closed.load(Ordering::Acquire)
+    }
+
+    /// # Errors
+    /// [`CustomerError::Closed`] before anything is sent to a bank that is closed.
+    pub(super) fn check(&self) -> Result<(), CustomerError> {
+        if self.is_closed() {
+            Err(CustomerError::Closed { address: self.address.clone(), sent: false })
+        } else {
+            Ok(())
+        }
+    }
+
+    /// What becomes of a refusal: a version that was not reached is told with what was asked for.
+    pub(super) fn refused(&self, refusal: Refusal, terms: &Terms) -> CustomerError {
+        if refusal != Refusal::VersionNotReached {
+            return CustomerError::Refused(refusal);
+        }
+        let waited = Duration::from_micros(terms.wait.0);
+        CustomerError::Behind { address: self.address.clone(), at_least: terms.at_least.clone(), waited }
     }
 
     pub(super) fn address(&self) -> &str {
@@ -85,13 +122,19 @@ impl Connection {
 }
 
 /// The innermost cause, which says what happened rather than where.
-fn cause(error: &dyn std::error::Error) -> String {
+fn cause(error: &(dyn std::error::Error + 'static)) -> String {
     let mut error = error;
     while let Some(source) = error.source() {
         error = source;
     }
-    error.to_string()
+    match error.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error) {
+        Some(EMFILE) => "this process has all the open files it may have: raise the soft limit (ulimit -n)".to_owned(),
+        Some(_) | None => error.to_string(),
+    }
 }
+
+/// "Too many open files": Linux and macOS have one number for it.
+const EMFILE: i32 = 24;
 
 /// What a request may have done when nobody knows its answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -157,6 +200,9 @@ impl<'a> Retry<'a> {
         let address = self.connection.address.clone();
         let reason = cause(&status);
         let sent = self.asks == Asks::ToWrite;
+        if self.connection.is_closed() {
+            return Err(CustomerError::Closed { address, sent });
+        }
         match status.code() {
             // tonic reports a connection that broke under a call as any of these.
             Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal if self.left() > self.next_after => {

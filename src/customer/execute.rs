@@ -75,6 +75,7 @@ impl Customer {
     /// # Errors
     /// [`CustomerError`] if the branch falls silent; any of the writes may then have happened.
     pub async fn execute(&self, actions: &[Action], terms: &Terms) -> Result<Vec<Answer>, CustomerError> {
+        self.connection.check()?;
         let mut pipeline = Pipeline {
             actions,
             answers: vec![None; actions.len()],

@@ -7,21 +7,21 @@ mod execute;
 mod watch;
 
 pub use crate::wire::{LinkStatus, Snapshot, Status};
-pub use error::CustomerError;
+pub use error::{CustomerError, seconds};
 pub use watch::Watch;
 
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Duration,
 };
 
 use crate::{
     types::{
-        AccountId, Amount, Answer, ClientId, Committed, Incarnation, Operation, OperationKind, Queried, RequestId,
-        Terms,
+        AccountId, Amount, Answer, ClientId, Committed, Incarnation, Operation, OperationKind, Queried, Refusal,
+        RequestId, Terms,
     },
     wire::proto,
 };
@@ -52,6 +52,17 @@ impl Customer {
             last_number: Arc::default(),
             life: Arc::new(AtomicU64::new(NO_LIFE)),
         })
+    }
+
+    /// The same customer, of a branch that will never answer again once this flag is set: then every
+    /// request fails at once.
+    pub fn until(self, is_closed: Arc<AtomicBool>) -> Self {
+        Self { connection: self.connection.until(is_closed), ..self }
+    }
+
+    /// A refusal among the answers of [`Customer::execute`], as the failure of a single request.
+    pub fn refused(&self, refusal: Refusal, terms: &Terms) -> CustomerError {
+        self.connection.refused(refusal, terms)
     }
 
     /// "host:port".
@@ -86,6 +97,7 @@ impl Customer {
         include_version: bool,
         terms: &Terms,
     ) -> Result<Queried, CustomerError> {
+        self.connection.check()?;
         let mut retry = Retry::new(&self.connection, terms, Asks::ToRead, None);
         let response = loop {
             let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
@@ -96,7 +108,7 @@ impl Customer {
         };
         match self.connection.read(response.get_ref().read())? {
             Answer::Queried(queried) => Ok(queried),
-            Answer::Refused(refusal) => Err(CustomerError::Refused(refusal)),
+            Answer::Refused(refusal) => Err(self.connection.refused(refusal, terms)),
             Answer::Committed(_) => Err(self.connection.nonsense("a query was answered as a write")),
         }
     }
@@ -122,6 +134,7 @@ impl Customer {
     /// # }
     /// ```
     pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
+        self.connection.check()?;
         let id = RequestId { client: self.client, number: self.take_numbers(1) };
         let Operation { kind, account, amount } = operation;
         let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, self.life());
@@ -139,7 +152,7 @@ impl Customer {
         self.learn(&answer);
         match answer {
             Answer::Committed(committed) => Ok(committed),
-            Answer::Refused(refusal) => Err(CustomerError::Refused(refusal)),
+            Answer::Refused(refusal) => Err(self.connection.refused(refusal, terms)),
             Answer::Queried(_) => Err(self.connection.nonsense("a write was answered as a query")),
         }
     }
@@ -173,6 +186,7 @@ impl Customer {
     /// # Errors
     /// [`CustomerError`] if it does not answer in time.
     pub async fn status(&self, timeout: Duration) -> Result<Status, CustomerError> {
+        self.connection.check()?;
         let terms = Terms { wait: connection::span(timeout), ..Terms::default() };
         let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead, None);
         let response = loop {
@@ -190,6 +204,7 @@ impl Customer {
     /// # Errors
     /// [`CustomerError`] if the branch does not answer within `timeout`.
     pub async fn watch(&self, interval: Duration, timeout: Duration) -> Result<Watch, CustomerError> {
+        self.connection.check()?;
         Watch::open(self.connection.clone(), interval, timeout).await
     }
 }

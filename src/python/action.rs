@@ -3,7 +3,9 @@
 use pyo3::{exceptions::PyTypeError, prelude::*};
 
 use super::{argument, version::Version};
-use crate::types::{self, AccountId, Action, BranchId, Committed, Incarnation, Operation, OperationKind, Origin};
+use crate::types::{
+    self, AccountId, Action, Amount, BranchId, Committed, Incarnation, Operation, OperationKind, Origin,
+};
 
 /// A deposit, for [`Customer.execute`][replibank.Customer.execute].
 ///
@@ -61,9 +63,15 @@ macro_rules! operation {
         #[pymethods]
         impl $class {
             #[new]
-            #[pyo3(signature = (amount, *, account = 0))]
-            fn new(amount: &Bound<'_, PyAny>, account: u64) -> PyResult<Self> {
-                Ok(Self(Operation { kind: $kind, account: AccountId(account), amount: argument::amount(amount)? }))
+            #[pyo3(
+                                                                signature = (amount, *, account = AccountId::DEFAULT),
+                                                                text_signature = "(amount, *, account=0)",
+                                                            )]
+            fn new(
+                #[pyo3(from_py_with = argument::amount)] amount: Amount,
+                #[pyo3(from_py_with = argument::account)] account: AccountId,
+            ) -> Self {
+                Self(Operation { kind: $kind, account, amount })
             }
 
             /// In the account's smallest unit.
@@ -95,9 +103,9 @@ operation!(Withdraw, OperationKind::Withdraw);
 #[pymethods]
 impl Query {
     #[new]
-    #[pyo3(signature = (*, account = 0))]
-    fn new(account: u64) -> Self {
-        Self { account }
+    #[pyo3(signature = (*, account = AccountId::DEFAULT), text_signature = "(*, account=0)")]
+    fn new(#[pyo3(from_py_with = argument::account)] account: AccountId) -> Self {
+        Self { account: account.0 }
     }
 
     fn __repr__(&self) -> String {

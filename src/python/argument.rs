@@ -1,7 +1,11 @@
 //! Arguments from Python into the core's types. Each message names the argument, what was found and
 //! what would be right.
 
-use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
+use std::{
+    collections::BTreeMap,
+    net::{Ipv6Addr, SocketAddr},
+    time::Duration,
+};
 
 use pyo3::{
     exceptions::{PyTypeError, PyValueError},
@@ -9,49 +13,70 @@ use pyo3::{
     types::PyBool,
 };
 
+use super::error;
 use crate::{
     store::Durability,
     topology::Shape,
-    types::{self, AccountId, Amount, BranchId, Propagation},
+    types::{self, AccountId, Amount, BranchId, Concern, Propagation},
 };
 
 /// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
 const TIMEOUT_MAX: f64 = 86_400.0;
 
-/// A whole number from 1 to `MAX_AMOUNT`. Neither `True` nor 1.0 is one.
+/// A whole number from 1 to `MAX_AMOUNT`.
 pub(super) fn amount(value: &Bound<'_, PyAny>) -> PyResult<Amount> {
-    let wrong =
-        |found: String| format!("amount {found} is not right: a whole number from 1 to {} is", types::MAX_AMOUNT);
+    let number = whole("amount", value, 1, types::MAX_AMOUNT)?;
+    Amount::new(number).map_err(|error| PyValueError::new_err(error.to_string()))
+}
+
+/// An account's id, from 0.
+pub(super) fn account(value: &Bound<'_, PyAny>) -> PyResult<AccountId> {
+    whole("account", value, 0, u64::MAX).map(AccountId)
+}
+
+/// A branch's id, from 1.
+pub(super) fn branch_of(value: &Bound<'_, PyAny>) -> PyResult<BranchId> {
+    let number = whole("branch", value, 1, u32::MAX.into())?;
+    branch(u32::try_from(number).unwrap_or(0))
+}
+
+/// A whole number in a range. Neither `True` nor 1.0 is one; NumPy's integers are.
+fn whole(name: &str, value: &Bound<'_, PyAny>, least: u64, most: u64) -> PyResult<u64> {
+    let wrong = |found: String| format!("{name} {found} is not right: a whole number from {least} to {most} is");
     if value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(wrong(value.to_string())));
     }
-    if let Ok(value) = value.extract::<u64>() {
-        return Amount::new(value).map_err(|_| PyValueError::new_err(wrong(value.to_string())));
-    }
-    // Whole, but negative or huge; or no whole number at all.
-    match value.call_method0("__index__") {
-        Ok(whole) => Err(PyValueError::new_err(wrong(whole.to_string()))),
-        Err(_) => Err(PyTypeError::new_err(wrong(value.repr()?.to_string()))),
+    match value.extract::<u64>() {
+        Ok(number) if (least..=most).contains(&number) => Ok(number),
+        Ok(number) => Err(PyValueError::new_err(wrong(number.to_string()))),
+        // Whole, but negative or huge; or no whole number at all.
+        Err(_) => match value.call_method0("__index__") {
+            Ok(number) => Err(PyValueError::new_err(wrong(number.to_string()))),
+            Err(_) => Err(PyTypeError::new_err(wrong(value.repr()?.to_string()))),
+        },
     }
 }
 
 /// Seconds, above 0 and at most a day.
-pub(super) fn timeout(seconds: f64) -> PyResult<Duration> {
-    if seconds > 0.0 && seconds <= TIMEOUT_MAX {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err(PyValueError::new_err(format!(
-            "timeout {seconds} is not right: seconds above 0 and up to {TIMEOUT_MAX} are"
-        )))
-    }
+pub(super) fn timeout(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    let right = format!("seconds above 0 and up to {TIMEOUT_MAX} are");
+    seconds("timeout", value, &right, |seconds| seconds > 0.0)
 }
 
 /// Seconds, from 0 to a day.
-pub(super) fn delay(name: &str, seconds: f64) -> PyResult<Duration> {
-    if (0.0..=TIMEOUT_MAX).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err(PyValueError::new_err(format!("{name} {seconds} is not right: seconds from 0 to {TIMEOUT_MAX} are")))
+pub(super) fn delay(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
+    seconds(name, value, &format!("seconds from 0 to {TIMEOUT_MAX} are"), |seconds| seconds >= 0.0)
+}
+
+fn seconds(name: &str, value: &Bound<'_, PyAny>, right: &str, enough: fn(f64) -> bool) -> PyResult<Duration> {
+    match value.extract::<f64>() {
+        Ok(seconds) if !value.is_instance_of::<PyBool>() => {
+            if enough(seconds) && seconds <= TIMEOUT_MAX {
+                return Ok(Duration::from_secs_f64(seconds));
+            }
+            Err(PyValueError::new_err(format!("{name} {seconds} is not right: {right}")))
+        }
+        Ok(_) | Err(_) => Err(PyTypeError::new_err(format!("{name} {} is not right: {right}", value.repr()?))),
     }
 }
 
@@ -65,6 +90,31 @@ pub(super) fn zero_branch() -> PyErr {
     PyValueError::new_err("branch 0 is not right: branch ids begin at 1")
 }
 
+/// "HOST:PORT" to dial, with a host by name or number.
+pub(super) fn dialled(value: &Bound<'_, PyAny>) -> PyResult<String> {
+    let right = "HOST:PORT with a port from 1 to 65535 is, such as 127.0.0.1:5001";
+    let Ok(text) = value.extract::<String>() else {
+        return Err(PyTypeError::new_err(format!("address {} is not right: {right}", value.repr()?)));
+    };
+    let parts = text.rsplit_once(':').filter(|(host, port)| is_host(host) && is_port(port));
+    match parts {
+        Some(_) => Ok(text),
+        None => Err(error::config(format!("address {text:?} is not right: {right}"))),
+    }
+}
+
+fn is_host(text: &str) -> bool {
+    let number = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    match number {
+        Some(number) => number.parse::<Ipv6Addr>().is_ok(),
+        None => !text.is_empty() && text.chars().all(|letter| letter.is_ascii_alphanumeric() || ".-_".contains(letter)),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.chars().all(|letter| letter.is_ascii_digit()) && text.parse::<u16>().is_ok_and(|port| port > 0)
+}
+
 /// "HOST:PORT" with a literal host.
 pub(super) fn address(name: &str, text: &str) -> PyResult<SocketAddr> {
     text.parse()
@@ -72,13 +122,28 @@ pub(super) fn address(name: &str, text: &str) -> PyResult<SocketAddr> {
 }
 
 /// `auto`, `mesh`, ...
-pub(super) fn shape(name: &str) -> PyResult<Shape> {
-    name.parse().map_err(PyValueError::new_err::<String>)
+pub(super) fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
+    word("topology", value, "\"auto\", \"mesh\", \"overlay\" and \"ring\"")?
+        .parse()
+        .map_err(PyValueError::new_err::<String>)
 }
 
 /// `unary` or `stream`.
-pub(super) fn propagation(name: &str) -> PyResult<Propagation> {
-    name.parse().map_err(PyValueError::new_err::<String>)
+pub(super) fn propagation(value: &Bound<'_, PyAny>) -> PyResult<Propagation> {
+    word("propagation", value, "\"stream\" and \"unary\"")?.parse().map_err(PyValueError::new_err::<String>)
+}
+
+/// `local`, `majority` or `all`.
+pub(super) fn concern(value: &Bound<'_, PyAny>) -> PyResult<Concern> {
+    let names = "\"local\", \"majority\" and \"all\"";
+    let name = word("concern", value, names)?;
+    let known = [Concern::Local, Concern::Majority, Concern::All].into_iter().find(|known| known.to_string() == name);
+    known.ok_or_else(|| PyValueError::new_err(format!("concern {name:?} is not right: {names} are")))
+}
+
+fn word(name: &str, value: &Bound<'_, PyAny>, names: &str) -> PyResult<String> {
+    let wrong = || Ok::<_, PyErr>(format!("{name} {} is not right: {names} are", value.repr()?));
+    value.extract::<String>().or_else(|_| Err(PyTypeError::new_err(wrong()?)))
 }
 
 /// `synced` or `buffered`.

@@ -16,7 +16,7 @@ use super::{
 use crate::{
     bank::{self, BankConfig},
     branch,
-    types::{AccountId, Refusal},
+    types::Refusal,
 };
 
 /// A running bank; its methods return calls.
@@ -47,9 +47,9 @@ pub(super) fn start_bank(
     py: Python<'_>,
     branches: BTreeMap<u32, Option<String>>,
     accounts: BTreeMap<u64, i64>,
-    propagation: &str,
-    topology: &str,
-    propagation_delay: f64,
+    propagation: &Bound<'_, PyAny>,
+    topology: &Bound<'_, PyAny>,
+    propagation_delay: &Bound<'_, PyAny>,
     program: Option<Vec<OsString>>,
     data_dir: Option<PathBuf>,
     durability: &str,
@@ -74,7 +74,11 @@ pub(super) fn start_bank(
 
 /// Number of links, most links of a branch, diameter in hops.
 #[pyfunction]
-pub(super) fn topology(branches: Vec<u32>, propagation: &str, topology: &str) -> PyResult<(usize, usize, usize)> {
+pub(super) fn topology(
+    branches: Vec<u32>,
+    propagation: &Bound<'_, PyAny>,
+    topology: &Bound<'_, PyAny>,
+) -> PyResult<(usize, usize, usize)> {
     let branches = branches.into_iter().map(argument::branch).collect::<PyResult<_>>()?;
     let links = branch::topology(argument::shape(topology)?, argument::propagation(propagation)?, &branches);
     Ok((links.link_count(), links.degree(), links.diameter()))
@@ -87,15 +91,15 @@ impl Bank {
         Ok(addresses.iter().map(|(id, address)| (id.value(), address.to_string())).collect())
     }
 
-    fn customer(&self, py: Python<'_>, branch: u32, timeout: f64) -> PyResult<Call> {
+    fn customer(&self, py: Python<'_>, branch: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
-        let (branch, timeout) = (argument::branch(branch)?, argument::timeout(timeout)?);
+        let (branch, timeout) = (argument::branch_of(branch)?, argument::timeout(timeout)?);
         Call::new(py, async move { Ok(Connected(bank.customer(branch, timeout).await?)) })
     }
 
-    fn balances(&self, py: Python<'_>, account: u64, timeout: f64) -> PyResult<Call> {
+    fn balances(&self, py: Python<'_>, account: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
-        let (account, timeout) = (AccountId(account), argument::timeout(timeout)?);
+        let (account, timeout) = (argument::account(account)?, argument::timeout(timeout)?);
         Call::new(py, async move {
             let mut balances = BTreeMap::new();
             for (id, status) in bank.statuses(timeout).await? {
@@ -107,7 +111,7 @@ impl Bank {
         })
     }
 
-    fn versions(&self, py: Python<'_>, timeout: f64) -> PyResult<Call> {
+    fn versions(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
         let timeout = argument::timeout(timeout)?;
         Call::new(py, async move {
@@ -118,21 +122,21 @@ impl Bank {
         })
     }
 
-    fn wait_until_converged(&self, py: Python<'_>, timeout: f64) -> PyResult<Call> {
+    fn wait_until_converged(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
         let timeout = argument::timeout(timeout)?;
         Call::new(py, async move { Ok(bank.wait_until_converged(timeout).await?) })
     }
 
-    fn kill(&self, py: Python<'_>, branch: u32) -> PyResult<Call> {
+    fn kill(&self, py: Python<'_>, branch: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
-        let branch = argument::branch(branch)?;
+        let branch = argument::branch_of(branch)?;
         Call::new(py, async move { Ok(bank.kill(branch).await?) })
     }
 
-    fn restart(&self, py: Python<'_>, branch: u32) -> PyResult<Call> {
+    fn restart(&self, py: Python<'_>, branch: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
-        let branch = argument::branch(branch)?;
+        let branch = argument::branch_of(branch)?;
         Call::new(py, async move { Ok(bank.restart(branch).await?) })
     }
 
@@ -150,7 +154,7 @@ impl Bank {
         &self,
         py: Python<'_>,
         scenario: &Bound<'_, Scenario>,
-        timeout: f64,
+        timeout: &Bound<'_, PyAny>,
         progress: &Bound<'_, Progress>,
     ) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();

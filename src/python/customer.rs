@@ -10,18 +10,10 @@ use pyo3::{
 };
 use tokio::sync::Mutex;
 
-use super::{
-    action::{Receipt, action},
-    argument,
-    call::Call,
-    error,
-    owned::Owned,
-    runtime, terms,
-    version::Version,
-};
+use super::{action::Receipt, argument, call::Call, owned::Owned, pieces, runtime, terms, version::Version};
 use crate::{
     customer,
-    types::{AccountId, Answer, Operation, OperationKind},
+    types::{AccountId, Answer, Concern, Operation, OperationKind, Terms},
 };
 
 /// One branch's customer; its methods return calls.
@@ -45,8 +37,8 @@ impl<'py> IntoPyObject<'py> for Connected {
 
 /// Connects to "HOST:PORT".
 #[pyfunction]
-pub(super) fn connect(py: Python<'_>, address: String, timeout: f64) -> PyResult<Call> {
-    let timeout = argument::timeout(timeout)?;
+pub(super) fn connect(py: Python<'_>, address: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
+    let (address, timeout) = (argument::dialled(address)?, argument::timeout(timeout)?);
     Call::new(py, async move { Ok(Connected(customer::Customer::connect(&address, timeout).await?)) })
 }
 
@@ -58,19 +50,33 @@ impl Customer {
     }
 
     #[pyo3(signature = (account, at_least, timeout))]
-    fn query(&self, py: Python<'_>, account: u64, at_least: Option<&Bound<'_, PyAny>>, timeout: f64) -> PyResult<Call> {
+    fn query(
+        &self,
+        py: Python<'_>,
+        account: &Bound<'_, PyAny>,
+        at_least: Option<&Bound<'_, PyAny>>,
+        timeout: &Bound<'_, PyAny>,
+    ) -> PyResult<Call> {
+        let account = argument::account(account)?;
         let customer = self.inner.value()?.clone();
-        let terms = terms::terms("local", at_least, argument::timeout(timeout)?)?;
-        Call::new(py, async move { Ok(customer.query(AccountId(account), false, &terms).await?.balance) })
+        let terms = terms::terms(Concern::Local, at_least, argument::timeout(timeout)?)?;
+        Call::new(py, async move { Ok(customer.query(account, false, &terms).await?.balance) })
     }
 
     /// The balance and the version it was read at.
     #[pyo3(signature = (account, at_least, timeout))]
-    fn read(&self, py: Python<'_>, account: u64, at_least: Option<&Bound<'_, PyAny>>, timeout: f64) -> PyResult<Call> {
+    fn read(
+        &self,
+        py: Python<'_>,
+        account: &Bound<'_, PyAny>,
+        at_least: Option<&Bound<'_, PyAny>>,
+        timeout: &Bound<'_, PyAny>,
+    ) -> PyResult<Call> {
+        let account = argument::account(account)?;
         let customer = self.inner.value()?.clone();
-        let terms = terms::terms("local", at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms(Concern::Local, at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move {
-            let queried = customer.query(AccountId(account), true, &terms).await?;
+            let queried = customer.query(account, true, &terms).await?;
             Ok((queried.balance, Version(queried.version.unwrap_or_default())))
         })
     }
@@ -80,10 +86,10 @@ impl Customer {
         &self,
         py: Python<'_>,
         amount: &Bound<'_, PyAny>,
-        account: u64,
-        concern: &str,
+        account: &Bound<'_, PyAny>,
+        concern: &Bound<'_, PyAny>,
         at_least: Option<&Bound<'_, PyAny>>,
-        timeout: f64,
+        timeout: &Bound<'_, PyAny>,
     ) -> PyResult<Call> {
         self.write(py, OperationKind::Deposit, amount, account, (concern, at_least, timeout))
     }
@@ -93,10 +99,10 @@ impl Customer {
         &self,
         py: Python<'_>,
         amount: &Bound<'_, PyAny>,
-        account: u64,
-        concern: &str,
+        account: &Bound<'_, PyAny>,
+        concern: &Bound<'_, PyAny>,
         at_least: Option<&Bound<'_, PyAny>>,
-        timeout: f64,
+        timeout: &Bound<'_, PyAny>,
     ) -> PyResult<Call> {
         self.write(py, OperationKind::Withdraw, amount, account, (concern, at_least, timeout))
     }
@@ -106,24 +112,27 @@ impl Customer {
     fn execute(
         &self,
         py: Python<'_>,
-        actions: Vec<Bound<'_, PyAny>>,
-        concern: &str,
+        actions: &Bound<'_, PyAny>,
+        concern: &Bound<'_, PyAny>,
         at_least: Option<&Bound<'_, PyAny>>,
-        timeout: f64,
+        timeout: &Bound<'_, PyAny>,
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
-        let actions = actions.iter().map(action).collect::<PyResult<Vec<_>>>()?;
-        let terms = terms::terms(concern, at_least, argument::timeout(timeout)?)?;
-        Call::new(py, async move { Ok(Answers(customer.execute(&actions, &terms).await?)) })
+        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
+        let actions = pieces::actions(actions)?;
+        Call::new(
+            py,
+            async move { Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms }) },
+        )
     }
 
-    fn status(&self, py: Python<'_>, timeout: f64) -> PyResult<Call> {
+    fn status(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let timeout = argument::timeout(timeout)?;
         Call::new(py, async move { Ok(Status(customer.status(timeout).await?)) })
     }
 
-    fn watch(&self, py: Python<'_>, interval: f64, timeout: f64) -> PyResult<Call> {
+    fn watch(&self, py: Python<'_>, interval: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let (interval, timeout) = (argument::delay("interval", interval)?, argument::timeout(timeout)?);
         Call::new(py, async move { Ok(Watching(customer.watch(interval, timeout).await?)) })
@@ -131,7 +140,7 @@ impl Customer {
 }
 
 /// A request's concern, version and timeout, as Python gives them.
-type Conditions<'a, 'py> = (&'a str, Option<&'a Bound<'py, PyAny>>, f64);
+type Conditions<'a, 'py> = (&'a Bound<'py, PyAny>, Option<&'a Bound<'py, PyAny>>, &'a Bound<'py, PyAny>);
 
 impl Customer {
     fn write(
@@ -139,18 +148,22 @@ impl Customer {
         py: Python<'_>,
         kind: OperationKind,
         amount: &Bound<'_, PyAny>,
-        account: u64,
+        account: &Bound<'_, PyAny>,
         (concern, at_least, timeout): Conditions<'_, '_>,
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
-        let operation = Operation { kind, account: AccountId(account), amount: argument::amount(amount)? };
-        let terms = terms::terms(concern, at_least, argument::timeout(timeout)?)?;
+        let operation = Operation { kind, account: argument::account(account)?, amount: argument::amount(amount)? };
+        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
         Call::new(py, async move { Ok(Receipt::from(customer.write(operation, &terms).await?)) })
     }
 }
 
 /// The answers to a batch on their way to Python.
-struct Answers(Vec<Answer>);
+struct Answers {
+    answers: Vec<Answer>,
+    customer: customer::Customer,
+    terms: Terms,
+}
 
 impl<'py> IntoPyObject<'py> for Answers {
     type Target = PyList;
@@ -158,12 +171,12 @@ impl<'py> IntoPyObject<'py> for Answers {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        let answers = self.0.into_iter().map(|answer| match answer {
+        let Self { answers, customer, terms } = self;
+        pieces::list(py, answers, |answer| match answer {
             Answer::Queried(queried) => queried.balance.into_py_any(py),
             Answer::Committed(committed) => Receipt::from(committed).into_py_any(py),
-            Answer::Refused(refusal) => error::refused(&refusal).into_py_any(py),
-        });
-        PyList::new(py, answers.collect::<PyResult<Vec<_>>>()?)
+            Answer::Refused(refusal) => PyErr::from(customer.refused(refusal, &terms)).into_py_any(py),
+        })
     }
 }
 

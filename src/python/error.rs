@@ -35,7 +35,11 @@ mod raised {
 
 /// A refusal. Every one carries its message and whether it is definite.
 pub(super) fn refused(refusal: &Refusal) -> PyErr {
-    let (message, definite) = (refusal.to_string(), refusal.is_definite());
+    refused_with(refusal, refusal.to_string())
+}
+
+fn refused_with(refusal: &Refusal, message: String) -> PyErr {
+    let definite = refusal.is_definite();
     match *refusal {
         Refusal::InvalidAmount { .. } => raised::InvalidAmount::new_err((message, definite)),
         Refusal::UnknownAccount { account } => raised::UnknownAccount::new_err((message, definite, account.0)),
@@ -55,13 +59,20 @@ pub(super) fn refused(refusal: &Refusal) -> PyErr {
 
 impl From<CustomerError> for PyErr {
     fn from(error: CustomerError) -> Self {
-        let (message, may_have_happened) = (error.to_string(), error.may_have_happened());
-        match error {
-            CustomerError::Refused(refusal) => refused(&refusal),
-            CustomerError::Deadline { .. } => raised::DeadlineExceeded::new_err((message, may_have_happened)),
-            CustomerError::Unreachable { .. } => raised::Unreachable::new_err((message, may_have_happened)),
-            CustomerError::Protocol { .. } => raised::ProtocolError::new_err((message,)),
-        }
+        unanswered(&error, error.to_string())
+    }
+}
+
+/// A customer's failure, told with this message.
+fn unanswered(error: &CustomerError, message: String) -> PyErr {
+    let may_have_happened = error.may_have_happened();
+    match error {
+        CustomerError::Refused(refusal) => refused_with(refusal, message),
+        CustomerError::Behind { .. } => refused_with(&Refusal::VersionNotReached, message),
+        CustomerError::Closed { .. } => raised::Closed::new_err((message,)),
+        CustomerError::Deadline { .. } => raised::DeadlineExceeded::new_err((message, may_have_happened)),
+        CustomerError::Unreachable { .. } => raised::Unreachable::new_err((message, may_have_happened)),
+        CustomerError::Protocol { .. } => raised::ProtocolError::new_err((message,)),
     }
 }
 
@@ -80,6 +91,7 @@ impl From<BankError> for PyErr {
             BankError::UnknownBranch { .. } => raised::UnknownBranch::new_err((message,)),
             BankError::NotConverged { .. } => raised::NotConverged::new_err((message,)),
             BankError::Customer(error) => error.into(),
+            BankError::Event { error, .. } => unanswered(&error, message),
             BankError::Closed => raised::Closed::new_err((message,)),
         }
     }
@@ -89,6 +101,11 @@ impl From<InputError> for PyErr {
     fn from(error: InputError) -> Self {
         raised::InputError::new_err((error.to_string(),))
     }
+}
+
+/// What cannot be as it is described.
+pub(super) fn config(message: String) -> PyErr {
+    raised::ConfigError::new_err((message,))
 }
 
 /// An object of the parent, used in a forked child.

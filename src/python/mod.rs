@@ -9,6 +9,7 @@ mod call;
 mod customer;
 mod error;
 mod owned;
+mod pieces;
 mod runtime;
 mod scenario;
 mod served;

@@ -119,7 +119,7 @@ pub(super) fn run(
     py: Python<'_>,
     addresses: BTreeMap<u32, String>,
     scenario: &Bound<'_, Scenario>,
-    timeout: f64,
+    timeout: &Bound<'_, PyAny>,
     progress: &Bound<'_, Progress>,
 ) -> PyResult<Call> {
     let addresses = addresses

@@ -72,9 +72,9 @@ pub(super) fn serve_branch(
     listen: String,
     peers: BTreeMap<u32, Option<String>>,
     accounts: BTreeMap<u64, i64>,
-    propagation: &str,
-    topology: &str,
-    propagation_delay: f64,
+    propagation: &Bound<'_, PyAny>,
+    topology: &Bound<'_, PyAny>,
+    propagation_delay: &Bound<'_, PyAny>,
     data_dir: Option<PathBuf>,
     durability: &str,
 ) -> PyResult<Call> {

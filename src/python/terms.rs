@@ -2,22 +2,13 @@
 
 use std::time::Duration;
 
-use pyo3::{
-    exceptions::{PyTypeError, PyValueError},
-    prelude::*,
-};
+use pyo3::{exceptions::PyTypeError, prelude::*};
 
 use super::{action::Receipt, version::Version};
 use crate::types::{self, Concern, Terms};
 
 /// The conditions of a request.
-pub(super) fn terms(concern: &str, at_least: Option<&Bound<'_, PyAny>>, timeout: Duration) -> PyResult<Terms> {
-    let concern = [Concern::Local, Concern::Majority, Concern::All]
-        .into_iter()
-        .find(|known| known.to_string() == concern)
-        .ok_or_else(|| {
-            PyValueError::new_err(format!("concern {concern:?} is not right: \"local\", \"majority\" and \"all\" are"))
-        })?;
+pub(super) fn terms(concern: Concern, at_least: Option<&Bound<'_, PyAny>>, timeout: Duration) -> PyResult<Terms> {
     let at_least = match at_least {
         None => types::Version::EMPTY,
         Some(value) => version(value)?,
