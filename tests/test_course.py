@@ -266,7 +266,7 @@ def test_client_that_comes_a_second_time_says_so(example):
     assert example.call("client.py", "input.json").stderr == ""
     again = example.call("client.py", "input.json")
     assert again.returncode == 0
-    assert again.stderr.startswith("note: the served bank stands at 500")
+    assert again.stderr.startswith("note: the bank stands at 500, the input opens at 400:\n")
     assert example.output()[2]["recv"][1]["balance"] == 600
 
 

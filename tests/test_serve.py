@@ -3,6 +3,7 @@ and taken over when their server was killed."""
 
 import json
 import os
+import re
 import signal
 import socket
 import stat
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+import replibank
 
 LIMIT = 30
 OPENING = 400
@@ -106,9 +108,8 @@ def test_second_client_is_told_that_the_bank_was_used(start, path, tmp_path):
     code, _, said = finish(start("client", path, "-o", tmp_path / "2.json"))
     assert code == 0
     notes = [line for line in said.splitlines() if line.startswith("note:")]
-    assert len(notes) == 1
-    assert "410" in notes[0]
-    assert "400" in notes[0]
+    assert notes == ["note: the bank stands at 410, the input opens at 400:"]
+    assert "      it has been used before (serve the input again for a fresh one)" in said.splitlines()
     assert balance_of(tmp_path / "2.json") == 420
 
 
@@ -222,6 +223,66 @@ def test_customer_of_a_branch_that_is_not_named(start, path, tmp_path):
     assert code == 2
     assert "branch 3" in said
     assert not (tmp_path / "o.json").exists()
+
+
+def test_a_bank_of_another_opening_is_not_said_to_be_used(start, path, tmp_path):
+    served = addresses(start("serve", path))
+    other = tmp_path / "other.json"
+    other.write_text(path.read_text().replace(str(OPENING), "9007199254740000"))
+    named = [f"--branch={id_}={address}" for id_, address in served.items()]
+    code, _, said = finish(start("client", other, "-o", tmp_path / "o.json", *named))
+    assert code == 0
+    first, second, *_ = said.splitlines()
+    assert first == f"note: the bank stands at {OPENING}, the input opens at 9007199254740000:"
+    assert "nobody has used it, so it was opened with another balance" in second
+    assert max(len(first), len(second)) <= 80
+
+
+def test_no_money_moves_if_a_branch_is_not_served(start, path, tmp_path):
+    served = addresses(start("serve", path))
+    lines = tmp_path / "addresses.txt"
+    lines.write_text(f"branch 1 {served[1]}\n")
+    # Customer 1 would deposit at branch 1 before customer 3 finds that there is no branch 3.
+    for options, hint in [
+        ([f"--branch=1={served[1]}"], "name it with --branch 3=HOST:PORT"),
+        (["--addresses", lines], f"name it in {lines}, or with --branch 3=HOST:PORT"),
+    ]:
+        code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", *options))
+        assert code == 2
+        assert said == f"error: customer 3 needs branch 3, and there are only 1: {hint}\n"
+    with replibank.Customer(served[1]) as customer:
+        assert customer.query() == OPENING
+
+
+def test_an_addresses_file_names_a_branch_once(start, path, tmp_path):
+    lines = tmp_path / "addresses.txt"
+    lines.write_text("branch 1 127.0.0.1:9\nbranch 1 127.0.0.1:8\n")
+    code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", "--addresses", lines))
+    assert code == 2
+    assert "line 2: branch 1 is named a second time" in said
+
+
+def test_somebody_who_takes_connections_and_never_answers(start, path, tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        branches = [f"--branch={id_}=127.0.0.1:{silent.getsockname()[1]}" for id_ in [1, 2, 3]]
+        # Each request may take a day, but not the first.
+        client = start("client", path, "-o", tmp_path / "o.json", "--timeout=86400", "--wait=1", *branches)
+        code, _, said = finish(client)
+    assert code == 3
+    assert re.search(r"did not answer within \d(\.\d{1,2})? s; nothing happened$", said), said
+
+
+def test_a_client_says_what_it_waits_for(start, path, tmp_path):
+    code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", "--wait", "1.5"))
+    assert code == 3
+    assert said.splitlines()[0] == f"waiting for the branches of {path}, for 1.5 s at most"
+
+
+def test_stop_tells_programs_whom_it_stopped(start, path):
+    server = start("serve", path)
+    addresses(server)
+    code, said, complained = finish(start("serve", "--stop", "--json", path))
+    assert (code, json.loads(said), complained) == (0, {"stopped": server.pid}, "")
 
 
 def test_serve_json_is_one_document(start, path):

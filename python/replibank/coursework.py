@@ -66,10 +66,11 @@ def join(input: str) -> None:  # noqa: A002
         Unreachable: There are none.
     """
     scenario = paths.read_scenario(input, "file")
-    addresses = serving.wait_for(input, PATIENCE).addresses
+    addresses = serving.wait_for(input, PATIENCE, report.say).addresses
+    settling.check_served(scenario, addresses, "end the server and start it again: the input has changed")
     settled = settling.settle(addresses, PATIENCE, TIMEOUT)
     if settled.balance != scenario.opening:
-        report.say(settling.used_before(settled.balance, scenario.opening))
+        report.say(settling.note(settled, scenario.opening))
     BANK.join(addresses, settled.version)
 
 

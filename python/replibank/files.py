@@ -4,6 +4,7 @@ interruption leaves the old file as it was and nothing beside it.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
@@ -15,11 +16,12 @@ from .errors import InputError
 INPUT_BYTES_MAX = 64 * 1024 * 1024
 
 
-def read_input(path: str | os.PathLike[str]) -> bytes:
+def read_input(path: str | os.PathLike[str], kind: str = "input") -> bytes:
     """Reads an input file.
 
     Args:
         path: The file.
+        kind: What it is to be, for messages.
 
     Returns:
         Its bytes, at most `INPUT_BYTES_MAX`.
@@ -29,13 +31,15 @@ def read_input(path: str | os.PathLike[str]) -> bytes:
             larger one is not read to its end.
     """
     name = os.fspath(path)
+    if not name:
+        raise InputError(f"the name of the {kind} is empty: name a file")
     try:
         with Path(name).open("rb") as file:
             content = file.read(INPUT_BYTES_MAX + 1)
     except FileNotFoundError:
         raise InputError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{name}: this is a directory, and an input is one file in it") from None
+        raise InputError(f"{name}: this is a directory, and an {kind} is one file in it") from None
     except PermissionError:
         raise InputError(f"{name}: this file may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
@@ -43,7 +47,7 @@ def read_input(path: str | os.PathLike[str]) -> bytes:
         raise InputError(f"{name}: this file cannot be read ({reason})") from None
     if len(content) > INPUT_BYTES_MAX:
         raise InputError(
-            f"{name}: this file has more than {INPUT_BYTES_MAX // 2**20} MiB, which no input needs"
+            f"{name}: this file has more than {INPUT_BYTES_MAX // 2**20} MiB, which no {kind} needs"
         )
     return content
 
@@ -59,8 +63,18 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         text: Its new content, written as UTF-8.
 
     Raises:
-        OSError: It cannot be written; it is then unchanged.
+        OSError: It cannot be written; it is then unchanged. It names the file as `path` does.
     """
+    try:
+        _write_atomically(path, text)
+    except OSError as failure:
+        if failure.errno is None:
+            raise
+        # Neither the temporary file's name nor that of a link's target says anything to the caller.
+        raise OSError(failure.errno, failure.strerror, os.fspath(path)) from None
+
+
+def _write_atomically(path: str | os.PathLike[str], text: str) -> None:
     target = Path(os.path.realpath(path))
     mode = _mode(target)
     content = text.encode()
@@ -70,7 +84,7 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         return
     if mode is not None and not os.access(target, os.W_OK):
         # The directory's permissions would allow it, but the file's owner said no.
-        raise PermissionError(13, os.strerror(13), os.fspath(path))
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         _write(temporary, content, mode)

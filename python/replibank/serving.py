@@ -10,7 +10,7 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -20,6 +20,8 @@ from replibank.errors import ConfigError, Unreachable
 
 LOOK_AGAIN = 0.02
 """Seconds between two looks at a file or a lock."""
+QUIET_AT_FIRST = 1.0
+"""Seconds of waiting before people are told."""
 GLANCE = 0.3
 """Seconds for which a lock may be somebody's glance (`_is_held`) rather than a server."""
 
@@ -110,15 +112,25 @@ def find(input: str | Path) -> Service | None:  # noqa: A002
     return Service(_pid(lock), {int(branch): address for branch, address in published.items()})
 
 
-def wait_for(input: str | Path, timeout: float) -> Service:  # noqa: A002
+def wait_for(input: str | Path, timeout: float, say: Callable[[str], None]) -> Service:  # noqa: A002
     """The branches that are served for this input, as soon as there are any.
+
+    Args:
+        input: The input's path.
+        timeout: Seconds that they may take to appear.
+        say: Told once, after a second, what is waited for.
 
     Raises:
         Unreachable: There were none within `timeout` seconds.
     """
-    deadline = time.monotonic() + timeout
+    begun = time.monotonic()
+    told = False
     while (service := find(input)) is None:
-        if time.monotonic() > deadline:
+        waited = time.monotonic() - begun
+        if waited > QUIET_AT_FIRST and not told:
+            say(f"waiting for the branches of {input}, for {timeout:g} s at most")
+            told = True
+        if waited > timeout:
             raise Unreachable(
                 f"nobody serves {input}: start its branches with `replibank serve {input}`", False
             )
@@ -155,14 +167,20 @@ def directory() -> Path:
     """This user's own directory for such files, made if need be.
 
     Raises:
-        ConfigError: Somebody else's directory stands in its place.
+        ConfigError: It cannot be made, or somebody else's directory stands in its place.
     """
     base = os.environ.get("XDG_RUNTIME_DIR", "")
     if base and os.access(base, os.W_OK):
         path = Path(base) / "replibank"
     else:
         path = Path(tempfile.gettempdir()) / f"replibank-{os.getuid()}"
-    path.mkdir(mode=0o700, exist_ok=True)
+    try:
+        path.mkdir(mode=0o700, exist_ok=True)
+    except OSError as failure:
+        raise ConfigError(
+            f"{path} cannot be made ({failure.strerror}), which tells clients where branches are: set "
+            "XDG_RUNTIME_DIR to a directory that you may write to"
+        ) from None
     found = path.lstat()
     if not path.is_dir() or path.is_symlink() or found.st_uid != os.getuid() or found.st_mode & 0o077:
         raise ConfigError(f"{path} is not private to this user: remove it, or set XDG_RUNTIME_DIR")
@@ -171,7 +189,13 @@ def directory() -> Path:
 
 def _paths(input_: str | Path) -> tuple[Path, Path]:
     """The lock, which holds the server's process id, and the file of its addresses."""
-    name = hashlib.sha256(os.fsencode(Path(input_).resolve())).hexdigest()[:24]
+    try:
+        path = Path(input_).resolve()
+    except OSError:
+        raise ConfigError(
+            f"{input_} is nowhere, for the working directory is gone: go to one that is there"
+        ) from None
+    name = hashlib.sha256(os.fsencode(path)).hexdigest()[:24]
     return directory() / f"{name}.lock", directory() / f"{name}.json"
 
 

@@ -1,10 +1,15 @@
 """What must hold before new customers may come to a bank that others have used: every branch has
 what was written before. A branch waits for the version itself; nothing here sleeps."""
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from replibank import _core
+from replibank.errors import UnknownBranch
+
+LEAST_WAIT = 0.1
+"""Seconds that a branch may take to answer in any case."""
 
 
 class Settled(NamedTuple):
@@ -31,8 +36,14 @@ def settle(addresses: Mapping[int, str], patience: float, timeout: float) -> Set
         Unreachable: A branch does not answer.
         VersionNotReached: A branch did not catch up.
     """
-    customers = [_core.connect(address, patience).wait() for address in addresses.values()]
-    statuses = [customer.status(timeout).wait() for customer in customers]
+    customers = []
+    statuses = []
+    for address in addresses.values():
+        deadline = time.monotonic() + patience
+        customer = _core.connect(address, patience).wait()
+        customers.append(customer)
+        # Somebody may take connections and answer nothing.
+        statuses.append(customer.status(max(deadline - time.monotonic(), LEAST_WAIT)).wait())
     everything = _core.Version()
     for status in statuses:
         everything |= status["version"]
@@ -45,9 +56,28 @@ def settle(addresses: Mapping[int, str], patience: float, timeout: float) -> Set
     return Settled(balance, everything)
 
 
-def used_before(balance: int, opening: int) -> str:
-    """What to tell people of a bank that does not stand at its opening balance."""
-    return (
-        f"note: the served bank stands at {balance}, not at its opening balance {opening}: "
+def note(settled: Settled, opening: int) -> str:
+    """What to tell people of a bank that does not stand at the input's opening balance."""
+    why = (
         "it has been used before (serve the input again for a fresh one)"
+        if settled.version
+        else "nobody has used it, so it was opened with another balance"
     )
+    return f"note: the bank stands at {settled.balance}, the input opens at {opening}:\n      {why}"
+
+
+def check_served(scenario: _core.Scenario, addresses: Iterable[int], hint: str) -> None:
+    """Refuses an input whose customers need a branch that is not served, before any money moves.
+
+    Raises:
+        UnknownBranch: The text names the customer and the branch, and ends with `hint`, in which
+            `{branch}` is that branch.
+    """
+    served = set(addresses)
+    for customer, branch, _ in scenario.customers:
+        if branch not in served:
+            known = ", ".join(map(str, sorted(served)[:8])) + (" …" if len(served) > 8 else "")
+            raise UnknownBranch(
+                f"customer {customer} needs branch {branch}, and there are only {known}: "
+                + hint.format(branch=branch)
+            )

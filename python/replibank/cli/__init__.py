@@ -8,7 +8,9 @@ from typing import NoReturn
 
 import click
 
-from replibank.cli.outcome import Interrupted, guarded
+from replibank.cli import options
+from replibank.cli.outcome import Interrupted, Unheard, guarded
+from replibank.errors import NotConverged, VersionNotReached
 
 COMMANDS = {
     "run": "Run a whole bank: branches, customers, output file.",
@@ -39,6 +41,11 @@ class LazyGroup(click.Group):
         except KeyboardInterrupt:
             # Click would say so its own way.
             raise Interrupted from None
+        except BrokenPipeError:
+            raise Unheard from None
+        except (VersionNotReached, NotConverged) as failure:
+            failure.message += " (a larger --timeout gives it more time)"
+            raise
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -53,7 +60,9 @@ def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) 
         ctx.exit()
 
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.option(
     "--version",
     is_flag=True,
@@ -62,6 +71,7 @@ def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) 
     callback=show_version,
     help="Show the version and exit.",
 )
+@options.help_without_command
 def group() -> None:
     """A replicated bank: branches that converge, and the customers that use them.
 

@@ -3,7 +3,7 @@
 import click
 
 from replibank import _core
-from replibank.addresses import parse_pair, resolve
+from replibank.addresses import parse_pairs, resolve
 from replibank.cli import options, report
 from replibank.cli.report import plural
 from replibank.cli.serve import announce
@@ -57,12 +57,13 @@ def command(
       replibank branch --id 2 --listen 127.0.0.1:5002 \\
                        --peer 1=127.0.0.1:5001 --balance 400
     """
-    named = dict(parse_pair(peer) for peer in peers)
+    named = parse_pairs("--peer", peers)
+    options.note_on_mesh(propagation, topology)
     try:
         with StopSignals() as signals:
             served = _core.serve_branch(
                 branch,
-                resolve(listen),
+                resolve(listen, least=0),
                 named,
                 {0: balance},
                 propagation,

@@ -3,7 +3,7 @@ output cannot pass and a right one, however it is laid out, cannot fail."""
 
 import click
 
-from replibank.cli import options, paths, report
+from replibank.cli import options, paths, report, streams
 from replibank.cli.outcome import CHECK_FAILED
 from replibank.cli.report import plural
 from replibank.files import read_input
@@ -12,7 +12,8 @@ SHOWN = 20
 """Problems that people are shown; JSON holds them all."""
 
 
-@click.group("check")
+@click.group("check", invoke_without_command=True)
+@options.help_without_command
 def command() -> None:
     """Grade an output file, or judge a history.
 
@@ -39,11 +40,11 @@ def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A0
       replibank check grpc input.json output.json
     """
     scenario = paths.read_scenario(input, order)
-    problems = scenario.check(read_input(output))
+    problems = scenario.check(read_input(output, "output"))
     if as_json:
         import json  # noqa: PLC0415
 
-        print(json.dumps({"right": not problems, "problems": problems}))
+        streams.tell(json.dumps({"right": not problems, "problems": problems}))
     elif problems:
         for problem in problems[:SHOWN]:
             report.error(f"{output}: {problem}")

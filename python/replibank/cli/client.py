@@ -6,11 +6,11 @@ import time
 import click
 
 from replibank import _core, serving
-from replibank.addresses import parse_lines, parse_pair
+from replibank.addresses import parse_lines, parse_pairs
 from replibank.cli import options, paths, report
 from replibank.cli.summary import Summary
 from replibank.files import read_input
-from replibank.settling import settle, used_before
+from replibank.settling import check_served, note, settle
 
 
 @click.command("client")
@@ -26,7 +26,7 @@ from replibank.settling import settle, used_before
 @click.option("--addresses", metavar="FILE", help="Where the branches are: what `replibank serve` printed.")
 @click.option(
     "--wait",
-    type=click.FloatRange(0, 86_400),
+    type=options.Seconds(0, 86_400),
     default=10.0,
     show_default=True,
     metavar="S",
@@ -62,19 +62,24 @@ def command(
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
     scenario = paths.read_scenario(input, order)
-    dialled = dict(parse_pair(pair) for pair in branches)
+    dialled = parse_pairs("--branch", branches)
+    hint = "name it with --branch {branch}=HOST:PORT"
     if addresses is not None:
-        dialled = parse_lines(read_input(addresses), addresses) | dialled
-    served = dialled or serving.wait_for(input, wait).addresses
-    standing = settle(served, max(wait, 1.0), timeout).balance
-    if standing != scenario.opening:
-        report.say(used_before(standing, scenario.opening))
+        dialled = parse_lines(read_input(addresses, "addresses file"), addresses) | dialled
+        hint = f"name it in {addresses}, or with --branch {{branch}}=HOST:PORT"
+    served = dialled or serving.wait_for(input, wait, report.say).addresses
+    if not dialled:
+        hint = "end the server and serve the input again, which has changed since"
+    check_served(scenario, served, hint)
+    standing = settle(served, max(wait, 1.0), timeout)
+    if standing.balance != scenario.opening:
+        report.say(note(standing, scenario.opening))
     progress = _core.Progress()
     with report.ShownProgress(progress, scenario.event_count):
         replies = _core.run(served, scenario, timeout, progress).wait()
     paths.write_output(output, replies.output(output_form))
     balances = {settle(served, timeout, timeout).balance}
-    summary = Summary(scenario, balances, time.perf_counter() - began, output, standing)
+    summary = Summary(scenario, balances, time.perf_counter() - began, output, standing.balance)
     if as_json:
         summary.print_json(None, None)
     else:

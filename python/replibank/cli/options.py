@@ -1,9 +1,14 @@
 """Options that several commands share, so that they read the same everywhere."""
 
+import functools
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
+
+from replibank.cli import report
+from replibank.cli.outcome import USAGE
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -17,6 +22,35 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorat
         return function
 
     return decorate
+
+
+class Seconds(click.FloatRange):
+    """A number of seconds in a range. Of nan, the range itself would not say that it is outside."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds: float = super().convert(value, param, ctx)
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds: {self._describe_range()} would be.", param, ctx)
+        return seconds
+
+
+def help_without_command(function: Decorated) -> Decorated:
+    """A group that is called without a command shows its help, as the wrong usage that it is."""
+
+    @functools.wraps(function)
+    def shown() -> None:
+        context = click.get_current_context()
+        if context.invoked_subcommand is None:
+            report.say(context.get_help())
+            context.exit(USAGE)
+
+    return shown  # type: ignore[return-value]
+
+
+def note_on_mesh(propagation: str, topology: str) -> None:
+    """Says which option changes nothing."""
+    if propagation == "unary" and topology in {"overlay", "ring"}:
+        report.say(f"note: unary propagation is always a mesh: --topology {topology} changes nothing")
 
 
 input_argument = click.argument("input", metavar="INPUT")
@@ -62,7 +96,7 @@ processes_option = click.option("--processes", is_flag=True, help="Give each bra
 
 delay_option = click.option(
     "--propagation-delay",
-    type=click.FloatRange(0, 3600),
+    type=Seconds(0, 3600),
     default=0.0,
     metavar="S",
     help="Hold every message to a peer back for so many seconds, to see that the output holds.",
@@ -87,7 +121,7 @@ data_options = together(
 
 timeout_option = click.option(
     "--timeout",
-    type=click.FloatRange(0, 86_400, min_open=True),
+    type=Seconds(0, 86_400, min_open=True),
     default=30.0,
     show_default=True,
     metavar="S",

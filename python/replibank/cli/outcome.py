@@ -1,11 +1,10 @@
 """The one table of what becomes which exit code, and of how a failure is told in one line."""
 
-import os
-import sys
 from collections.abc import Callable
 
 import click
 
+from replibank.cli import streams
 from replibank.cli.report import error
 from replibank.errors import (
     Closed,
@@ -22,8 +21,8 @@ CHECK_FAILED = 1
 USAGE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
-STOPPED = 1
-"""Our output was not read to its end, so we do not claim to be done."""
+STOPPED = 141
+"""Our output was not read to its end, so we do not claim to be done: what SIGPIPE gives others."""
 
 _UNREACHABLE = (Unreachable, DeadlineExceeded, NotConverged, ProcessError, ProtocolError, Refused, Closed)
 
@@ -32,19 +31,28 @@ class Interrupted(BaseException):
     """Ctrl-C, on its way past Click."""
 
 
+class Unheard(BaseException):
+    """Nobody reads our output, on its way past Click."""
+
+
 def guarded(work: Callable[[], object]) -> int:
     """Does the work and returns its exit code, having said why if it is not 0. A result that is a
     number is the code."""
+    streams.complete()
+    try:
+        return _guarded(work)
+    finally:
+        streams.settle()
+
+
+def _guarded(work: Callable[[], object]) -> int:
     try:
         result = work()
-        sys.stdout.flush()
     except (KeyboardInterrupt, Interrupted, click.Abort):
         error("interrupted", after_echo=True)
         return INTERRUPTED
-    except BrokenPipeError:
-        # Whoever read our output has enough of it. Python would complain once more at its exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return STOPPED
+    except (BrokenPipeError, Unheard):
+        return STOPPED  # whoever read our output has enough of it
     except Exception as failure:
         code = exit_code(failure)
         if code is None:

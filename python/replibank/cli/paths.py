@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from replibank._core import Scenario
+from replibank.cli import streams
 from replibank.errors import InputError
 from replibank.files import read_input, write_atomically
 
@@ -31,24 +32,59 @@ def read_scenario(path: str, order: str) -> Scenario:
 def check_output(output: str, input_: str) -> None:
     """Refuses an output that cannot be written, or that is the input itself."""
     if output == STDOUT:
+        if isinstance(sys.stdout, streams.Nowhere):
+            raise click.UsageError("standard output is closed: a file is right for --output")
         return
-    path = Path(output)
-    if path.is_dir():
+    if not output:
+        raise click.UsageError("--output is empty: the name of a file is right, or - for standard output")
+    path, target = Path(output), real_path(output)
+    if target.is_dir():
         raise click.UsageError(f"{output} is a directory: a file is right for --output")
-    if not path.parent.is_dir():
-        raise click.UsageError(f"the directory of {output} does not exist")
-    if path.exists() and Path(input_).exists() and path.samefile(input_):
+    if not target.parent.is_dir():
+        where = f"{output}, a link to {target}," if path.is_symlink() else output
+        raise click.UsageError(f"the directory of {where} does not exist: make it, or name another file")
+    if target.exists() and Path(input_).exists() and target.samefile(input_):
         raise click.UsageError(f"{output} is the input: another file is right for --output")
-    if not os.access(path if is_special(path) else path.parent, os.W_OK):
-        raise click.UsageError(f"{output} cannot be written: permission denied")
+    if not all(os.access(place, os.W_OK) for place in written(target)):
+        raise click.UsageError(f"{output} cannot be written (permission denied): name another file")
+
+
+def real_path(output: str) -> Path:
+    """Where the output really is, links followed."""
+    try:
+        return Path(os.path.realpath(output))
+    except OSError:
+        raise click.UsageError(
+            f"{output} is nowhere, for the working directory is gone: go to one that is there"
+        ) from None
+
+
+def written(target: Path) -> list[Path]:
+    """What must be writable: a device itself; for a file, its directory, and itself if it is there."""
+    if is_special(target):
+        return [target]
+    return [target.parent, target] if target.exists() else [target.parent]
 
 
 def write_output(output: str, text: str) -> None:
+    """Writes the output.
+
+    Raises:
+        click.ClickException: It cannot be written; the text names it as the user did.
+    """
     if output == STDOUT:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-    else:
+        # A terminal is for reading: the shell's next prompt begins a line of its own.
+        streams.write(text + "\n" if sys.stdout.isatty() and not text.endswith("\n") else text)
+        return
+    try:
         write_atomically(output, text)
+    except BrokenPipeError:
+        raise
+    except OSError as failure:
+        reason = failure.strerror or str(failure)
+        raise click.ClickException(
+            f"{output} cannot be written ({reason[:1].lower()}{reason[1:]}): name another file, or make room"
+        ) from None
 
 
 def is_special(path: Path) -> bool:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from replibank._core import Progress
+from replibank.cli import streams
 
 BOLD, DIM, RED = "1", "2", "31"
 
@@ -18,8 +19,11 @@ REDRAW = 0.1
 
 
 def say(text: str) -> None:
-    """One line for people."""
-    print(text, file=sys.stderr, flush=True)
+    """Something for people, on lines of its own. If nobody can hear it, the work goes on."""
+    try:
+        print(text, file=sys.stderr, flush=True)
+    except OSError:
+        streams.abandon(sys.stderr)
 
 
 def error(text: str, *, after_echo: bool = False) -> None:

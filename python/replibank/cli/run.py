@@ -52,6 +52,7 @@ def command(
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
     scenario = paths.read_scenario(input, order)
+    options.note_on_mesh(propagation, topology)
     progress = _core.Progress()
     with started(
         scenario,

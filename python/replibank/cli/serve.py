@@ -6,7 +6,7 @@ import json
 import click
 
 from replibank import _core, serving
-from replibank.cli import options, paths, report
+from replibank.cli import options, paths, report, streams
 from replibank.cli.report import plural
 from replibank.cli.run import started
 from replibank.errors import ProcessError
@@ -51,8 +51,12 @@ def command(
     """
     if stop:
         pid = serving.stop(input, END_LIMIT)
-        report.say(f"stopped the branches of {input} (process {pid})")
+        if as_json:
+            streams.tell(json.dumps({"stopped": pid}))
+        else:
+            report.say(f"stopped the branches of {input} (process {pid})")
         return 0
+    options.note_on_mesh(propagation, topology)
     scenario = paths.read_scenario(input, order)
     try:
         with (
@@ -103,7 +107,7 @@ class Watch:
 def announce(addresses: dict[int, str], as_json: bool) -> None:
     """Says where the branches are, at once: others wait for these lines."""
     if as_json:
-        print(json.dumps({"branches": addresses}), flush=True)
+        streams.tell(json.dumps({"branches": addresses}))
         return
     for branch, address in addresses.items():
-        print(f"branch {branch} {address}", flush=True)
+        streams.tell(f"branch {branch} {address}")

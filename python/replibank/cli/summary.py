@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from replibank import _core
-from replibank.cli import report
+from replibank.cli import report, streams
 from replibank.cli.report import plural
 
 
@@ -55,7 +55,7 @@ class Summary(NamedTuple):
             links, most, diameter = _core.topology(self.scenario.branches, propagation, topology)
             result["propagation"] = propagation
             result["topology"] = {"asked": topology, "links": links, "degree": most, "diameter": diameter}
-        print(json.dumps(result))
+        streams.tell(json.dumps(result))
 
     def _customers(self) -> str:
         records = self.scenario.customers
