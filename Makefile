@@ -19,7 +19,7 @@ CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: $(VENV)/.release ## Run the bank of 50 branches and 100 customers; write output.json.
+run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers; write output.json.
 	$(BIN)/replibank run $(INPUT) -o output.json
 
 test: verify rust-test python-test ## Every check and every test.
@@ -62,7 +62,7 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/.made
 
 # The package as people get it: an optimised wheel, installed.
 $(VENV)/.release: $(CORE) | $(VENV)/.made
-	@echo "building the core (two minutes or so the first time)"
+	@echo "building the core (two or three minutes the first time)"
 	$(BIN)/python -m pip install 'maturin>=1.14,<2'
 	$(BIN)/maturin develop --release
 	@rm -f $(VENV)/.debug && touch $@
