@@ -125,7 +125,15 @@ async fn flood_of_lies_is_one_line_in_the_log() {
     let lines = log_lines();
     assert!(matches!(&lines[..], [(log::Level::Warn, line)] if line.contains("origin 9")), "{lines:?}");
     assert_eq!(bed.state().await, before);
+    bed.goes_on().await;
+    bed.close().await;
+}
 
+#[tokio::test]
+async fn flood_of_calls_that_lie_is_a_few_lines_in_the_log() {
+    let _alone = alone().await;
+    let mut bed = Bed::new(Propagation::Unary).await;
+    let before = bed.state().await;
     let mut client = bed.client().await;
     for sequence in 1..=5_000 {
         let lie = delta(HOSTILE, sequence, 0, &[]);
@@ -138,7 +146,8 @@ async fn flood_of_lies_is_one_line_in_the_log() {
     for claimed in 2..=5_000 {
         let lie = delta(SERVED, 0, claimed, &[(0, claimed, claimed, 0)]);
         let request = proto::PropagateDepositRequest { operation: None, delta: Some(lie) };
-        client.propagate_deposit(request).await.expect_err("it cannot be true");
+        let refused = client.propagate_deposit(request).await.expect_err("it cannot be true");
+        assert_eq!(refused.code(), Code::FailedPrecondition);
     }
     let lines = log_lines();
     assert!((1..=16).contains(&lines.len()), "different lies, {} lines", lines.len());
