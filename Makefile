@@ -24,8 +24,8 @@ run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers
 
 test: verify rust-test python-test ## Every check and every test.
 
-test-long: ## The same, with the whole-run tests twenty times in a row.
-	$(MAKE) test REPEAT=20
+test-long: ## The same, longer: more runs, operations, kills and seeds.
+	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 $(MAKE) test REPEAT=20
 
 verify: rust-lint python-lint ## Formatting, lints, types, stubs, docs, protocol; changes nothing.
 
