@@ -155,8 +155,8 @@ impl Replica {
 
     /// How far each other replica is known to have the own page.
     fn received_by_others(&self) -> impl Iterator<Item = u64> + '_ {
-        let others = self.branches.iter().filter(|&&branch| branch != self.own.branch);
-        others.map(|&branch| self.receipts.sequence(self.own, branch))
+        let others = self.branches.iter().filter(|&branch| branch != self.own.branch);
+        others.map(|branch| self.receipts.sequence(self.own, branch))
     }
 
     /// A replica has the own page up to some sequence: answers the writes that waited for that.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Delta, PeerFault,
+    branches::Branches,
     page::{Joined, MAX_SEQUENCE, Page},
 };
 use crate::types::{AccountId, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version};
@@ -19,10 +20,16 @@ pub(super) struct Ledger {
     pages: Vec<Page>,
     /// How many operations the pages count, all together.
     operations: u64,
-    index: BTreeMap<Origin, PageIndex>,
-    /// Each changed page's stamp, and the page behind each stamp: the later the change, the higher.
+    branches: Branches,
+    /// By the position of its branch: the page of the latest life that is known here.
+    latest: Vec<Option<PageIndex>>,
+    /// The pages of earlier lives.
+    earlier: BTreeMap<Origin, PageIndex>,
+    /// Each changed page's stamp: the later the change, the higher.
     stamps: Vec<u64>,
-    order: BTreeMap<u64, PageIndex>,
+    /// The changes, oldest first, each with its page. One whose page has changed again is out of date
+    /// and skipped; when most are, they are dropped.
+    order: Vec<(u64, PageIndex)>,
     last_stamp: u64,
     /// Whether a link has read up to `last_stamp`. If none has, the next change of the same page
     /// needs no new stamp: a burst of operations costs one.
@@ -31,18 +38,22 @@ pub(super) struct Ledger {
 
 impl Ledger {
     /// The ledger of `own`, whose page comes first.
-    pub(super) fn new(own: Origin, openings: BTreeMap<AccountId, i64>) -> Self {
-        Self {
+    pub(super) fn new(own: Origin, branches: Branches, openings: BTreeMap<AccountId, i64>) -> Self {
+        let mut ledger = Self {
             balances: openings.clone(),
             openings,
-            pages: vec![Page::new(own)],
+            pages: Vec::new(),
             operations: 0,
-            index: BTreeMap::from([(own, Self::OWN)]),
-            stamps: vec![0],
-            order: BTreeMap::new(),
+            latest: vec![None; branches.len()],
+            branches,
+            earlier: BTreeMap::new(),
+            stamps: Vec::new(),
+            order: Vec::new(),
             last_stamp: 0,
             read: true,
-        }
+        };
+        ledger.add(Page::new(own));
+        ledger
     }
 
     /// The page that this replica writes.
@@ -69,7 +80,8 @@ impl Ledger {
     }
 
     pub(super) fn find(&self, origin: Origin) -> Option<PageIndex> {
-        self.index.get(&origin).copied()
+        let latest = self.branches.position(origin.branch).and_then(|position| self.latest[position]);
+        latest.filter(|&index| self.pages[index].origin == origin).or_else(|| self.earlier.get(&origin).copied())
     }
 
     pub(super) fn sequence(&self, origin: Origin) -> u64 {
@@ -197,9 +209,19 @@ impl Ledger {
 
     fn add(&mut self, page: Page) -> PageIndex {
         let index = self.pages.len();
-        self.index.insert(page.origin, index);
+        let origin = page.origin;
         self.pages.push(page);
         self.stamps.push(0);
+        let latest = self.branches.position(origin.branch).map(|position| &mut self.latest[position]);
+        let is_later = |known: PageIndex| self.pages[known].origin < origin;
+        match latest {
+            Some(latest) if latest.is_none_or(is_later) => {
+                if let Some(known) = latest.replace(index) {
+                    self.earlier.insert(self.pages[known].origin, known);
+                }
+            }
+            Some(_) | None => drop(self.earlier.insert(origin, index)),
+        }
         index
     }
 
@@ -218,10 +240,13 @@ impl Ledger {
         if !self.read && self.stamps[index] == self.last_stamp {
             return;
         }
-        self.order.remove(&self.stamps[index]);
         self.last_stamp += 1;
         self.stamps[index] = self.last_stamp;
-        self.order.insert(self.last_stamp, index);
+        self.order.push((self.last_stamp, index));
+        if self.order.len() > 2 * self.pages.len() + 16 {
+            let stamps = &self.stamps;
+            self.order.retain(|&(stamp, index)| stamps[index] == stamp);
+        }
         self.read = false;
     }
 
@@ -232,7 +257,8 @@ impl Ledger {
 
     /// The pages that changed after `stamp`, oldest change first. Call [`Ledger::mark_read`] before.
     pub(super) fn changed_after(&self, stamp: u64) -> impl Iterator<Item = (u64, PageIndex)> + '_ {
-        self.order.range(stamp + 1..).map(|(&stamp, &index)| (stamp, index))
+        let known = self.order.partition_point(|&(change, _)| change <= stamp);
+        self.order[known..].iter().copied().filter(|&(change, index)| self.stamps[index] == change)
     }
 
     pub(super) fn last_stamp(&self) -> u64 {
@@ -257,12 +283,11 @@ impl Ledger {
         if operations != self.operations {
             return Err(format!("{} operations are counted, but the pages have {operations}", self.operations));
         }
-        let stamped = self.stamps.iter().enumerate().filter(|&(_, &stamp)| stamp > 0);
-        if !stamped.clone().all(|(index, stamp)| self.order.get(stamp) == Some(&index))
-            || stamped.count() != self.order.len()
-        {
+        let stamped = self.stamps.iter().filter(|&&stamp| stamp > 0).count();
+        if self.changed_after(0).count() != stamped || !self.order.is_sorted() {
             return Err("the order of pages disagrees with their stamps".to_owned());
         }
-        Ok(())
+        let found = self.pages.iter().enumerate().all(|(index, page)| self.find(page.origin) == Some(index));
+        if found { Ok(()) } else { Err("a page is not found where it is".to_owned()) }
     }
 }

@@ -65,6 +65,8 @@ pub(super) struct Link {
     peer: BranchId,
     /// The branches of whose pages the peer hears from somebody else: left to that one at first.
     heard_elsewhere: BTreeSet<BranchId>,
+    /// The same for each page of the ledger that was looked at, to be found quickly.
+    is_heard_elsewhere: Vec<bool>,
     pace: Pace,
 
     up: bool,
@@ -89,9 +91,10 @@ pub(super) struct Link {
     /// Whether the last call was an operation's: then a repair may come first.
     called_operation: bool,
     /// Acknowledgements we owe: of a greeting, and of an update with these origins' pages, some
-    /// perhaps without any page here. What is beyond [`MAX_ORIGINS`] goes without: it is sent again.
+    /// perhaps without any page here, some perhaps named twice. What is beyond [`MAX_ORIGINS`] goes
+    /// without: it is sent again.
     owes_version: bool,
-    owes_update: Option<(u64, BTreeSet<Origin>)>,
+    owes_update: Option<(u64, Vec<Origin>)>,
     /// The own operations that still need a call of their own, oldest first.
     operations: VecDeque<(u64, Operation)>,
 }
@@ -101,6 +104,7 @@ impl Link {
         Self {
             peer,
             heard_elsewhere,
+            is_heard_elsewhere: Vec::new(),
             pace,
             up: false,
             greeting: Greeting::Due,
@@ -131,8 +135,9 @@ impl Link {
     pub(super) fn up(&mut self) {
         let operations = std::mem::take(&mut self.operations);
         let heard_elsewhere = std::mem::take(&mut self.heard_elsewhere);
+        let is_heard_elsewhere = std::mem::take(&mut self.is_heard_elsewhere);
         let fresh = Self::new(self.peer, heard_elsewhere, self.pace);
-        *self = Self { up: true, operations, ..fresh };
+        *self = Self { up: true, operations, is_heard_elsewhere, ..fresh };
     }
 
     pub(super) fn down(&mut self) {
@@ -286,7 +291,9 @@ impl Link {
         if std::mem::take(&mut self.owes_version) {
             return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
         }
-        let (number, origins) = self.owes_update.take()?;
+        let (number, mut origins) = self.owes_update.take()?;
+        origins.sort_unstable();
+        origins.dedup();
         let version = origins.into_iter().map(|origin| (origin, ledger.sequence(origin)));
         Some(PeerMessage::Acknowledgement { number, version: version.collect() })
     }
@@ -378,11 +385,13 @@ impl Link {
         let mut lacking = Vec::new();
         let mut entries = 0;
         ledger.mark_read();
+        let new = ledger.pages().skip(self.is_heard_elsewhere.len());
+        self.is_heard_elsewhere.extend(new.map(|(_, page)| self.heard_elsewhere.contains(&page.origin.branch)));
         for (stamp, index) in ledger.changed_after(self.cursor) {
             let (page, known) = (ledger.page(index), self.known(index));
             let lacks = page.sequence > known.sequence;
             // A branch that is linked to the origin hears its wish from it, if it needs to.
-            let told_by_origin = index != Ledger::OWN && self.heard_elsewhere.contains(&page.origin.branch);
+            let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
             let wishes = page.confirm_through > known.confirm_through && !told_by_origin;
             // Every call of an operation carries the own page's totals.
             let called = index == Ledger::OWN && !self.operations.is_empty();

@@ -7,7 +7,9 @@
 //! is one such driver; a simulator is another.
 
 mod answers;
+mod branches;
 mod customer;
+mod entries;
 mod fault;
 mod ledger;
 mod link;
@@ -21,6 +23,7 @@ mod waits;
 use std::collections::{BTreeMap, BTreeSet};
 
 use answers::Answers;
+use branches::Branches;
 use ledger::Ledger;
 use link::{Link, Pace};
 use receipts::Receipts;
@@ -130,7 +133,7 @@ pub enum Output {
 #[derive(Clone, Debug)]
 pub struct Replica {
     own: Origin,
-    branches: BTreeSet<BranchId>,
+    branches: Branches,
     propagation: Propagation,
     ledger: Ledger,
     answers: Answers,
@@ -158,11 +161,12 @@ impl Replica {
             repair_after: repair_after.max(REPAIR_AFTER_MIN),
         };
         let link = |(peer, heard_elsewhere)| (peer, Link::new(peer, heard_elsewhere, pace));
+        let branches = Branches::new(&config.branches);
         Self {
             own: config.own,
-            branches: config.branches,
+            branches: branches.clone(),
             propagation: config.propagation,
-            ledger: Ledger::new(config.own, config.accounts),
+            ledger: Ledger::new(config.own, branches, config.accounts),
             answers: Answers::default(),
             had_lives: config.own.incarnation != Incarnation(0),
             waits: Waits::default(),

@@ -1,9 +1,9 @@
 //! One origin's page: cumulative totals per account, which only that origin writes. A later page
 //! contains every earlier one, so any order, loss or repetition of deltas gives the same page.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use super::PeerFault;
+use super::{PeerFault, entries::Entries};
 use crate::types::{AccountId, MAX_AMOUNT, Operation, OperationKind, Origin, Refusal};
 
 /// The highest sequence that a peer may claim: out of reach, and sums over all origins fit a `u64`.
@@ -63,25 +63,23 @@ pub(super) enum Joined {
 }
 
 /// A page as one replica has it.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Page {
     pub(super) origin: Origin,
     /// Every operation up to here is counted.
     pub(super) sequence: u64,
     pub(super) confirm_through: u64,
-    entries: BTreeMap<AccountId, Entry>,
-    /// The accounts in the order of their last change, so that a delta costs what changed.
-    changes: BTreeMap<u64, AccountId>,
+    entries: Entries,
 }
 
 impl Page {
     pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, sequence: 0, confirm_through: 0, entries: BTreeMap::new(), changes: BTreeMap::new() }
+        Self { origin, sequence: 0, confirm_through: 0, entries: Entries::default() }
     }
 
     /// Counts an operation of the origin itself. Refuses what would pass the limit of a total.
     pub(super) fn commit(&mut self, operation: Operation) -> Result<(), Refusal> {
-        let entry = self.entries.entry(operation.account).or_insert(Entry::blank(operation.account));
+        let mut entry = self.entry(operation.account);
         let total = match operation.kind {
             OperationKind::Deposit => &mut entry.deposited,
             OperationKind::Withdraw => &mut entry.withdrawn,
@@ -91,33 +89,36 @@ impl Page {
             return Err(Refusal::TotalLimit { total: *total, requested: operation.amount });
         }
         *total = sum;
-        self.changes.remove(&entry.sequence);
         self.sequence += 1;
         entry.sequence = self.sequence;
-        self.changes.insert(self.sequence, operation.account);
+        self.entries.put(entry);
         Ok(())
+    }
+
+    /// What is counted of an account so far.
+    fn entry(&self, account: AccountId) -> Entry {
+        self.entries.get(account).copied().unwrap_or(Entry::blank(account))
     }
 
     /// What changed after `base`.
     pub(super) fn delta(&self, base: u64) -> Delta {
-        let changed = self.changes.range(base + 1..);
         Delta {
             origin: self.origin,
             base,
             sequence: self.sequence,
-            entries: changed.filter_map(|(_, account)| self.entries.get(account).copied()).collect(),
+            entries: self.entries.changed_after(base),
             confirm_through: self.confirm_through,
         }
     }
 
     /// How many entries [`Page::delta`] would hold.
     pub(super) fn changed_since(&self, base: u64) -> usize {
-        if self.changes.len() <= 1 { self.changes.len() } else { self.changes.range(base + 1..).count() }
+        self.entries.count_after(base)
     }
 
     /// The delta that one plain operation amounts to, for a peer that sends no totals.
     pub(super) fn delta_of(&self, sequence: u64, operation: Operation) -> Delta {
-        let mut entry = self.entries.get(&operation.account).copied().unwrap_or(Entry::blank(operation.account));
+        let mut entry = self.entry(operation.account);
         entry.sequence = sequence;
         match operation.kind {
             OperationKind::Deposit => entry.deposited += operation.amount.value(),
@@ -141,12 +142,10 @@ impl Page {
         }
         self.confirm_through = self.confirm_through.max(delta.confirm_through);
         for entry in &delta.entries {
-            let mine = self.entries.entry(entry.account).or_insert(Entry::blank(entry.account));
+            let mine = self.entry(entry.account);
             if entry.sequence > mine.sequence {
                 moved(entry.account, entry.net() - mine.net());
-                self.changes.remove(&mine.sequence);
-                self.changes.insert(entry.sequence, entry.account);
-                *mine = *entry;
+                self.entries.put(*entry);
             }
         }
         self.sequence = delta.sequence;
@@ -160,7 +159,7 @@ impl Page {
         let mut shared = 0;
         for entry in &delta.entries {
             let account = entry.account;
-            let mine = self.entries.get(&account).copied().unwrap_or(Entry::blank(account));
+            let mine = self.entry(account);
             shared += usize::from(mine.sequence > delta.base);
             let grown = entry.deposited >= mine.deposited
                 && entry.withdrawn >= mine.withdrawn
@@ -172,27 +171,24 @@ impl Page {
                 return Err(PeerFault::ShrunkTotals { origin: self.origin, account });
             }
         }
-        let mut counted = self.changes.range(delta.base + 1..);
-        if shared < counted.clone().count() {
+        if shared < self.entries.count_after(delta.base) {
             let told: BTreeSet<AccountId> = delta.entries.iter().map(|entry| entry.account).collect();
-            let missing = counted.find(|(_, account)| !told.contains(account));
-            return missing.map_or(Ok(()), |(&sequence, &account)| Err(two_contents(sequence, account)));
+            let counted = self.entries.changed_after(delta.base);
+            let missing = counted.iter().find(|entry| !told.contains(&entry.account));
+            return missing.map_or(Ok(()), |entry| Err(two_contents(entry.sequence, entry.account)));
         }
         Ok(())
     }
 
     /// Every account's net change, for the invariants.
     pub(super) fn nets(&self) -> impl Iterator<Item = (AccountId, i64)> + '_ {
-        self.entries.values().map(|entry| (entry.account, entry.net()))
+        self.entries.iter().map(|entry| (entry.account, entry.net()))
     }
 
-    /// Whether the order of changes and the entries tell the same story.
+    /// Whether it ends with its last change, and its index and its entries tell the same story.
     pub(super) fn is_consistent(&self) -> bool {
-        let changed = self.entries.values().filter(|entry| entry.sequence > 0);
-        let listed = changed.clone().all(|entry| self.changes.get(&entry.sequence) == Some(&entry.account));
-        listed
-            && changed.count() == self.changes.len()
-            && self.changes.last_key_value().map_or(0, |(&last, _)| last) == self.sequence
+        self.entries.is_consistent()
+            && self.entries.iter().map(|entry| entry.sequence).max().unwrap_or(0) == self.sequence
             && self.confirm_through <= self.sequence
     }
 }

@@ -119,7 +119,7 @@ impl Replica {
     }
 
     pub(super) fn judge_origin(&self, origin: Origin) -> Result<(), PeerFault> {
-        if self.branches.contains(&origin.branch) { Ok(()) } else { Err(PeerFault::UnknownOrigin { origin }) }
+        if self.branches.contains(origin.branch) { Ok(()) } else { Err(PeerFault::UnknownOrigin { origin }) }
     }
 
     /// Joins what `from` says of one page; returns how far the page is known now.
@@ -149,6 +149,9 @@ impl Replica {
     /// Tells an origin that asked, and that no link of ours leads to, that we have its page.
     fn issue_receipt(&mut self, index: usize, outputs: &mut Vec<Output>) {
         let page = self.ledger.page(index);
+        if page.confirm_through == 0 {
+            return;
+        }
         let (origin, sequence) = (page.origin, page.sequence);
         let own = self.own.branch;
         let told = origin == self.own || self.links.get(&origin.branch).is_some_and(Link::is_up);

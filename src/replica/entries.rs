@@ -1,0 +1,105 @@
+//! The accounts of one page, by id and in the order of their last change. A bank of many branches has
+//! many pages of few accounts: those are kept in one short list, and only a longer one has an index.
+
+use std::collections::BTreeMap;
+
+use super::Entry;
+use crate::types::AccountId;
+
+/// Up to this many accounts, to look at each is quicker than to keep an index.
+const FEW: usize = 8;
+
+/// Invariant: each account once, each with a sequence of its own.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Entries {
+    /// In the order in which they came here.
+    rows: Vec<Entry>,
+    /// Where they stand; `None` while they are few.
+    index: Option<Box<Index>>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Index {
+    accounts: BTreeMap<AccountId, usize>,
+    /// By the sequence of the last change.
+    changes: BTreeMap<u64, usize>,
+}
+
+impl Entries {
+    pub(super) fn get(&self, account: AccountId) -> Option<&Entry> {
+        self.position(account).map(|position| &self.rows[position])
+    }
+
+    fn position(&self, account: AccountId) -> Option<usize> {
+        match &self.index {
+            None => self.rows.iter().position(|row| row.account == account),
+            Some(index) => index.accounts.get(&account).copied(),
+        }
+    }
+
+    /// Puts an entry in the place of its account's earlier one.
+    pub(super) fn put(&mut self, entry: Entry) {
+        let known = self.position(entry.account);
+        let position = known.unwrap_or(self.rows.len());
+        let earlier = known.map(|position| std::mem::replace(&mut self.rows[position], entry));
+        if earlier.is_none() {
+            if self.rows.is_empty() {
+                // Most pages stay at one.
+                self.rows.reserve_exact(1);
+            }
+            self.rows.push(entry);
+        }
+        if let Some(index) = &mut self.index {
+            if let Some(earlier) = earlier {
+                index.changes.remove(&earlier.sequence);
+            }
+            index.accounts.insert(entry.account, position);
+            index.changes.insert(entry.sequence, position);
+        } else if self.rows.len() > FEW {
+            let rows = || self.rows.iter().enumerate();
+            self.index = Some(Box::new(Index {
+                accounts: rows().map(|(position, row)| (row.account, position)).collect(),
+                changes: rows().map(|(position, row)| (row.sequence, position)).collect(),
+            }));
+        }
+    }
+
+    /// The entries that changed after `base`, oldest change first.
+    pub(super) fn changed_after(&self, base: u64) -> Vec<Entry> {
+        match &self.index {
+            None => {
+                let mut changed: Vec<Entry> = self.rows.iter().filter(|row| row.sequence > base).copied().collect();
+                changed.sort_unstable_by_key(|row| row.sequence);
+                changed
+            }
+            Some(index) => index.changes.range(base + 1..).map(|(_, &position)| self.rows[position]).collect(),
+        }
+    }
+
+    /// How many changed after `base`.
+    pub(super) fn count_after(&self, base: u64) -> usize {
+        match &self.index {
+            None => self.rows.iter().filter(|row| row.sequence > base).count(),
+            Some(index) => index.changes.range(base + 1..).count(),
+        }
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Entry> {
+        self.rows.iter()
+    }
+
+    /// Whether the index says what the rows say, and no two rows are of one account or one change.
+    pub(super) fn is_consistent(&self) -> bool {
+        let Some(index) = &self.index else {
+            let differ = |(position, row): (usize, &Entry)| {
+                self.rows[..position].iter().all(|other| other.account != row.account && other.sequence != row.sequence)
+            };
+            return self.rows.len() <= FEW && self.rows.iter().enumerate().all(differ);
+        };
+        let is_indexed = |(position, row): (usize, &Entry)| {
+            index.accounts.get(&row.account) == Some(&position) && index.changes.get(&row.sequence) == Some(&position)
+        };
+        let count = self.rows.len();
+        (index.accounts.len(), index.changes.len()) == (count, count) && self.rows.iter().enumerate().all(is_indexed)
+    }
+}
