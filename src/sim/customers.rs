@@ -1,10 +1,10 @@
 //! The customers of the simulation: one operation at a time each, tried again under one name until
 //! there is an answer or no patience left.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use super::{
-    Act, Bug, Level, Step,
+    Act, Bug, Level, Plan, Step,
     world::{Event, NodeIndex, World},
 };
 use crate::{
@@ -34,38 +34,67 @@ struct Doing {
     tries: u32,
 }
 
-#[derive(Debug, Default)]
+/// Customers are counted in the order of their ids.
+pub(super) type CustomerIndex = usize;
+
+#[derive(Debug)]
 struct Customer {
+    id: u32,
     doing: Option<Doing>,
+    /// At which branch its last operation is.
+    place: Option<NodeIndex>,
     waiting: VecDeque<usize>,
     /// What it has seen.
     seen: Version,
     last_number: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Customers {
-    all: BTreeMap<u32, Customer>,
-    places: BTreeMap<u32, NodeIndex>,
+    all: Vec<Customer>,
     last_id: u64,
     /// Operations that came to an end.
     pub(super) done: usize,
 }
 
 impl Customers {
+    /// The customers of a plan.
+    pub(super) fn of(plan: &Plan) -> Self {
+        let mut ids: Vec<u32> = plan.operations.iter().map(|step| step.customer).collect();
+        ids.sort_unstable();
+        ids.dedup();
+        let waiting = VecDeque::new;
+        let customer =
+            |id| Customer { id, doing: None, place: None, waiting: waiting(), seen: Version::EMPTY, last_number: 0 };
+        Self { all: ids.into_iter().map(customer).collect(), last_id: 0, done: 0 }
+    }
+
+    fn find(&self, id: u32) -> Option<CustomerIndex> {
+        self.all.binary_search_by_key(&id, |customer| customer.id).ok()
+    }
+
+    pub(super) fn id(&self, customer: CustomerIndex) -> u32 {
+        self.all[customer].id
+    }
+
     /// At which branch a customer's operation is.
-    pub(super) fn place(&self, customer: u32) -> Option<NodeIndex> {
-        self.places.get(&customer).copied()
+    pub(super) fn place(&self, customer: CustomerIndex) -> Option<NodeIndex> {
+        self.all[customer].place
     }
 
     /// A customer that waits.
-    pub(super) fn waiting(&self) -> Option<u32> {
-        self.all.iter().find(|(_, customer)| customer.doing.is_some()).map(|(&id, _)| id)
+    pub(super) fn waiting(&self) -> Option<CustomerIndex> {
+        self.all.iter().position(|customer| customer.doing.is_some())
+    }
+
+    /// What a customer is doing, if it is still doing that.
+    fn doing(&self, customer: CustomerIndex, number: u64) -> Option<&Doing> {
+        self.all[customer].doing.as_ref().filter(|doing| doing.number == number)
     }
 
     /// How long the longest queue may take.
     pub(super) fn patience(&self) -> u64 {
-        let longest = self.all.values().map(|customer| customer.waiting.len() as u64 + 1).max().unwrap_or(0);
+        let longest = self.all.iter().map(|customer| customer.waiting.len() as u64 + 1).max().unwrap_or(0);
         longest * u64::from(TRIES) * PATIENCE_US
     }
 }
@@ -94,14 +123,14 @@ impl Step {
 
 impl World<'_> {
     pub(super) fn due(&mut self, step: usize) {
-        let customer = self.plan.operations[step].customer;
-        self.customers.all.entry(customer).or_default().waiting.push_back(step);
+        let Some(customer) = self.customers.find(self.plan.operations[step].customer) else { return };
+        self.customers.all[customer].waiting.push_back(step);
         self.next(customer);
     }
 
     /// Begins a customer's next operation, if it has nothing else to do.
-    fn next(&mut self, customer: u32) {
-        let Some(known) = self.customers.all.get_mut(&customer) else { return };
+    fn next(&mut self, customer: CustomerIndex) {
+        let known = &mut self.customers.all[customer];
         if known.doing.is_some() {
             return;
         }
@@ -118,22 +147,18 @@ impl World<'_> {
         let at_least = if step.session { known.seen.clone() } else { Version::EMPTY };
         let request = matches!(action, Action::Write(_)).then_some(number);
         let concern = step.concern();
-        self.customers.places.insert(customer, branch.value() as usize - 1);
-        self.note(|| {
-            let client = customer.into();
-            check::Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least })
-        });
+        known.place = Some(branch.value() as usize - 1);
+        let client = known.id.into();
+        self.note(|| check::Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least }));
         self.attempt(customer);
     }
 
-    fn attempt(&mut self, customer: u32) {
-        let Some(doing) = self.customers.all.get_mut(&customer).and_then(|customer| customer.doing.as_mut()) else {
-            return;
-        };
+    fn attempt(&mut self, customer: CustomerIndex) {
+        let Some(doing) = &mut self.customers.all[customer].doing else { return };
         doing.tries += 1;
         let (number, attempt) = (doing.number, doing.tries);
         self.counts.retries += u64::from(attempt > 1);
-        self.after(PATIENCE_US, Event::Impatient { customer, number, attempt });
+        self.lose_patience_after(PATIENCE_US, Event::Impatient { customer, number, attempt });
         if !self.is_customer_loss() {
             let wait = self.customer_latency();
             self.after(wait, Event::Arrive { customer, number, attempt });
@@ -149,14 +174,14 @@ impl World<'_> {
     }
 
     /// A request reaches its branch. One that is down does not hear it.
-    pub(super) fn arrive(&mut self, customer: u32, number: u64, attempt: u32) {
-        let Some(known) = self.customers.all.get(&customer) else { return };
-        let Some(doing) = known.doing.as_ref().filter(|doing| doing.number == number) else { return };
+    pub(super) fn arrive(&mut self, customer: CustomerIndex, number: u64, attempt: u32) {
+        let Some(doing) = self.customers.doing(customer, number) else { return };
         let step = self.plan.operations[doing.step];
         let (Some(action), node) = (step.action(), step.branch as usize - 1) else { return };
         if self.nodes[node].replica.is_none() {
             return;
         }
+        let known = &self.customers.all[customer];
         let tried = if attempt > 1 { Tried::Sometime } else { Tried::Never };
         let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
         if step.session && !(self.has_bug(Bug::StaleReadServedAsFresh) && matches!(action, Action::Query { .. })) {
@@ -165,6 +190,7 @@ impl World<'_> {
         if self.has_bug(Bug::ConcernIgnored) {
             terms.concern = Concern::Local;
         }
+        let client = known.id.into();
         let is_named = matches!(action, Action::Write(_)) && !self.has_bug(Bug::RetryCountsTwice);
         let branch = &mut self.nodes[node];
         branch.last_ticket += 1;
@@ -172,7 +198,7 @@ impl World<'_> {
         branch.tickets.insert(ticket, (customer, number));
         let request = Request {
             ticket,
-            id: is_named.then_some(RequestId { client: ClientId(customer.into()), number }),
+            id: is_named.then_some(RequestId { client: ClientId(client), number }),
             action,
             deadline: self.now + terms.wait,
             terms,
@@ -181,9 +207,8 @@ impl World<'_> {
         self.step(node, Input::Request(request));
     }
 
-    pub(super) fn impatient(&mut self, customer: u32, number: u64, attempt: u32) {
-        let doing = self.customers.all.get(&customer).and_then(|customer| customer.doing.as_ref());
-        if doing.is_none_or(|doing| (doing.number, doing.tries) != (number, attempt)) {
+    pub(super) fn impatient(&mut self, customer: CustomerIndex, number: u64, attempt: u32) {
+        if self.customers.doing(customer, number).is_none_or(|doing| doing.tries != attempt) {
             return;
         }
         if attempt < TRIES {
@@ -193,8 +218,8 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn answered(&mut self, customer: u32, number: u64, answer: Answer) {
-        let Some(known) = self.customers.all.get_mut(&customer) else { return };
+    pub(super) fn answered(&mut self, customer: CustomerIndex, number: u64, answer: Answer) {
+        let known = &mut self.customers.all[customer];
         if known.doing.as_ref().is_some_and(|doing| doing.number == number) {
             match &answer {
                 Answer::Committed(committed) => known.seen.raise(committed.origin, committed.sequence),
@@ -205,9 +230,8 @@ impl World<'_> {
         }
     }
 
-    fn complete(&mut self, customer: u32, outcome: check::Outcome) {
-        let doing = self.customers.all.get_mut(&customer).and_then(|customer| customer.doing.take());
-        if let Some(Doing { id, .. }) = doing {
+    fn complete(&mut self, customer: CustomerIndex, outcome: check::Outcome) {
+        if let Some(Doing { id, .. }) = self.customers.all[customer].doing.take() {
             self.customers.done += 1;
             self.note(|| check::Kind::Completed { id, outcome });
             self.next(customer);
@@ -215,8 +239,8 @@ impl World<'_> {
     }
 
     /// The operation that an answer is to.
-    pub(super) fn operation(&self, customer: u32, number: u64) -> Option<Action> {
-        let doing = self.customers.all.get(&customer)?.doing.as_ref().filter(|doing| doing.number == number)?;
+    pub(super) fn operation(&self, customer: CustomerIndex, number: u64) -> Option<Action> {
+        let doing = self.customers.doing(customer, number)?;
         self.plan.operations[doing.step].action()
     }
 }

@@ -12,6 +12,7 @@ mod links;
 mod node;
 mod outcome;
 mod plan;
+mod queue;
 mod shrink;
 mod tamper;
 mod world;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Bug, Plan, Violation,
+    customers::CustomerIndex,
     disk::MemoryDisk,
     links::Side,
     world::{Event, NodeIndex, World},
@@ -37,7 +38,7 @@ pub(super) struct Node {
     /// By peer: the link, and which end of it this is.
     pub(super) links: BTreeMap<BranchId, (usize, Side)>,
     /// Requests that wait for an answer, by ticket: whose, and which.
-    pub(super) tickets: BTreeMap<u64, (u32, u64)>,
+    pub(super) tickets: BTreeMap<u64, (CustomerIndex, u64)>,
     pub(super) last_ticket: u64,
     /// What planted bugs add to the balances that it tells.
     pub(super) offsets: BTreeMap<AccountId, i64>,
@@ -108,8 +109,8 @@ fn start(config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
 
 impl World<'_> {
     /// Carries out what a step asks for.
-    pub(super) fn follow(&mut self, node: NodeIndex, outputs: Vec<Output>) {
-        for output in outputs {
+    pub(super) fn follow(&mut self, node: NodeIndex, outputs: &mut Vec<Output>) {
+        for output in outputs.drain(..) {
             match output {
                 Output::Reply { ticket, answer } => self.reply(node, ticket, answer),
                 Output::Ready(peer) => self.pump(node, peer),

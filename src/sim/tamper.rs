@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{
     Bug,
+    customers::CustomerIndex,
     world::{Event, NodeIndex, World},
 };
 use crate::{
@@ -85,7 +86,7 @@ impl World<'_> {
     }
 
     /// What a branch with a bug tells a customer.
-    pub(super) fn tell_customer(&mut self, node: NodeIndex, customer: u32, number: u64, answer: &mut Answer) {
+    pub(super) fn tell_customer(&mut self, node: NodeIndex, customer: CustomerIndex, number: u64, answer: &mut Answer) {
         if self.plan.bug.is_none() {
             return;
         }

@@ -1,23 +1,20 @@
 //! The world of one simulation: branches, links and customers in virtual time. Nothing happens but by
 //! an event, and everything random comes from the plan's seed, so a plan has one run.
 
-use std::{
-    cmp::Reverse,
-    collections::{BTreeMap, BinaryHeap},
-    ops::ControlFlow,
-};
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 use fastrand::Rng;
 
 use super::{
     Bug, Counts, Outcome, Plan, Record, Violation,
-    customers::Customers,
+    customers::{CustomerIndex, Customers},
     links::{Edge, Side},
     node::Node,
+    queue::{Line, Queue},
 };
 use crate::{
     check::{self, History},
-    replica::{Input, PeerMessage, Replica, Save},
+    replica::{Input, Output, PeerMessage, Replica, Save},
     topology::{Shape, Topology},
     trace::{Event as Traced, Kind, Trace},
     types::{AccountId, Answer, BranchId, Propagation, Time, Version},
@@ -38,11 +35,11 @@ pub(super) enum Event {
     /// An operation of the plan is due.
     Due(usize),
     /// A request reaches a branch.
-    Arrive { customer: u32, number: u64, attempt: u32 },
+    Arrive { customer: CustomerIndex, number: u64, attempt: u32 },
     /// An answer reaches a customer.
-    Answered { customer: u32, number: u64, answer: Answer },
+    Answered { customer: CustomerIndex, number: u64, answer: Answer },
     /// A customer has waited long enough for an attempt.
-    Impatient { customer: u32, number: u64, attempt: u32 },
+    Impatient { customer: CustomerIndex, number: u64, attempt: u32 },
     /// A message reaches a branch.
     Deliver(Box<Parcel>),
     /// A branch's deadline.
@@ -75,9 +72,6 @@ pub(super) struct Parcel {
     pub(super) balances: Option<BTreeMap<AccountId, i64>>,
 }
 
-/// The order of events: by time, then by the order in which they were foreseen.
-type Due = Reverse<(u64, u64, usize)>;
-
 pub(super) struct World<'a> {
     pub(super) plan: &'a Plan,
     pub(super) now: Time,
@@ -89,10 +83,9 @@ pub(super) struct World<'a> {
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
     trace: Trace,
-    queue: BinaryHeap<Due>,
-    events: Vec<Option<Event>>,
-    free: Vec<usize>,
-    foreseen: u64,
+    queue: Queue,
+    /// Lists that were emptied, to be filled again.
+    spare: Vec<Vec<Output>>,
     /// The share of messages that faults lose, beyond the network's own.
     pub(super) extra_loss: f64,
     pub(super) healed: bool,
@@ -107,10 +100,8 @@ pub(super) struct World<'a> {
 pub(super) fn run(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize) -> ControlFlow<()>) -> Outcome {
     let mut world = World::new(plan, record);
     world.start();
-    while let Some(Reverse((at, _, slot))) = world.queue.pop() {
+    while let Some((at, event)) = world.queue.pop() {
         world.now = Time(at);
-        let Some(event) = world.events.get_mut(slot).and_then(Option::take) else { continue };
-        world.free.push(slot);
         world.counts.events += 1;
         world.happen(event);
         if world.counts.events & 0xfff == 0 && progress(world.customers.done).is_break() {
@@ -158,7 +149,7 @@ impl<'a> World<'a> {
             rng: Rng::with_seed(plan.seed),
             nodes,
             edges,
-            customers: Customers::default(),
+            customers: Customers::of(plan),
             counts: Counts::default(),
             violations: Vec::new(),
             history: History {
@@ -167,10 +158,8 @@ impl<'a> World<'a> {
                 events: Vec::new(),
             },
             trace: Trace::new(record.trace_capacity),
-            queue: BinaryHeap::new(),
-            events: Vec::new(),
-            free: Vec::new(),
-            foreseen: 0,
+            queue: Queue::default(),
+            spare: Vec::new(),
             extra_loss: 0.0,
             healed: false,
             healed_at: Time(0),
@@ -190,7 +179,7 @@ impl<'a> World<'a> {
             self.foresee(fault.at_us + fault.for_us, Event::Lift(position));
         }
         for (position, step) in self.plan.operations.iter().enumerate() {
-            self.foresee(step.at_us, Event::Due(position));
+            self.queue.foresee_in(Line::Plan, step.at_us, Event::Due(position));
         }
         let faults = self.plan.faults.iter().map(|fault| fault.at_us + fault.for_us);
         let last = faults.chain(self.plan.operations.iter().map(|step| step.at_us)).max().unwrap_or(0);
@@ -199,21 +188,17 @@ impl<'a> World<'a> {
 
     /// Lets an event come up at a time.
     pub(super) fn foresee(&mut self, at_us: u64, event: Event) {
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                self.events.push(None);
-                self.events.len() - 1
-            }
-        };
-        self.events[slot] = Some(event);
-        self.foreseen += 1;
-        self.queue.push(Reverse((at_us.max(self.now.0), self.foreseen, slot)));
+        self.queue.foresee(at_us.max(self.now.0), event);
     }
 
     /// Lets an event come up after a while.
     pub(super) fn after(&mut self, wait_us: u64, event: Event) {
         self.foresee(self.now.0.saturating_add(wait_us), event);
+    }
+
+    /// Lets a customer's patience end.
+    pub(super) fn lose_patience_after(&mut self, wait_us: u64, event: Event) {
+        self.queue.foresee_in(Line::Patience, self.now.0.saturating_add(wait_us), event);
     }
 
     fn happen(&mut self, event: Event) {
@@ -287,6 +272,7 @@ impl<'a> World<'a> {
     /// What the bank still waits for.
     fn unsettled(&self) -> String {
         if let Some(customer) = self.customers.waiting() {
+            let customer = self.customers.id(customer);
             return format!("customer {customer} still waits for an answer");
         }
         let version = |node: &Node| node.replica.as_ref().map(Replica::version);
@@ -307,9 +293,10 @@ impl<'a> World<'a> {
     pub(super) fn step(&mut self, node: NodeIndex, input: Input) {
         let now = self.now;
         let Some(replica) = &mut self.nodes[node].replica else { return };
-        let mut outputs = Vec::new();
+        let mut outputs = self.spare.pop().unwrap_or_default();
         replica.step(now, input, &mut outputs);
-        self.follow(node, outputs);
+        self.follow(node, &mut outputs);
+        self.spare.push(outputs);
     }
 
     pub(super) fn check_invariants(&mut self, node: NodeIndex) {
