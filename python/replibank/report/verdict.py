@@ -1,0 +1,76 @@
+"""What the checkers say of a history, for a page: each anomaly with the row of the trace to jump to."""
+
+from __future__ import annotations
+
+import json
+from bisect import bisect_right
+from typing import TYPE_CHECKING, Any
+
+from ..simulation import check
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from ..simulation import Anomaly
+
+ANSWERS = frozenset({"deposit", "withdraw", "query", "refused"})
+"""Events that are a customer's."""
+
+
+def verdict_facts(history: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The verdict as JSON has it.
+
+    Raises:
+        InputError: The history is written wrongly.
+    """
+    verdict = check(history)
+    invoked = _invoked(history) if verdict.anomalies else {}
+    places = _Places(rows) if verdict.anomalies else None
+    return {
+        "ok": verdict.ok,
+        "text": str(verdict),
+        "anomalies": [
+            {
+                "kind": anomaly.kind,
+                "breach": anomaly.breach,
+                "time_us": round(anomaly.seconds * 1e6),
+                "branch": anomaly.branch,
+                "account": anomaly.account,
+                "text": anomaly.text,
+                "row": None if places is None else places.row_of(anomaly, invoked),
+            }
+            for anomaly in verdict.anomalies
+        ],
+    }
+
+
+def _invoked(history: str) -> dict[int, dict[str, Any]]:
+    """The invocations by their ids. The history is known to be right."""
+    lines = (json.loads(line) for line in history.splitlines() if '"invoke"' in line)
+    return {line["id"]: line for line in lines if line.get("event") == "invoke"}
+
+
+class _Places:
+    """Finds the row that an anomaly is about."""
+
+    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        self._times = [row["time_us"] for row in rows]
+        self._rows = rows
+        self._by_request: dict[tuple[str, int], int] = {}
+        for index, row in enumerate(rows):
+            if row["event"] in ANSWERS and row.get("client") is not None and row.get("request") is not None:
+                self._by_request[row["client"], row["request"]] = index
+
+    def row_of(self, anomaly: Anomaly, invoked: Mapping[int, Mapping[str, Any]]) -> int | None:
+        """The answer to its last invocation; without one, what happened last at its branch by then."""
+        for id_ in reversed(anomaly.invocations):
+            asked = invoked.get(id_, {})
+            client, request = asked.get("client"), asked.get("request")
+            if client is not None and request is not None:
+                for name in (str(client), f"{client:x}"):
+                    if (name, request) in self._by_request:
+                        return self._by_request[name, request]
+        index = bisect_right(self._times, round(anomaly.seconds * 1e6)) - 1
+        while index >= 0 and anomaly.branch is not None and self._rows[index]["branch"] != anomaly.branch:
+            index -= 1
+        return index if index >= 0 else None
