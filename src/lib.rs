@@ -8,12 +8,13 @@
 //! | 5 | `python` | PyO3: thin, no logic |
 //! | 4 | `bank` | many branches, and a scenario run to its result |
 //! | 3 | `branch`, `customer` | tonic server and propagation tasks; tonic client |
-//! | 2 | [`sim`] | virtual time, faults from a seed: another driver of the replica |
+//! | 3 | [`sim`] | virtual time, faults from a seed: another driver of the replica |
+//! | 2 | [`record`] | what a replica does, as rows of a trace |
 //! | 2 | `store`, `wire` | a branch's data directory; protobuf to types and back: the one door for bytes |
 //! | 1 | [`check`], [`replica`], [`scenario`], [`topology`], [`trace`] | pure: no I/O, no clock, no threads |
 //! | 0 | [`types`] | ids, amounts, versions, refusals |
 //!
-//! Floors 0 and 1 build alone with `--no-default-features`.
+//! What needs no network and no disk builds alone with `--no-default-features`.
 
 #[cfg(feature = "net")]
 pub mod bank;
@@ -24,6 +25,7 @@ pub mod check;
 pub mod customer;
 #[cfg(feature = "python")]
 mod python;
+pub mod record;
 pub mod replica;
 pub mod scenario;
 pub mod sim;

@@ -10,7 +10,7 @@ use replibank::{
     branch,
     customer::{Customer, CustomerError},
     topology::Shape,
-    trace::{Kind, Message},
+    trace::{Event, Message, MessageKind},
     types::{
         AccountId, Action, Amount, Answer, BranchId, Concern, Incarnation, Operation, OperationKind, Origin,
         Propagation, Refusal, Terms, Version,
@@ -181,12 +181,11 @@ async fn reading_a_version_waits_for_it_rather_than_for_the_clock() {
     bank.close().await;
 }
 
-/// What the branches sent each other, by kind.
-fn sent(bank: &Bank, wanted: impl Fn(Message) -> bool) -> usize {
-    let traces = bank.traces();
-    assert!(traces.values().all(|trace| trace.lost() == 0));
-    let events = traces.values().flat_map(|trace| trace.events());
-    events.filter(|event| matches!(event.kind, Kind::Sent { message, .. } if wanted(message))).count()
+/// How many messages the branches sent each other that are wanted.
+async fn sent(bank: &Bank, wanted: impl Fn(&Message) -> bool) -> usize {
+    let trace = bank.trace().await.expect("a trace is kept");
+    assert_eq!(trace.header().lost, 0);
+    trace.rows().iter().filter(|row| matches!(&row.event, Event::Sent(message) if wanted(message))).count()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -199,11 +198,11 @@ async fn unary_propagation_is_one_call_per_operation_and_peer() {
     }
     everybody_sees(&bank, 420).await;
     // An operation's call may still be under way when its money, told by an earlier call, has arrived.
-    let calls = || sent(&bank, |message| matches!(message, Message::Call { sequence: Some(_) }));
-    while calls() < 20 * 4 {
+    let calls = || sent(&bank, |message| message.kind == MessageKind::Call);
+    while calls().await < 20 * 4 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(calls(), 20 * 4);
+    assert_eq!(calls().await, 20 * 4);
     bank.close().await;
 }
 
@@ -220,7 +219,7 @@ async fn news_without_any_other_event_wakes_those_who_wait_for_it() {
         topology: bank.topology(),
         propagation: bank.propagation,
         propagation_delay: Duration::ZERO,
-        trace_capacity: 0,
+        recording: None,
     };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     let served = branch::Branch::serve(listener, config).expect("the branch serves");
@@ -229,7 +228,7 @@ async fn news_without_any_other_event_wakes_those_who_wait_for_it() {
         let mut peer =
             ReplicationServiceClient::connect(format!("http://{}", served.address())).await.expect("it listens");
         let operation = proto::PropagatedOperation { origin: 2, sequence: 1, amount: 170, ..Default::default() };
-        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark: None };
         peer.propagate_deposit(told).await.expect("the call is taken");
     };
     let waited = tokio::time::timeout(SOON, served.reached(&news));

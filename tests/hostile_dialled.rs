@@ -43,7 +43,7 @@ impl ReplicationService for Fake {
         _: Request<proto::PropagateDepositRequest>,
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         self.met.add_permits(1);
-        (self.answers)().map(|sequence| Response::new(proto::PropagateDepositResponse { sequence }))
+        (self.answers)().map(|sequence| Response::new(proto::PropagateDepositResponse { sequence, mark: None }))
     }
 
     async fn propagate_withdraw(
@@ -65,8 +65,9 @@ impl ReplicationService for Fake {
             Some(Kind::Hello(hello)) => Some(Kind::Hello(proto::Hello { bank: hello.bank ^ bank, ..hello })),
             other => other,
         };
-        let message =
-            move |kind| Ok(proto::ReplicateResponse { message: Some(proto::PeerMessage { kind: fill(kind) }) });
+        let message = move |kind| {
+            Ok(proto::ReplicateResponse { message: Some(proto::PeerMessage { kind: fill(kind), mark: None }) })
+        };
         let said = tokio_stream::iter((self.says)()?).map(message);
         // The stream stays open for as long as the branch keeps its own end open.
         let rest = inbound.filter_map(|_| None::<Result<proto::ReplicateResponse, Status>>);

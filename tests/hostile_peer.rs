@@ -129,7 +129,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
         for ((operation, delta), code, cause) in false_deltas().into_iter().map(repair).chain(calls.clone()) {
             let mut bed = Bed::new(propagation).await;
             let mut client = bed.client().await;
-            let told = proto::PropagateDepositRequest { operation: None, delta: Some(page()) };
+            let told = proto::PropagateDepositRequest { operation: None, delta: Some(page()), mark: None };
             client.propagate_deposit(told).await.expect("an honest call");
             if code == Code::FailedPrecondition && operation.is_some() {
                 bed.goes_on().await;
@@ -138,7 +138,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
             assert_eq!(log_lines(), [], "an honest peer is no news");
 
             let lie = format!("{operation:?}, {delta:?}");
-            let request = proto::PropagateDepositRequest { operation, delta };
+            let request = proto::PropagateDepositRequest { operation, delta, mark: None };
             let status = soon("a call", client.propagate_deposit(request)).await.expect_err(&lie);
             assert_eq!(status.code(), code, "{lie}: {status:?}");
             assert!(status.message().contains(cause), "{lie}: {status:?}");
@@ -173,13 +173,13 @@ async fn stale_and_repeated_pages_are_ignored_in_silence() {
             assert_eq!(answer, has, "{delta:?}");
         }
         let mut client = bed.client().await;
-        let told = proto::PropagateWithdrawRequest { operation: None, delta: Some(delta.clone()) };
+        let told = proto::PropagateWithdrawRequest { operation: None, delta: Some(delta.clone()), mark: None };
         client.propagate_withdraw(told).await.expect("what is old is no fault");
     }
     // The operation was counted before; this one leaves a gap.
     for (sequence, amount) in [(1, 10), (2, 7), (2, 9999), (5, 1)] {
         let operation = proto::PropagatedOperation { origin: HOSTILE, sequence, amount, ..Default::default() };
-        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark: None };
         let answer = bed.client().await.propagate_deposit(told).await.expect("what is old is no fault");
         assert_eq!(answer.get_ref().sequence, 2);
     }
@@ -248,7 +248,7 @@ async fn oversized_message_is_refused_at_both_doors() {
     assert_logged_once("too large");
 
     let mut client = bed.client().await;
-    let request = proto::PropagateDepositRequest { operation: None, delta: Some(huge) };
+    let request = proto::PropagateDepositRequest { operation: None, delta: Some(huge), mark: None };
     let status = soon("a call", client.propagate_deposit(request)).await.expect_err("it is too large");
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     assert_logged_once("too large");

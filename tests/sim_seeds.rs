@@ -58,7 +58,7 @@ fn a_seed_has_one_run() {
         let plan = Plan::draw(seed, &Choice::default());
         let (first, second) = (run(&plan, 1 << 20), run(&plan, 1 << 20));
         assert_eq!(first.trace, second.trace, "seed {seed}");
-        assert_eq!(first.trace.lost(), 0);
+        assert_eq!(first.trace.header().lost, 0);
         assert_eq!(first.history.to_jsonl(), second.history.to_jsonl(), "seed {seed}");
         assert_eq!((first.counts, first.settled_at), (second.counts, second.settled_at));
         let written = Plan::parse(&plan.to_json().expect("a plan")).expect("what was written");

@@ -30,7 +30,7 @@ pub struct BankConfig {
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
     pub propagation_delay: Duration,
-    /// How many events each branch of this process keeps in its trace; 0: none.
+    /// How many rows the bank's trace keeps, of all branches; 0: there is none.
     pub trace_capacity: usize,
     /// Where the branches keep their pages and tables of requests, each in a directory of its own:
     /// `branch-1`, `branch-2` and so on. `None`: in memory only.
@@ -66,6 +66,10 @@ impl BankConfig {
         if self.branches.len() > MAX_ORIGINS / 2 {
             let (count, limit) = (self.branches.len(), MAX_ORIGINS / 2);
             return Err(BankError::Config { reason: format!("{count} branches were given: {limit} are the most") });
+        }
+        if self.trace_capacity > 0 && self.program.is_some() {
+            let reason = "branches that are processes of their own keep no trace yet: start them in this process";
+            return Err(BankError::Config { reason: reason.to_owned() });
         }
         self.check_ports()?;
         check_accounts(&self.accounts)
@@ -108,7 +112,7 @@ impl BankConfig {
             topology: topology.clone(),
             propagation: self.propagation,
             propagation_delay: self.propagation_delay,
-            trace_capacity: self.trace_capacity,
+            recording: None,
         }
     }
 

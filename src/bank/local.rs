@@ -13,12 +13,13 @@ use super::{
     BankConfig, BankError,
     config::{Life, shorten},
     error, files,
+    traced::Traced,
 };
 use crate::{
     branch::{Branch, Channels},
     customer::Status,
     topology::Topology,
-    trace::Trace,
+    trace::{FaultKind, Trace},
     types::BranchId,
 };
 
@@ -28,6 +29,7 @@ pub(super) struct Tasks {
     topology: Arc<Topology>,
     addresses: BTreeMap<BranchId, SocketAddr>,
     channels: Arc<Channels>,
+    trace: Option<Traced>,
     /// Those that were not killed.
     running: Mutex<BTreeMap<BranchId, Arc<Branch>>>,
     /// Held while a branch ends or begins; whether the bank is closed.
@@ -43,9 +45,11 @@ impl Tasks {
         for &id in config.branches.keys() {
             listeners.push((id, bind(id, config.listen(id))?));
         }
+        let topology = config.topology();
         let mut tasks = Self {
+            trace: Traced::new(config, &topology),
             config: config.clone(),
-            topology: config.topology(),
+            topology,
             addresses: BTreeMap::new(),
             channels: Arc::default(),
             running: Mutex::default(),
@@ -65,8 +69,10 @@ impl Tasks {
     }
 
     async fn serve(&self, id: BranchId, listener: TcpListener, life: Life) -> Result<Arc<Branch>, BankError> {
-        let config = self.config.branch(id, life, &self.topology);
-        let branch = match self.config.data(id) {
+        let mut config = self.config.branch(id, life, &self.topology);
+        let data = self.config.data(id);
+        config.recording = self.trace.as_ref().map(|trace| trace.recording(id, data.is_some()));
+        let branch = match data {
             None => Branch::serve(listener, config),
             Some(data) => Branch::recover(listener, config, data).await,
         };
@@ -98,7 +104,14 @@ impl Tasks {
         }
         let branch = self.lock().remove(&id).ok_or(BankError::NotRunning { branch: id })?;
         branch.kill().await;
+        self.ended(&branch, None);
         Ok(())
+    }
+
+    fn ended(&self, branch: &Branch, reason: Option<String>) {
+        if let Some(trace) = &self.trace {
+            trace.ended(branch, reason);
+        }
     }
 
     pub(super) async fn restart(&self, id: BranchId, address: SocketAddr) -> Result<(), BankError> {
@@ -112,6 +125,7 @@ impl Tasks {
             log::warn!("branch {id} is restarted after a failure: {failure}");
             self.lock().remove(&id);
             branch.close().await;
+            self.ended(&branch, Some(failure.to_string()));
         }
         let branch = self.serve(id, bind(id, address)?, Life::Later).await?;
         branch.connect(&self.peers(), &self.channels).await;
@@ -130,8 +144,26 @@ impl Tasks {
         ask_all(questions).await
     }
 
-    pub(super) fn traces(&self) -> BTreeMap<BranchId, Trace> {
-        self.running().into_iter().map(|(id, branch)| (id, branch.trace())).collect()
+    pub(super) async fn trace(&self) -> Option<Trace> {
+        // A branch that is just ending is neither among those that run nor among those that have ended.
+        let _unchanged = self.changing.lock().await;
+        let running = self.running();
+        self.trace.as_ref().map(|trace| trace.trace(running.values().map(Arc::as_ref)))
+    }
+
+    /// Writes into the trace, if there is one, that something befell a branch on purpose.
+    pub(super) fn record_fault(
+        &self,
+        branch: BranchId,
+        kind: FaultKind,
+        peer: Option<BranchId>,
+        reason: Option<String>,
+    ) {
+        match (self.lock().get(&branch), &self.trace) {
+            (Some(running), _) => running.record_fault(kind, peer, reason),
+            (None, Some(trace)) => trace.fault(branch, kind, peer, reason),
+            (None, None) => {}
+        }
     }
 
     pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {

@@ -10,6 +10,7 @@ mod process;
 mod run;
 mod served;
 mod supervised;
+mod traced;
 
 pub use config::BankConfig;
 pub use error::BankError;
@@ -29,7 +30,7 @@ use std::{
 
 use crate::{
     customer::{Customer, Status},
-    trace::Trace,
+    trace::{FaultKind, Trace},
     types::BranchId,
 };
 
@@ -154,12 +155,21 @@ impl Bank {
         }
     }
 
-    /// What has happened at each branch so far; empty for branches that are child processes, and
-    /// without a [`BankConfig::trace_capacity`].
-    pub fn traces(&self) -> BTreeMap<BranchId, Trace> {
+    /// What has happened so far, at branches that have ended too; `None` without a
+    /// [`BankConfig::trace_capacity`].
+    pub async fn trace(&self) -> Option<Trace> {
         match &self.members {
-            Members::Tasks(tasks) => tasks.traces(),
-            Members::Processes(_) => BTreeMap::new(),
+            Members::Tasks(tasks) => tasks.trace().await,
+            Members::Processes(_) => None,
+        }
+    }
+
+    /// Writes into the trace, if there is one, that something befell a branch on purpose: for everybody,
+    /// or between it and one peer.
+    pub fn record_fault(&self, branch: BranchId, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.record_fault(branch, kind, peer, reason),
+            Members::Processes(_) => {}
         }
     }
 

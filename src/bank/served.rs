@@ -64,7 +64,7 @@ impl Served {
             topology,
             propagation: config.propagation,
             propagation_delay: config.propagation_delay,
-            trace_capacity: 0,
+            recording: None,
         };
         let served = Self::bind(config_of_branch, &config.listen, config.data).await?;
         let known = peers.into_iter().filter_map(|(peer, address)| Some((peer, address?))).collect();

@@ -72,7 +72,7 @@ impl Assignment {
             accounts: self.accounts.iter().map(|&(account, opening)| (AccountId(account), opening)).collect(),
             propagation,
             propagation_delay: Duration::from_micros(self.propagation_delay_us),
-            trace_capacity: 0,
+            recording: None,
         })
     }
 

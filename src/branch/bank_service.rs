@@ -36,7 +36,7 @@ impl BankServer {
                 let action = Action::Write(operation);
                 Ok(self.core.ask(Asked { id, action, terms, include_version: false }).await?)
             }
-            Err(refusal) => Ok(Answer::Refused(refusal)),
+            Err(refusal) => Ok(self.core.refused(id, refusal)),
         }
     }
 }

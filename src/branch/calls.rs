@@ -8,11 +8,12 @@ use tonic::{Code, Status, transport::Channel};
 
 use super::{
     channels::Channels,
-    core::{Core, Session},
+    core::{Arrived, Core, Session},
     error::{describe, level},
     link::{self, Backoff, ended_by},
 };
 use crate::{
+    record,
     replica::{Call, Delta, PeerMessage},
     types::{BranchId, Incarnation, Origin},
     wire::{
@@ -76,11 +77,16 @@ async fn converse(
             continue;
         };
         let answered = match message {
-            PeerMessage::Greeting { .. } => greet(core, channels, address, known).await.map(|version| (0, version)),
+            PeerMessage::Greeting { .. } => {
+                greet(core, peer, channels, address, known).await.map(|version| (0, version, None))
+            }
             PeerMessage::Call(call) => {
                 sleep(core.delay).await;
                 match channels.to(address).await {
-                    Ok(channel) => tell(channel, &call).await.map(|version| (call.number, version)),
+                    Ok(channel) => {
+                        let told = tell(core, peer, channel, &call).await;
+                        told.map(|(version, arrived)| (call.number, version, Some(arrived)))
+                    }
                     Err(status) => Err(status),
                 }
             }
@@ -89,9 +95,9 @@ async fn converse(
             PeerMessage::Update(_) | PeerMessage::Acknowledgement { .. } => continue,
         };
         match answered {
-            Ok((number, version)) => {
+            Ok((number, version, arrived)) => {
                 *backoff = Backoff::new();
-                if !core.receive(peer, session.number, PeerMessage::Acknowledgement { number, version }) {
+                if !core.receive(peer, session.number, PeerMessage::Acknowledgement { number, version }, arrived) {
                     return ended_by((&mut session.ended).await);
                 }
             }
@@ -103,6 +109,7 @@ async fn converse(
 /// What the peer has, as far as we must know to begin.
 async fn greet(
     core: &Core,
+    peer: BranchId,
     channels: &Channels,
     address: &str,
     known: &mut Known,
@@ -113,7 +120,9 @@ async fn greet(
             // A branch that is served alone does not know yet whether its peers are of its bank.
             ask(core, channels.to(address).await?).await?;
             let nothing = Delta { origin: core.own(), base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
-            tell(channels.to(address).await?, &Call { number: 0, operation: None, delta: nothing }).await?;
+            let call = Call { number: 0, operation: None, delta: nothing };
+            let (_, arrived) = tell(core, peer, channels.to(address).await?, &call).await?;
+            core.acknowledged(peer, arrived);
         }
         Known::Ask => return ask(core, channels.to(address).await?).await,
     }
@@ -142,12 +151,27 @@ async fn ask(core: &Core, channel: Channel) -> Result<Vec<(Origin, u64)>, Status
     }
 }
 
-/// One call; returns how far the peer has the page.
-async fn tell(channel: Channel, call: &Call) -> Result<Vec<(Origin, u64)>, Status> {
+/// One call; returns how far the peer has the page, and what came with that answer.
+async fn tell(
+    core: &Core,
+    peer: BranchId,
+    channel: Channel,
+    call: &Call,
+) -> Result<(Vec<(Origin, u64)>, Arrived), Status> {
     let mut client = ReplicationServiceClient::new(channel).max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
-    let sequence = match PropagateRequest::new(call) {
-        PropagateRequest::Deposit(request) => within(client.propagate_deposit(request)).await?.get_ref().sequence,
-        PropagateRequest::Withdraw(request) => within(client.propagate_withdraw(request)).await?.get_ref().sequence,
+    let mark = |bytes| core.sent(|| record::call(peer, &call.delta, bytes)).map(Into::into);
+    let (sequence, mark, bytes) = match PropagateRequest::new(call) {
+        PropagateRequest::Deposit(mut request) => {
+            request.mark = mark(core.measure(&request));
+            let mut response = within(client.propagate_deposit(request)).await?.into_inner();
+            (response.sequence, response.mark.take(), core.measure(&response))
+        }
+        PropagateRequest::Withdraw(mut request) => {
+            request.mark = mark(core.measure(&request));
+            let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
+            (response.sequence, response.mark.take(), core.measure(&response))
+        }
     };
-    Ok(vec![(call.delta.origin, sequence)])
+    let mark = mark.and_then(|mark| mark.read());
+    Ok((vec![(call.delta.origin, sequence)], Arrived { mark, bytes }))
 }

@@ -84,7 +84,7 @@ fn decide(
         let id = client.map(|client: ClientId| RequestId { client, number });
         match action {
             Ok(action) => asked.push((number, Asked { id, action, terms: terms.clone(), include_version: false })),
-            Err(refusal) => answers.push((number, Answer::Refused(refusal))),
+            Err(refusal) => answers.push((number, core.refused(id, refusal))),
         }
     }
     core.ask_all(asked, answers, late)

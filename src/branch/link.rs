@@ -12,10 +12,11 @@ use tonic::Status;
 
 use super::{
     channels::{self, CONNECT_WITHIN},
-    core::{Core, Session},
+    core::{Arrived, Core, Session},
     error::{BranchError, SessionEnd, describe, level},
 };
 use crate::{
+    record,
     types::{BranchId, Propagation},
     wire::{
         Hello, MAX_PEER_MESSAGE_BYTES,
@@ -166,16 +167,23 @@ async fn converse(
         tokio::select! {
             message = inbound.next() => {
                 let Some(message) = message else { return Ok(()) };
-                let message = message?.unwrap_or_default().read()?;
-                core.receive(peer, session, message);
+                let mut message = message?.unwrap_or_default();
+                let mark = message.mark.take().and_then(|mark| mark.read());
+                let arrived = Arrived { mark, bytes: core.measure(&message) };
+                core.receive(peer, session, message.read()?, Some(arrived));
             }
             end = &mut ended => return Err(ended_by(end)),
             () = ready.notified(), if send_at.is_none() => send_at = Some(Instant::now() + core.delay),
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
             permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
-                match core.poll_send(peer, session).as_ref().and_then(proto::PeerMessage::new) {
-                    Some(message) => permit.send(message),
+                let next = core.poll_send(peer, session);
+                match next.as_ref().and_then(|next| Some((next, proto::PeerMessage::new(next)?))) {
+                    Some((next, message)) => {
+                        let bytes = core.measure(&message);
+                        let mark = core.sent(|| record::message(peer, next, bytes));
+                        permit.send(proto::PeerMessage { mark: mark.map(Into::into), ..message });
+                    }
                     None => send_at = None,
                 }
             }

@@ -14,11 +14,13 @@ mod door;
 mod error;
 mod execute;
 mod link;
+mod recording;
 mod replication_service;
 mod server;
 
 pub use channels::Channels;
 pub use error::BranchError;
+pub use recording::Recording;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,8 +40,8 @@ use crate::{
     replica::{self, Disk, Replica},
     store::{Durability, Fuse, Owner, Store, StoreError},
     topology::{Shape, Topology},
-    trace::Trace,
-    types::{self, AccountId, BranchId, Origin, Propagation},
+    trace::{FaultKind, Row},
+    types::{self, AccountId, BranchId, Origin, Propagation, Time},
     wire::Status,
 };
 
@@ -69,8 +71,8 @@ pub struct Config {
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
     pub propagation_delay: Duration,
-    /// How many events its trace keeps; 0: none.
-    pub trace_capacity: usize,
+    /// Writes its part of the bank's trace, if there is one.
+    pub recording: Option<Recording>,
 }
 
 impl Config {
@@ -168,7 +170,7 @@ impl Branch {
 
     fn begin(
         listener: std::net::TcpListener,
-        config: Config,
+        mut config: Config,
         replica: Replica,
         store: Option<Store>,
     ) -> Result<Self, BranchError> {
@@ -177,7 +179,8 @@ impl Branch {
         let listener = TcpListener::from_std(listener).map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(Stop::No);
-        let core = Arc::new(Core::new(&config, replica, stopped));
+        let recording = config.recording.take();
+        let core = Arc::new(Core::new(&config, replica, recording, stopped));
         let mut tasks = JoinSet::new();
         tasks.spawn(server::run(listener, core.clone()));
         tasks.spawn(clock::run(core.clone()));
@@ -226,9 +229,20 @@ impl Branch {
         self.core.status().await
     }
 
-    /// What has happened so far, if it keeps a trace.
-    pub fn trace(&self) -> Trace {
-        self.core.trace()
+    /// The rows of all that happened here before `until`, and how many found no room; nothing without
+    /// a recording.
+    pub fn rows(&self, until: Time) -> (Vec<Row>, u64) {
+        self.core.rows(until)
+    }
+
+    /// Writes into its trace, if it has one, that something befell it on purpose.
+    pub fn record_fault(&self, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
+        self.core.record_fault(kind, peer, reason);
+    }
+
+    /// Takes its recording away, for the branch's next life: this one writes no more.
+    pub fn take_recording(&self) -> Option<Recording> {
+        self.core.take_recording()
     }
 
     /// Returns once the replica has reached `version`, on its disk if it has one.

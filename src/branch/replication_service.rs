@@ -6,7 +6,11 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{channels::CONNECT_WITHIN, core::Core, link};
+use super::{
+    channels::CONNECT_WITHIN,
+    core::{Arrived, Core},
+    link,
+};
 use crate::{
     types::{OperationKind, Propagation},
     wire::{
@@ -23,6 +27,11 @@ pub(super) struct ReplicationServer {
 impl ReplicationServer {
     pub(super) fn new(core: Arc<Core>) -> Self {
         Self { core }
+    }
+
+    /// What a trace wants to know of a call, which its mark has been taken from.
+    fn arrived(&self, mark: Option<proto::Mark>, call: &impl prost::Message) -> Arrived {
+        Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.core.measure(call) }
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one.
@@ -46,10 +55,11 @@ impl ReplicationService for ReplicationServer {
         request: Request<proto::PropagateDepositRequest>,
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         self.take_calls()?;
-        let told = request.get_ref();
+        let mut told = request.into_inner();
+        let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Deposit, told.operation.as_ref(), told.delta.as_ref())?;
-        let sequence = self.core.propagated(told).await?;
-        Ok(Response::new(proto::PropagateDepositResponse { sequence }))
+        let (sequence, mark) = self.core.propagated(told, arrived).await?;
+        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark: mark.map(Into::into) }))
     }
 
     async fn propagate_withdraw(
@@ -57,10 +67,11 @@ impl ReplicationService for ReplicationServer {
         request: Request<proto::PropagateWithdrawRequest>,
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
         self.take_calls()?;
-        let told = request.get_ref();
+        let mut told = request.into_inner();
+        let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Withdraw, told.operation.as_ref(), told.delta.as_ref())?;
-        let sequence = self.core.propagated(told).await?;
-        Ok(Response::new(proto::PropagateWithdrawResponse { sequence }))
+        let (sequence, mark) = self.core.propagated(told, arrived).await?;
+        Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark: mark.map(Into::into) }))
     }
 
     async fn replicate(

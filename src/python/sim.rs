@@ -228,12 +228,12 @@ pub(super) struct Trace {
 #[pymethods]
 impl Trace {
     fn __len__(&self) -> usize {
-        self.inner.events().len()
+        self.inner.rows().len()
     }
 
     #[getter]
     fn lost(&self) -> u64 {
-        self.inner.lost()
+        self.inner.header().lost
     }
 
     fn to_jsonl(&self, py: Python<'_>) -> String {
@@ -241,7 +241,7 @@ impl Trace {
     }
 
     fn __repr__(&self) -> String {
-        format!("<Trace: {} events, {} lost>", self.inner.events().len(), self.inner.lost())
+        format!("<Trace: {} events, {} lost>", self.inner.rows().len(), self.inner.header().lost)
     }
 }
 

@@ -2,7 +2,7 @@
 //! to the own page, and wait for their concern.
 
 use super::{
-    Output, Receipt, Replica, Request,
+    News, Output, Receipt, Replica, Request,
     answers::{Outcome, Recall},
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
@@ -44,11 +44,15 @@ impl Replica {
         }
         match request.action {
             Action::Query { account } => {
-                let answer = self.ledger.balance(account).map(|balance| {
+                let (ticket, answer) = (request.ticket, self.ledger.balance(account));
+                if let Ok(balance) = answer {
+                    self.note(|replica| News::Queried { ticket, account, balance, known: replica.operations() });
+                }
+                let answer = answer.map(|balance| {
                     let version = request.include_version.then(|| self.ledger.version());
                     Answer::Queried(Queried { balance, version })
                 });
-                reply(request.ticket, answer, outputs);
+                reply(ticket, answer, outputs);
             }
             Action::Write(operation) => self.write(&request, operation, outputs),
         }
@@ -60,6 +64,10 @@ impl Replica {
             return reply(request.ticket, Err(refused), outputs);
         }
         let outcome = self.commit(operation, outputs);
+        if let Ok(committed) = outcome {
+            let ticket = request.ticket;
+            self.note(|replica| News::Committed { ticket, operation, committed, known: replica.operations() });
+        }
         if let Some(id) = request.id {
             self.answers.remember(id, operation, outcome);
         }

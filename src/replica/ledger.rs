@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{
     Delta, PeerFault,
     branches::Branches,
+    news::Moved,
     page::{Joined, MAX_SEQUENCE, Page},
 };
 use crate::types::{AccountId, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version};
@@ -34,6 +35,8 @@ pub(super) struct Ledger {
     /// Whether a link has read up to `last_stamp`. If none has, the next change of the same page
     /// needs no new stamp: a burst of operations costs one.
     read: bool,
+    /// What joins have moved since it was last asked for; `None`: nobody will ask.
+    moved: Option<Vec<Moved>>,
 }
 
 impl Ledger {
@@ -51,6 +54,7 @@ impl Ledger {
             order: Vec::new(),
             last_stamp: 0,
             read: true,
+            moved: None,
         };
         ledger.add(Page::new(own));
         ledger
@@ -145,11 +149,12 @@ impl Ledger {
         }
         let mut new = Page::new(delta.origin);
         let page = known.map_or(&mut new, |index| &mut self.pages[index]);
-        let balances = &mut self.balances;
+        let (balances, moved) = (&mut self.balances, &mut self.moved);
         let before = page.sequence;
         let joined = page.join(delta, |account, change| {
             if let Some(balance) = balances.get_mut(&account) {
                 *balance += change;
+                moved.iter_mut().for_each(|moved| moved.push((account, change, *balance)));
             }
         })?;
         self.operations += page.sequence - before;
@@ -160,6 +165,27 @@ impl Ledger {
         let index = known.unwrap_or_else(|| self.add(new));
         self.stamp(index);
         Ok((Some(index), joined))
+    }
+
+    /// Lets what joins move gather from now on; returns what the pages that are here have moved, each
+    /// with its origin and sequence.
+    pub(super) fn watch(&mut self) -> Vec<((Origin, u64), Vec<Moved>)> {
+        self.moved = Some(Vec::new());
+        let mut balances = self.openings.clone();
+        let mut moved_by = |page: &Page| {
+            let moved = page.nets().map(|(account, change)| {
+                let balance = balances.entry(account).or_default();
+                *balance += change;
+                (account, change, *balance)
+            });
+            ((page.origin, page.sequence), moved.collect())
+        };
+        self.pages.iter().map(&mut moved_by).collect()
+    }
+
+    /// What joins have moved since this was last asked for.
+    pub(super) fn take_moved(&mut self) -> Vec<Moved> {
+        self.moved.as_mut().map(std::mem::take).unwrap_or_default()
     }
 
     /// Takes a page from disk: the own one too.

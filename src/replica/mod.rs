@@ -14,6 +14,7 @@ mod fault;
 mod ledger;
 mod link;
 mod message;
+mod news;
 mod page;
 mod peer;
 mod receipts;
@@ -33,6 +34,7 @@ use waits::Waits;
 pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
 pub use fault::PeerFault;
 pub use message::{Call, PeerMessage, Receipt, Update};
+pub use news::News;
 pub use page::{Delta, Entry};
 pub use save::{AnswerChange, Disk, Remembered, Save, Saved};
 pub use waits::MAX_WAITING;
@@ -146,6 +148,8 @@ pub struct Replica {
     receipts: Receipts,
     /// `None`: nothing is kept on disk.
     disk: Option<DiskLink>,
+    /// `None`: nobody asks for it.
+    news: Option<Vec<News>>,
 }
 
 impl Replica {
@@ -174,6 +178,7 @@ impl Replica {
             idle: BTreeSet::new(),
             receipts: Receipts::default(),
             disk: None,
+            news: None,
         }
     }
 

@@ -125,9 +125,11 @@ impl Replica {
     /// Joins what `from` says of one page; returns how far the page is known now.
     fn join(&mut self, from: BranchId, delta: &Delta, outputs: &mut Vec<Output>) -> Result<u64, PeerFault> {
         self.judge_origin(delta.origin)?;
+        let before = self.ledger.operations();
         let (index, joined) = self.ledger.join(delta)?;
         let Some(index) = index else { return Ok(0) };
         let sequence = self.ledger.page(index).sequence;
+        self.note_joined(delta.origin, sequence - (self.ledger.operations() - before));
         if let Some(link) = self.links.get_mut(&from) {
             link.raise(index, delta.sequence.min(sequence), delta.confirm_through);
         }

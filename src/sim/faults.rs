@@ -5,7 +5,7 @@ use super::{
     links::Side,
     world::{NodeIndex, World},
 };
-use crate::trace::Kind;
+use crate::trace::FaultKind;
 
 impl World<'_> {
     pub(super) fn strike(&mut self, fault: usize) {
@@ -16,17 +16,27 @@ impl World<'_> {
             Trouble::Crash { branch } => self.crash(node(*branch)),
             Trouble::Pause { branch } => {
                 let paused = node(*branch);
-                self.record(paused, || Kind::Paused);
+                self.record_fault(paused, FaultKind::Paused, || None);
                 let known = self.nodes[paused].paused_until.unwrap_or(0);
                 self.nodes[paused].paused_until = Some(known.max(until));
             }
-            Trouble::Slow { branch, factor } => self.nodes[node(*branch)].slowness *= u64::from(*factor),
-            Trouble::Loss { share } => self.extra_loss = self.extra_loss.max(*share),
+            Trouble::Slow { branch, factor } => {
+                self.nodes[node(*branch)].slowness *= u64::from(*factor);
+                self.record_fault(node(*branch), FaultKind::Slowed, || Some(format!("{factor} times as long")));
+            }
+            Trouble::Loss { share } => {
+                self.extra_loss = self.extra_loss.max(*share);
+                for node in 0..self.nodes.len() {
+                    self.record_fault(node, FaultKind::Dropping, || {
+                        Some(format!("{:.1} % of all messages", share * 100.0))
+                    });
+                }
+            }
             Trouble::Partition { side, one_way } => {
                 for (edge, to) in self.crossing(side, *one_way) {
                     let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].node(to));
                     let peer = self.nodes[peer].branch;
-                    self.record(from, || Kind::Cut(peer));
+                    self.record(from, |recorder, now| recorder.fault(now, FaultKind::Cut, Some(peer), None));
                     *blocked(&mut self.edges[edge], to) += 1;
                     if self.plan.network.ordered {
                         self.sever(edge, None);
@@ -39,14 +49,22 @@ impl World<'_> {
     pub(super) fn lift(&mut self, fault: usize) {
         match &self.plan.faults[fault].what {
             Trouble::Crash { branch } => self.restart(node(*branch)),
-            Trouble::Pause { branch } => self.record(node(*branch), || Kind::Resumed),
-            Trouble::Slow { branch, factor } => self.nodes[node(*branch)].slowness /= u64::from(*factor),
-            Trouble::Loss { .. } => self.extra_loss = 0.0,
+            Trouble::Pause { branch } => self.record_fault(node(*branch), FaultKind::Resumed, || None),
+            Trouble::Slow { branch, factor } => {
+                self.nodes[node(*branch)].slowness /= u64::from(*factor);
+                self.record_fault(node(*branch), FaultKind::Unslowed, || None);
+            }
+            Trouble::Loss { .. } => {
+                self.extra_loss = 0.0;
+                for node in 0..self.nodes.len() {
+                    self.record_fault(node, FaultKind::Delivering, || None);
+                }
+            }
             Trouble::Partition { side, one_way } => {
                 for (edge, to) in self.crossing(side, *one_way) {
                     let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].node(to));
                     let peer = self.nodes[peer].branch;
-                    self.record(from, || Kind::Mended(peer));
+                    self.record(from, |recorder, now| recorder.fault(now, FaultKind::Mended, Some(peer), None));
                     *blocked(&mut self.edges[edge], to) -= 1;
                 }
             }

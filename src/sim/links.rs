@@ -3,7 +3,8 @@
 use super::world::{Event, NodeIndex, Parcel, World};
 use crate::{
     replica::{Input, PeerMessage},
-    trace::{Kind, Message},
+    trace::Mark,
+    types::BranchId,
 };
 
 /// How soon an end of a link hears that its session is over, at most.
@@ -84,8 +85,8 @@ impl World<'_> {
         (link.last_low, link.last_high) = (self.now.0, self.now.0);
         let (low, high) = (link.low, link.high);
         let (low_branch, high_branch) = (self.nodes[low].branch, self.nodes[high].branch);
-        self.record(low, || Kind::LinkUp(high_branch));
-        self.record(high, || Kind::LinkUp(low_branch));
+        self.record(low, |recorder, now| recorder.link_up(now, high_branch));
+        self.record(high, |recorder, now| recorder.link_up(now, low_branch));
         self.step(low, Input::LinkUp(high_branch));
         self.step(high, Input::LinkUp(low_branch));
     }
@@ -113,7 +114,7 @@ impl World<'_> {
         let link = &self.edges[edge];
         if link.session == session && !link.up {
             let (node, peer) = (link.node(side), self.nodes[link.node(side.other())].branch);
-            self.record(node, || Kind::LinkDown(peer));
+            self.record(node, |recorder, now| recorder.link_down(now, peer));
             self.step(node, Input::LinkDown(peer));
         }
     }
@@ -132,17 +133,17 @@ impl World<'_> {
     }
 
     /// Sends everything that a branch has for a peer.
-    pub(super) fn pump(&mut self, node: NodeIndex, peer: crate::types::BranchId) {
+    pub(super) fn pump(&mut self, node: NodeIndex, peer: BranchId) {
         let Some(&(edge, side)) = self.nodes[node].links.get(&peer) else { return };
         let now = self.now;
         while let Some(message) = self.nodes[node].replica.as_mut().and_then(|replica| replica.poll_send(now, peer)) {
-            self.record(node, || Kind::Sent { peer, message: summary(&message) });
-            self.send(node, edge, side.other(), message);
+            let mark = self.record_sent(node, peer, &message);
+            self.send(node, edge, side.other(), message, mark);
         }
         self.arm(node);
     }
 
-    fn send(&mut self, node: NodeIndex, edge: usize, to: Side, mut message: PeerMessage) {
+    fn send(&mut self, node: NodeIndex, edge: usize, to: Side, mut message: PeerMessage, mark: Option<Mark>) {
         self.counts.messages += 1;
         let network = &self.plan.network;
         let (ordered, doubles) =
@@ -151,15 +152,19 @@ impl World<'_> {
             || !self.healed && (self.rng.f64() < network.loss || self.rng.f64() < self.extra_loss);
         if is_lost || !self.edges[edge].up {
             self.counts.lost += 1;
+            let peer = self.nodes[self.edges[edge].node(to)].branch;
+            self.record_lost(node, peer, &message, mark.map(|mark| mark.id));
             if ordered {
                 self.sever(edge, None);
             }
             return;
         }
         let balances = self.tamper_sent(node, &mut message);
-        let parcel = Parcel { edge, to, session: self.edges[edge].session, message, balances };
+        let parcel = Parcel { edge, to, session: self.edges[edge].session, message, balances, mark };
         if doubles {
             self.counts.doubled += 1;
+            let peer = self.nodes[self.edges[edge].node(to)].branch;
+            self.record_doubled(node, peer, &parcel.message, mark.map(|mark| mark.id));
             self.post(node, parcel.clone());
         }
         self.post(node, parcel);
@@ -181,25 +186,15 @@ impl World<'_> {
     pub(super) fn deliver(&mut self, parcel: Parcel) {
         let link = &self.edges[parcel.edge];
         if !link.up || link.session != parcel.session {
-            return;
+            return self.record_undelivered(&parcel);
         }
         let (node, peer) = (link.node(parcel.to), self.nodes[link.node(parcel.to.other())].branch);
-        let Parcel { message, balances, .. } = parcel;
-        self.record(node, || Kind::Received { peer, message: summary(&message) });
+        let Parcel { message, balances, mark, .. } = parcel;
+        self.record_received(node, peer, &message, mark);
         if self.plan.bug.is_some() {
             self.deliver_tampered(node, peer, message, balances);
         } else {
             self.step(node, Input::Message { from: peer, message });
         }
-    }
-}
-
-/// A peer's message as a trace tells it.
-fn summary(message: &PeerMessage) -> Message {
-    match message {
-        PeerMessage::Greeting { .. } => Message::Greeting,
-        PeerMessage::Update(update) => Message::Update { pages: update.deltas.len() },
-        PeerMessage::Call(call) => Message::Call { sequence: call.operation.map(|(sequence, _)| sequence) },
-        PeerMessage::Acknowledgement { number, .. } => Message::Acknowledgement { number: *number },
     }
 }

@@ -13,6 +13,7 @@ mod node;
 mod outcome;
 mod plan;
 mod queue;
+mod recording;
 mod shrink;
 mod tamper;
 mod world;

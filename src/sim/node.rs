@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     check,
+    record::Recorder,
     replica::{Config, Disk, Input, Output, Replica, Save, Saved},
-    trace::Kind,
+    trace::FaultKind,
     types::{AccountId, Answer, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
 };
 
@@ -45,6 +46,8 @@ pub(super) struct Node {
     /// What planted bugs need to know: the last news, and the version before a crash.
     pub(super) news: Option<(Time, BTreeMap<AccountId, i64>)>,
     pub(super) claimed: Option<Version>,
+    /// Writes its part of the trace, in all of its lives.
+    pub(super) recorder: Option<Recorder>,
 }
 
 impl Node {
@@ -87,6 +90,7 @@ impl Node {
             offsets: BTreeMap::new(),
             news: None,
             claimed: None,
+            recorder: None,
         }
     }
 
@@ -156,7 +160,7 @@ impl World<'_> {
             return;
         }
         self.counts.crashes += 1;
-        self.record(node, || Kind::Crashed);
+        self.record_fault(node, FaultKind::Killed, || None);
         let arrived = self.rng.bool();
         let torn = self.has_bug(Bug::TornSave);
         let crashed = &mut self.nodes[node];
@@ -196,15 +200,17 @@ impl World<'_> {
             back.replica = start(back.config.clone(), false, &Saved::default());
         }
         let branch = back.branch;
-        self.record(node, || Kind::Restarted { kept });
+        let reason = if kept { "with its data" } else { "without its data" };
+        self.record_fault(node, FaultKind::Restarted, || Some(reason.to_owned()));
+        self.record_recovered(node);
         self.note(|| check::Kind::Restarted { branch, kept });
     }
 
     /// Sends a reply on its way to the customer, as the branch tells it.
     fn reply(&mut self, node: NodeIndex, ticket: u64, mut answer: Answer) {
         let Some((customer, number)) = self.nodes[node].tickets.remove(&ticket) else { return };
-        self.record(node, || Kind::Answered(answer.clone()));
         self.tell_customer(node, customer, number, &mut answer);
+        self.record(node, |recorder, now| recorder.answered(now, ticket, &answer));
         if !self.is_customer_loss() {
             let wait = self.customer_latency();
             self.after(wait, Event::Answered { customer, number, answer });

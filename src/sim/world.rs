@@ -14,9 +14,10 @@ use super::{
 };
 use crate::{
     check::{self, History},
+    record::Recorder,
     replica::{Input, Output, PeerMessage, Replica, Save},
     topology::{Shape, Topology},
-    trace::{Event as Traced, Kind, Trace},
+    trace::{Mark, Room},
     types::{AccountId, Answer, BranchId, Propagation, Time, Version},
 };
 
@@ -70,6 +71,8 @@ pub(super) struct Parcel {
     pub(super) message: PeerMessage,
     /// The sender's balances, for a planted bug.
     pub(super) balances: Option<BTreeMap<AccountId, i64>>,
+    /// For the trace.
+    pub(super) mark: Option<Mark>,
 }
 
 pub(super) struct World<'a> {
@@ -82,7 +85,6 @@ pub(super) struct World<'a> {
     pub(super) counts: Counts,
     pub(super) violations: Vec<Violation>,
     pub(super) history: History,
-    trace: Trace,
     queue: Queue,
     /// Lists that were emptied, to be filled again.
     spare: Vec<Vec<Output>>,
@@ -140,6 +142,13 @@ impl<'a> World<'a> {
                 }
             }
         }
+        if record.trace_capacity > 0 {
+            let room = Room::new(record.trace_capacity);
+            for node in &mut nodes {
+                node.recorder = Some(Recorder::new(node.branch, &branches, room.clone()));
+                node.replica.iter_mut().for_each(Replica::watch);
+            }
+        }
         // A whole page of every branch at every branch is looked at: too much for every step of a
         // large bank, so that it is spread there.
         let invariants_every = (u64::from(plan.branches) * plan.openings.len() as u64).pow(2).div_ceil(64).max(1);
@@ -157,7 +166,6 @@ impl<'a> World<'a> {
                 accounts,
                 events: Vec::new(),
             },
-            trace: Trace::new(record.trace_capacity),
             queue: Queue::default(),
             spare: Vec::new(),
             extra_loss: 0.0,
@@ -292,9 +300,13 @@ impl<'a> World<'a> {
     /// One step of a branch's replica, and all that follows from it.
     pub(super) fn step(&mut self, node: NodeIndex, input: Input) {
         let now = self.now;
-        let Some(replica) = &mut self.nodes[node].replica else { return };
+        let Node { replica: Some(replica), recorder, .. } = &mut self.nodes[node] else { return };
         let mut outputs = self.spare.pop().unwrap_or_default();
+        if let (Input::Request(request), Some(recorder)) = (&input, recorder) {
+            recorder.asked(now, request);
+        }
         replica.step(now, input, &mut outputs);
+        self.record_news(node);
         self.follow(node, &mut outputs);
         self.spare.push(outputs);
     }
@@ -339,11 +351,6 @@ impl<'a> World<'a> {
         self.arm(node);
     }
 
-    pub(super) fn record(&mut self, node: NodeIndex, kind: impl FnOnce() -> Kind) {
-        let (at, branch) = (self.now, self.nodes[node].branch);
-        self.trace.record(|| Traced { at, branch, kind: kind() });
-    }
-
     pub(super) fn has_bug(&self, bug: Bug) -> bool {
         self.plan.bug == Some(bug)
     }
@@ -365,12 +372,12 @@ impl<'a> World<'a> {
             }
         }
         Outcome {
+            trace: self.trace(),
             counts: self.counts,
             healed_at: self.healed_at,
             settled_at: self.settled_at,
             violations: self.violations,
             history: self.history,
-            trace: self.trace,
         }
     }
 }

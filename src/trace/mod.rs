@@ -1,123 +1,112 @@
-//! What happened in a bank, event by event, in a bounded buffer. Drivers record; the trace knows
-//! neither them nor the replica, so a live branch and a simulated one can write the same trace.
+//! What happened in a bank, row by row: operations, messages, pages joined, links and faults, each with
+//! its time and its Lamport clock. Drivers record into a bounded [`Buffer`] a branch; a [`Trace`] is the
+//! buffers of a whole bank in the order of time, and can be written, read, and looked at in columns.
+//! The trace knows neither the replica nor its drivers, so a live bank, a simulated one and another
+//! program can write the same.
 
+mod buffer;
+mod cells;
+mod columns;
 mod lines;
+mod row;
+mod shiviz;
+mod versions;
 
-use crate::types::{Answer, BranchId, Time};
+pub use buffer::{Buffer, Mark, Place, Room};
+pub use cells::Cells;
+pub use columns::{Column, Columns, Text, Values};
+pub use lines::TraceError;
+pub use row::{
+    Change, Event, EventName, Fault, FaultKind, Message, MessageId, MessageKind, Range, Read, Refused, Row, Write,
+};
+pub use shiviz::SHIVIZ_PARSER;
+pub use versions::Versions;
 
-/// One thing that happened at one branch.
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use crate::types::{AccountId, BranchId, Time};
+
+/// What a trace is of.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Event {
-    /// When, in microseconds since the branch's driver began.
-    pub at: Time,
-    /// Where.
-    pub branch: BranchId,
-    /// What.
-    pub kind: Kind,
+pub struct Header {
+    /// The bank's branches.
+    pub branches: BTreeSet<BranchId>,
+    /// Its accounts and their opening balances.
+    pub accounts: BTreeMap<AccountId, i64>,
+    /// Which branches are linked, each pair once, the lower id first.
+    pub links: BTreeSet<(BranchId, BranchId)>,
+    /// How many rows found no room.
+    pub lost: u64,
+    /// Who wrote it.
+    pub source: Source,
+    /// What the branches knew before the first row: something in a part of a trace only.
+    pub before: Versions,
 }
 
-/// What can happen.
+/// Who wrote a trace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Source {
+    /// A bank of real branches.
+    Bank,
+    /// A simulation: times are virtual.
+    Simulation,
+}
+
+/// The rows of a bank, in the order of time.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Kind {
-    /// A request was answered.
-    Answered(Answer),
-    /// A message left for a peer.
-    Sent {
-        /// To whom.
-        peer: BranchId,
-        /// What it was.
-        message: Message,
-    },
-    /// A peer's message was taken.
-    Received {
-        /// From whom.
-        peer: BranchId,
-        /// What it was.
-        message: Message,
-    },
-    /// A session of a link began.
-    LinkUp(BranchId),
-    /// It ended.
-    LinkDown(BranchId),
-    /// The branch was killed.
-    Crashed,
-    /// The branch came back.
-    Restarted {
-        /// Whether with its data.
-        kept: bool,
-    },
-    /// The branch stopped doing anything.
-    Paused,
-    /// It went on.
-    Resumed,
-    /// Messages to this peer are lost from now on.
-    Cut(BranchId),
-    /// They arrive again.
-    Mended(BranchId),
-}
-
-/// What a message between branches was about.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Message {
-    /// An exchange of versions.
-    Greeting,
-    /// Pages that the receiver lacks.
-    Update {
-        /// How many.
-        pages: usize,
-    },
-    /// One operation (unary propagation), or a repair.
-    Call {
-        /// The operation's sequence; `None`: a repair.
-        sequence: Option<u64>,
-    },
-    /// An acknowledgement of an update or a call (its number), or of a greeting (0).
-    Acknowledgement {
-        /// Of which message of the session.
-        number: u64,
-    },
-}
-
-/// The events of one branch, oldest first, up to a capacity; later ones are counted, not kept.
-#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Trace {
-    capacity: usize,
-    events: Vec<Event>,
-    lost: u64,
+    header: Header,
+    rows: Vec<Row>,
 }
 
 impl Trace {
-    /// Keeps at most `capacity` events. With 0 it is off: nothing is kept and nothing counted.
-    ///
-    /// # Example
-    /// ```
-    /// use replibank::{trace::{Event, Kind, Trace}, types::{BranchId, Time}};
-    /// let (one, two) = (BranchId::new(1).unwrap(), BranchId::new(2).unwrap());
-    /// let mut trace = Trace::new(1);
-    /// trace.record(|| Event { at: Time(0), branch: one, kind: Kind::LinkUp(two) });
-    /// trace.record(|| Event { at: Time(7), branch: one, kind: Kind::LinkDown(two) });
-    /// assert_eq!((trace.events().len(), trace.lost()), (1, 1));
-    /// ```
-    pub fn new(capacity: usize) -> Self {
-        Self { capacity, events: Vec::new(), lost: 0 }
+    /// Puts rows of any branches in order: by time, and at the same time by their clocks, which puts
+    /// causes before effects. Rows of one branch stay as they are.
+    pub fn new(header: Header, mut rows: Vec<Row>) -> Self {
+        rows.sort_by_key(|row| (row.at, row.clock, row.branch));
+        Self { header, rows }
     }
 
-    /// Keeps the event if there is room. It is only made if it is kept.
-    pub fn record(&mut self, event: impl FnOnce() -> Event) {
-        if self.events.len() < self.capacity {
-            self.events.push(event());
-        } else if self.capacity > 0 {
-            self.lost += 1;
+    /// The trace of a bank whose branches have these buffers; what these lost is added to the header's.
+    pub fn gather<'a>(mut header: Header, buffers: impl IntoIterator<Item = &'a Buffer>) -> Self {
+        let mut rows = Vec::new();
+        for buffer in buffers {
+            header.lost += buffer.lost();
+            rows.extend_from_slice(buffer.rows());
         }
+        Self::new(header, rows)
     }
 
-    /// What was kept.
-    pub fn events(&self) -> &[Event] {
-        &self.events
+    /// Traces of parts of one bank as one: of its branches, say, if each wrote its own.
+    pub fn merge(mut header: Header, parts: impl IntoIterator<Item = Self>) -> Self {
+        let mut rows = Vec::new();
+        for part in parts {
+            header.lost += part.header.lost;
+            rows.extend(part.rows);
+        }
+        Self::new(header, rows)
     }
 
-    /// How many events found no room.
-    pub fn lost(&self) -> u64 {
-        self.lost
+    /// What it is of.
+    pub fn header(&self) -> &Header {
+        &self.header
+    }
+
+    /// Its rows, in order.
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// The rows from one time to another, the latter excluded.
+    pub fn window(&self, from: Time, until: Time) -> Self {
+        let position = |time| self.rows.partition_point(|row| row.at < time);
+        let first = position(from);
+        let last = position(until).max(first);
+        let mut header = self.header.clone();
+        self.rows[..first].iter().for_each(|row| header.before.take(row));
+        Self { header, rows: self.rows[first..last].to_vec() }
     }
 }

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     replica::{Call, Delta, Entry, PeerMessage, Receipt, Update},
+    trace::{Mark, MessageId},
     types::{AccountId, Amount, BranchId, Operation, OperationKind, Origin, Version},
 };
 
@@ -102,7 +103,7 @@ impl proto::PeerMessage {
     /// A hello as a message.
     pub fn hello(hello: Hello) -> Self {
         let hello = proto::Hello { branch: hello.branch.value(), bank: hello.bank };
-        Self { kind: Some(proto::peer_message::Kind::Hello(hello)) }
+        Self { kind: Some(proto::peer_message::Kind::Hello(hello)), mark: None }
     }
 
     /// A replica's message; `None` for a call, which has an RPC of its own.
@@ -124,7 +125,7 @@ impl proto::PeerMessage {
             }
             PeerMessage::Call(_) => return None,
         };
-        Some(Self { kind: Some(kind) })
+        Some(Self { kind: Some(kind), mark: None })
     }
 
     /// The hello in the message.
@@ -171,6 +172,20 @@ impl proto::PeerMessage {
     }
 }
 
+impl From<Mark> for proto::Mark {
+    fn from(mark: Mark) -> Self {
+        Self { sender: mark.sender.value(), message_id: mark.id.0.get(), clock: mark.clock }
+    }
+}
+
+impl proto::Mark {
+    /// What it says, if it says anything. Only traces depend on it, so one that cannot be is as none.
+    pub fn read(&self) -> Option<Mark> {
+        let id = MessageId(std::num::NonZeroU64::new(self.message_id)?);
+        Some(Mark { sender: BranchId::new(self.sender)?, id, clock: self.clock })
+    }
+}
+
 /// A call as the message of one of the two RPCs.
 #[derive(Clone, PartialEq, Debug)]
 pub enum PropagateRequest {
@@ -192,8 +207,12 @@ impl PropagateRequest {
             amount: operation.amount.value(),
         });
         match call.operation.map(|(_, operation)| operation.kind) {
-            None | Some(OperationKind::Deposit) => Self::Deposit(proto::PropagateDepositRequest { operation, delta }),
-            Some(OperationKind::Withdraw) => Self::Withdraw(proto::PropagateWithdrawRequest { operation, delta }),
+            None | Some(OperationKind::Deposit) => {
+                Self::Deposit(proto::PropagateDepositRequest { operation, delta, mark: None })
+            }
+            Some(OperationKind::Withdraw) => {
+                Self::Withdraw(proto::PropagateWithdrawRequest { operation, delta, mark: None })
+            }
         }
     }
 }

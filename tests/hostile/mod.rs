@@ -61,7 +61,7 @@ fn config(id: u32, propagation: Propagation) -> branch::Config {
         branches,
         propagation,
         propagation_delay: Duration::ZERO,
-        trace_capacity: 0,
+        recording: None,
     }
 }
 
@@ -162,7 +162,7 @@ impl Bed {
 }
 
 fn request(kind: Option<Kind>) -> proto::ReplicateRequest {
-    proto::ReplicateRequest { message: Some(proto::PeerMessage { kind }) }
+    proto::ReplicateRequest { message: Some(proto::PeerMessage { kind, mark: None }) }
 }
 
 /// The test's end of a stream.

@@ -2,9 +2,10 @@
 //! for one step or one batch of steps, and never across an await.
 
 mod read;
+mod recorded;
 mod session;
 
-pub(super) use session::Session;
+pub(super) use session::{Arrived, Session};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -15,7 +16,7 @@ use std::{
 use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 use super::{
-    BranchError, Config, Stop,
+    BranchError, Config, Recording, Stop,
     complaints::{Complaints, Verdict},
     error::{SessionEnd, describe, level},
 };
@@ -24,7 +25,6 @@ use session::Current;
 use crate::{
     replica::{Input, Output, Replica, Request, Save},
     store::StoreError,
-    trace::{Event, Kind, Trace},
     types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time},
     wire::Hello,
 };
@@ -39,7 +39,7 @@ struct State {
     replica: Replica,
     waiters: BTreeMap<u64, Waiter>,
     last_ticket: u64,
-    trace: Trace,
+    recording: Option<Recording>,
     /// Each peer's session, if there is one; messages of any other are dropped.
     sessions: BTreeMap<BranchId, Current>,
     last_session: u64,
@@ -75,6 +75,8 @@ pub(super) struct Core {
     peers: BTreeSet<BranchId>,
     propagation: Propagation,
     complaints: Mutex<Complaints>,
+    /// Whether the branch began with a recording: without, nothing is measured for one.
+    is_recorded: bool,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
     /// Rings when there is something to save.
@@ -99,7 +101,17 @@ pub(super) struct Asked {
 }
 
 impl Core {
-    pub(super) fn new(config: &Config, replica: Replica, stop: watch::Receiver<Stop>) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        mut replica: Replica,
+        mut recording: Option<Recording>,
+        stop: watch::Receiver<Stop>,
+    ) -> Self {
+        let is_recorded = recording.is_some();
+        if let Some(recording) = &mut recording {
+            replica.watch();
+            recording.write(|recorder, now| recorder.recovered(now, replica.news()));
+        }
         Self {
             own: config.own,
             hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
@@ -108,10 +120,11 @@ impl Core {
             peers: replica.links().map(|(peer, ..)| peer).collect(),
             propagation: config.propagation,
             complaints: Mutex::default(),
+            is_recorded,
             state: Mutex::new(State {
                 replica,
                 waiters: BTreeMap::new(),
-                trace: Trace::new(config.trace_capacity),
+                recording,
                 last_ticket: 0,
                 sessions: BTreeMap::new(),
                 last_session: 0,
@@ -253,6 +266,7 @@ impl Core {
         let Asked { id, action, terms, include_version } = asked;
         let deadline = now + terms.wait;
         let request = Request { ticket, id, action, terms, include_version, deadline };
+        state.record(|recorder, now| recorder.asked(now, &request));
         state.replica.step(now, Input::Request(request), &mut state.outputs);
         ticket
     }
@@ -260,12 +274,13 @@ impl Core {
     /// Acts on the outputs of a step; returns the answer to `mine` if it is among them.
     fn deliver(&self, state: &mut State, mine: Option<u64>) -> Option<Answer> {
         let mut found = None;
+        state.record_news();
         let mut outputs = std::mem::take(&mut state.outputs);
         while !outputs.is_empty() {
             for output in outputs.drain(..) {
                 match output {
                     Output::Reply { ticket, answer } => {
-                        self.record(state, || Kind::Answered(answer.clone()));
+                        state.record(|recorder, now| recorder.answered(now, ticket, &answer));
                         if mine == Some(ticket) {
                             found = Some(answer);
                         } else {
@@ -291,15 +306,6 @@ impl Core {
             self.changed.send_replace(());
         }
         found
-    }
-
-    fn record(&self, state: &mut State, kind: impl FnOnce() -> Kind) {
-        state.trace.record(|| Event { at: self.now(), branch: self.own.branch, kind: kind() });
-    }
-
-    /// What has happened so far, if the branch keeps a trace.
-    pub(super) fn trace(&self) -> Trace {
-        self.lock().trace.clone()
     }
 
     /// Rings the clock task if something is due before it wakes.

@@ -3,11 +3,13 @@
 
 use tokio::sync::watch;
 
-use super::Core;
+use super::{Arrived, Core};
 use crate::{
     branch::BranchError,
+    record,
+    trace::{Mark, Message, MessageKind},
     types::Version,
-    wire::{LinkStatus, Propagated, Snapshot, Status},
+    wire::{LinkStatus, Propagated, Snapshot, Status, proto},
 };
 
 impl Core {
@@ -24,19 +26,38 @@ impl Core {
         }
     }
 
-    /// Takes a unary propagation; returns how far the origin's page is known now.
-    pub(in crate::branch) async fn propagated(&self, told: Propagated) -> Result<u64, tonic::Status> {
+    /// Takes a unary propagation; returns how far the origin's page is known now, and what is to travel
+    /// with that answer.
+    pub(in crate::branch) async fn propagated(
+        &self,
+        told: Propagated,
+        arrived: Arrived,
+    ) -> Result<(u64, Option<Mark>), tonic::Status> {
         self.check()?;
+        let Propagated { origin, operation, delta } = told;
+        // A repair may tell another origin's page; a sender without a trace does not say who it is.
+        let peer = arrived.mark.map_or(origin.branch, |mark| mark.sender);
         let (sequence, unsaved) = {
             let mut state = self.lock();
             let state = &mut *state;
-            let Propagated { origin, operation, delta } = told;
+            state.record(|recorder, now| {
+                let message = match (&delta, operation) {
+                    (Some(delta), _) => record::call(peer, delta, arrived.bytes),
+                    (None, Some((sequence, _))) => record::plain_call(peer, origin, sequence, arrived.bytes),
+                    (None, None) => return,
+                };
+                recorder.received(now, message, arrived.mark);
+            });
             let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
             self.deliver(state, None);
             (sequence?, state.replica.unsaved())
         };
         self.settled(unsaved).await?;
-        Ok(sequence)
+        // Both answers look the same.
+        let bytes = self.measure(&proto::PropagateDepositResponse { sequence, mark: None });
+        let kind = MessageKind::Acknowledgement;
+        let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });
+        Ok((sequence, mark))
     }
 
     pub(in crate::branch) async fn snapshot(&self) -> Result<Snapshot, BranchError> {

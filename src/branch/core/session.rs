@@ -8,8 +8,9 @@ use tokio::sync::{Notify, oneshot};
 use super::{Core, State};
 use crate::{
     branch::error::SessionEnd,
+    record,
     replica::{Input, PeerMessage},
-    trace::{Kind, Message},
+    trace::Mark,
     types::BranchId,
 };
 
@@ -31,6 +32,13 @@ pub(super) struct Current {
     end: oneshot::Sender<SessionEnd>,
 }
 
+/// What a trace wants to know of a message that has come.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(in crate::branch) struct Arrived {
+    pub(in crate::branch) mark: Option<Mark>,
+    pub(in crate::branch) bytes: Option<u64>,
+}
+
 impl Core {
     /// Begins a session of the link to `peer`; whatever session there was has ended.
     pub(in crate::branch) fn begin_session(&self, peer: BranchId) -> Session {
@@ -42,7 +50,7 @@ impl Core {
         let ready = Arc::new(Notify::new());
         let (end, ended) = oneshot::channel();
         state.sessions.insert(peer, Current { number, ready: ready.clone(), end });
-        self.record(state, || Kind::LinkUp(peer));
+        state.record(|recorder, now| recorder.link_up(now, peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
         self.deliver(state, None);
         Session { number, ready, ended }
@@ -63,18 +71,27 @@ impl Core {
         let Some(current) = state.sessions.remove(&peer) else { return };
         // The task may have ended meanwhile.
         let _ = why.map(|why| current.end.send(why));
-        self.record(state, || Kind::LinkDown(peer));
+        state.record(|recorder, now| recorder.link_down(now, peer));
         state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
     }
 
-    /// Takes a peer's message; false if the session has ended.
-    pub(in crate::branch) fn receive(&self, peer: BranchId, session: u64, message: PeerMessage) -> bool {
+    /// Takes a peer's message; false if the session has ended. One that has not `arrived` is no message,
+    /// but what we take for one.
+    pub(in crate::branch) fn receive(
+        &self,
+        peer: BranchId,
+        session: u64,
+        message: PeerMessage,
+        arrived: Option<Arrived>,
+    ) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
         if !state.is_current(peer, session) {
             return false;
         }
-        self.record(state, || Kind::Received { peer, message: summary(&message) });
+        if let Some(Arrived { mark, bytes }) = arrived {
+            state.record(|recorder, now| recorder.received(now, record::message(peer, &message, bytes), mark));
+        }
         state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
         self.deliver(state, None);
         self.arm(state);
@@ -88,20 +105,7 @@ impl Core {
             return None;
         }
         let message = state.replica.poll_send(self.now(), peer);
-        if let Some(message) = &message {
-            self.record(&mut state, || Kind::Sent { peer, message: summary(message) });
-        }
         self.arm(&mut state);
         message
-    }
-}
-
-/// A peer's message as a trace tells it.
-fn summary(message: &PeerMessage) -> Message {
-    match message {
-        PeerMessage::Greeting { .. } => Message::Greeting,
-        PeerMessage::Update(update) => Message::Update { pages: update.deltas.len() },
-        PeerMessage::Call(call) => Message::Call { sequence: call.operation.map(|(sequence, _)| sequence) },
-        PeerMessage::Acknowledgement { number, .. } => Message::Acknowledgement { number: *number },
     }
 }

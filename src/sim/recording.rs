@@ -1,0 +1,112 @@
+//! What of a simulation goes into its trace. Without one, nobody has a recorder, and nothing is made.
+
+use super::{
+    links::Side,
+    node::Node,
+    world::{NodeIndex, Parcel, World},
+};
+use crate::{
+    record::{self, Recorder},
+    replica::PeerMessage,
+    trace::{FaultKind, Header, Mark, MessageId, Source, Trace},
+    types::{BranchId, Time},
+};
+
+impl World<'_> {
+    /// Lets a branch's recorder write, if it has one.
+    pub(super) fn record(&mut self, node: NodeIndex, write: impl FnOnce(&mut Recorder, Time)) {
+        let now = self.now;
+        if let Some(recorder) = &mut self.nodes[node].recorder {
+            write(recorder, now);
+        }
+    }
+
+    pub(super) fn record_fault(&mut self, node: NodeIndex, kind: FaultKind, reason: impl FnOnce() -> Option<String>) {
+        self.record(node, |recorder, now| recorder.fault(now, kind, None, reason()));
+    }
+
+    /// What a step has changed and told.
+    pub(super) fn record_news(&mut self, node: NodeIndex) {
+        let now = self.now;
+        if let Node { recorder: Some(recorder), replica: Some(replica), .. } = &mut self.nodes[node] {
+            recorder.stepped(now, replica.news());
+        }
+    }
+
+    /// A replica begins, with what its disk had.
+    pub(super) fn record_recovered(&mut self, node: NodeIndex) {
+        let now = self.now;
+        if let Node { recorder: Some(recorder), replica: Some(replica), .. } = &mut self.nodes[node] {
+            replica.watch();
+            recorder.recovered(now, replica.news());
+        }
+    }
+
+    pub(super) fn record_sent(&mut self, node: NodeIndex, peer: BranchId, message: &PeerMessage) -> Option<Mark> {
+        let now = self.now;
+        let recorder = self.nodes[node].recorder.as_mut()?;
+        Some(recorder.sent(now, record::message(peer, message, None)))
+    }
+
+    pub(super) fn record_received(
+        &mut self,
+        node: NodeIndex,
+        peer: BranchId,
+        message: &PeerMessage,
+        mark: Option<Mark>,
+    ) {
+        self.record(node, |recorder, now| recorder.received(now, record::message(peer, message, None), mark));
+    }
+
+    /// A message that `node` had sent goes nowhere.
+    pub(super) fn record_lost(
+        &mut self,
+        node: NodeIndex,
+        peer: BranchId,
+        message: &PeerMessage,
+        id: Option<MessageId>,
+    ) {
+        self.record(node, |recorder, now| {
+            recorder.lost(now, crate::trace::Message { id, ..record::message(peer, message, None) });
+        });
+    }
+
+    /// A message goes out twice.
+    pub(super) fn record_doubled(
+        &mut self,
+        node: NodeIndex,
+        peer: BranchId,
+        message: &PeerMessage,
+        id: Option<MessageId>,
+    ) {
+        self.record(node, |recorder, now| {
+            recorder.doubled(now, crate::trace::Message { id, ..record::message(peer, message, None) });
+        });
+    }
+
+    /// A message was under way when its session ended.
+    pub(super) fn record_undelivered(&mut self, parcel: &Parcel) {
+        let edge = &self.edges[parcel.edge];
+        let (from, to) = (edge.node(parcel.to.other()), edge.node(parcel.to));
+        let peer = self.nodes[to].branch;
+        self.record_lost(from, peer, &parcel.message, parcel.mark.map(|mark| mark.id));
+    }
+
+    /// Everything that was written.
+    pub(super) fn trace(&self) -> Trace {
+        let branch = |node: NodeIndex| self.nodes[node].branch;
+        let header = Header {
+            branches: self.nodes.iter().map(|node| node.branch).collect(),
+            accounts: self.history.accounts.clone(),
+            links: self
+                .edges
+                .iter()
+                .map(|edge| (branch(edge.node(Side::Low)), branch(edge.node(Side::High))))
+                .collect(),
+            lost: 0,
+            source: Source::Simulation,
+            before: Default::default(),
+        };
+        Trace::gather(header, self.nodes.iter().filter_map(|node| node.recorder.as_ref()).map(Recorder::buffer))
+    }
+}
