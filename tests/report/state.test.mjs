@@ -48,6 +48,21 @@ test("a trace that begins in the middle has the balances before its rows", () =>
   assert.deepEqual(middle.state.at(-1, "0").map(({ balance }) => balance), [470, 395, 400]);
 });
 
+test("a trace that begins in the middle says what its branches knew before", () => {
+  const before = { 1: { 1: 1 }, 2: { 1: 1, 2: 1 } };
+  const middle = modelOfRows(STORY.slice(6), { before });
+  assert.deepEqual(middle.state.version(1, -1), [
+    ["1", 1],
+    ["2", 1],
+  ]);
+  assert.deepEqual(middle.state.at(-1, "0").map(({ known, behind }) => [known, behind]), [
+    [1, 1],
+    [2, 0],
+    [0, 2],
+  ]);
+  assert.equal(middle.state.gained(0, 0, "1", 1), -1, "what was known before came by no row");
+});
+
 test("messages are paired, lost, or open at the end", () => {
   const { messages } = model;
   assert.deepEqual([...messages.fate], [RECEIVED, RECEIVED, LOST]);
@@ -76,6 +91,16 @@ test("faults are spans, and together what people call them", () => {
     ["cut 1 2 | 3", 90, 100],
   ]);
   assert.deepEqual(faults.groups[1].sides, [[0, 1], [2]]);
+});
+
+test("a fault that began twice ends with the second end", () => {
+  const row = (time_us, event) => ({ time_us, branch: 1, event });
+  const rows = [row(0, "paused"), row(5, "paused"), row(10, "resumed"), row(20, "resumed"), row(30, "paused")];
+  const spans = modelOfRows(rows).faults.all.map(({ start, end, endRow }) => [start, end, endRow]);
+  assert.deepEqual(spans, [
+    [0, 20, 3],
+    [30, 30, -1],
+  ]);
 });
 
 test("a cut that leaves a way around is no partition", () => {

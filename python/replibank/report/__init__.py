@@ -14,6 +14,7 @@ from .columns import Columns
 from .verdict import verdict_facts
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
 #: Accounts whose opening balances a page has; of more, it has those that the trace is about.
@@ -24,7 +25,7 @@ def page(
     header: Mapping[str, Any],
     rows: Sequence[Mapping[str, Any]],
     *,
-    history: str | None = None,
+    history: str | os.PathLike[str] | None = None,
     title: str = "A bank's trace",
 ) -> str:
     """Makes the page.
@@ -32,15 +33,15 @@ def page(
     Args:
         header: The bank: what a trace's first JSON line says of it.
         rows: What happened, as dicts, in the order of time.
-        history: What the customers asked and were told, as JSON lines. The page then lists what is
-            wrong with it.
+        history: What the customers asked and were told, as `replibank.check` takes it. The page then
+            lists what is wrong with it.
         title: Stands above the page.
 
     Returns:
         The HTML.
 
     Raises:
-        InputError: The history is written wrongly.
+        InputError: The history cannot be read, or is written wrongly.
     """
     columns = Columns(rows)
     accounts: Mapping[str, int] = header["accounts"]

@@ -6,9 +6,11 @@ import json
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any
 
+from ..files import read_input
 from ..simulation import check
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Mapping, Sequence
 
     from ..simulation import Anomaly
@@ -17,11 +19,15 @@ ANSWERS = frozenset({"deposit", "withdraw", "query", "refused"})
 """Events that are a customer's."""
 
 
-def verdict_facts(history: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def verdict_facts(history: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The verdict as JSON has it.
 
+    Args:
+        history: As `check` takes it.
+        rows: The trace's.
+
     Raises:
-        InputError: The history is written wrongly.
+        InputError: The history cannot be read, or is written wrongly.
     """
     verdict = check(history)
     invoked = _invoked(history) if verdict.anomalies else {}
@@ -44,9 +50,11 @@ def verdict_facts(history: str, rows: Sequence[Mapping[str, Any]]) -> dict[str, 
     }
 
 
-def _invoked(history: str) -> dict[int, dict[str, Any]]:
+def _invoked(history: str | os.PathLike[str]) -> dict[int, dict[str, Any]]:
     """The invocations by their ids. The history is known to be right."""
-    lines = (json.loads(line) for line in history.splitlines() if '"invoke"' in line)
+    is_text = isinstance(history, str) and history.lstrip().startswith("{")
+    text = str(history) if is_text else read_input(history, "history").decode()
+    lines = (json.loads(line) for line in text.splitlines() if '"invoke"' in line)
     return {line["id"]: line for line in lines if line.get("event") == "invoke"}
 
 

@@ -3,6 +3,9 @@
 const BEGINS = { killed: "down", paused: "paused", cut: "cut", slowed: "slowed", dropping: "dropping" };
 const ENDS = { restarted: "down", resumed: "paused", mended: "cut", unslowed: "slowed", delivering: "dropping" };
 
+/** Of these, one may begin while another lasts: they end with the last one. */
+const NESTED = new Set(["cut", "paused", "slowed"]);
+
 /** Spans that begin and end so close to each other are one fault. */
 const TOGETHER_US = 1000;
 
@@ -35,13 +38,19 @@ function gather(trace) {
     const [lane, peer] = [trace.lane[row], trace.peerLane(row)];
     const key = `${kind} ${lane} ${peer}`;
     if (BEGINS[event]) {
-      if (open.has(key)) continue;
+      if (open.has(key)) {
+        open.get(key).depth += 1;
+        continue;
+      }
       const reason = trace.text("reason", row);
-      const span = { kind, lane, peer, row, endRow: -1, start: trace.time[row], end: trace.end, reason };
+      const span = { kind, lane, peer, row, endRow: -1, start: trace.time[row], end: trace.end, reason, depth: 1 };
       open.set(key, span);
       spans.push(span);
     } else if (open.has(key)) {
-      Object.assign(open.get(key), { end: trace.time[row], endRow: row });
+      const span = open.get(key);
+      span.depth -= 1;
+      if (span.depth > 0 && NESTED.has(kind)) continue;
+      Object.assign(span, { end: trace.time[row], endRow: row });
       open.delete(key);
     }
   }

@@ -2,6 +2,9 @@
 
 import { CHANGES, upperBound } from "./trace.js";
 
+/** Stands for the row before the first: a trace may begin in the middle. */
+const BEFORE = -1;
+
 export class State {
   constructor(trace, faults) {
     this.trace = trace;
@@ -12,7 +15,7 @@ export class State {
 
   /** Every lane's state, for one account. `behind`: how many operations others know and it does not. */
   at(position, account) {
-    const all = position < 0 ? 0 : this.total[position];
+    const all = position < 0 ? this.totalBefore : this.total[position];
     return this.trace.branches.map((branch, lane) => {
       const known = this.known(lane, position);
       const trouble = this.faults.at(lane, position);
@@ -35,7 +38,7 @@ export class State {
 
   /** Its version: [origin, sequence] of each origin. */
   version(lane, position) {
-    const reset = this.resets[lane][upperBound(this.resets[lane], position) - 1] ?? -1;
+    const reset = this.resets[lane][upperBound(this.resets[lane], position) - 1] ?? BEFORE - 1;
     const version = [];
     for (const [origin, { rows, through }] of this.pages[lane]) {
       const last = upperBound(rows, position) - 1;
@@ -105,6 +108,23 @@ export class State {
     this.total = new Float64Array(trace.length);
     const furthest = new Map();
     let total = 0;
+    const advance = (lane, origin, row, through) => {
+      if (!this.pages[lane].has(origin)) this.pages[lane].set(origin, { rows: [], through: [] });
+      const page = this.pages[lane].get(origin);
+      page.rows.push(row);
+      page.through.push(through);
+      const before = furthest.get(origin) ?? 0;
+      if (through <= before) return;
+      furthest.set(origin, through);
+      total += through - before;
+    };
+    for (const [branch, version] of Object.entries(trace.bank.before ?? {})) {
+      const lane = trace.laneOf.get(Number(branch));
+      for (const [origin, through] of Object.entries(version)) advance(lane, origin, BEFORE, through);
+      const count = Object.values(version).reduce((sum, sequence) => sum + sequence, 0);
+      this.knownOf[lane] = { rows: [BEFORE], counts: [count] };
+    }
+    this.totalBefore = total;
     for (let row = 0; row < trace.length; row += 1) {
       const lane = trace.lane[row];
       const event = trace.event(row);
@@ -115,16 +135,8 @@ export class State {
         this.resets[lane].push(row);
         known = 0;
       } else if (CHANGES.has(event) && origin !== null && through !== null) {
-        if (!this.pages[lane].has(origin)) this.pages[lane].set(origin, { rows: [], through: [] });
-        const page = this.pages[lane].get(origin);
-        page.rows.push(row);
-        page.through.push(through);
+        advance(lane, origin, row, through);
         this.changes[lane].push(row);
-        const before = furthest.get(origin) ?? 0;
-        if (through > before) {
-          furthest.set(origin, through);
-          total += through - before;
-        }
       }
       if (known !== null) {
         this.knownOf[lane].rows.push(row);
