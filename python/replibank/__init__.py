@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         Unreachable,
         VersionNotReached,
     )
+    from .faults import AsyncFault, Fault
     from .running import Result, run
     from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
     from .state import Link, Snapshot, Status
@@ -62,6 +63,7 @@ __all__ = [
     "Anomaly",
     "AsyncBank",
     "AsyncCustomer",
+    "AsyncFault",
     "Bank",
     "Closed",
     "ConcernNotReached",
@@ -69,6 +71,7 @@ __all__ = [
     "Customer",
     "DeadlineExceeded",
     "Deposit",
+    "Fault",
     "ForkedError",
     "InputError",
     "InsufficientFunds",
@@ -114,6 +117,7 @@ _HOMES = {
     "aio": ("AsyncBank", "AsyncCustomer"),
     "bank": ("Bank",),
     "customer": ("Customer",),
+    "faults": ("AsyncFault", "Fault"),
     "running": ("Result", "run"),
     "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
     "state": ("Link", "Snapshot", "Status"),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 from . import _core
 from .bank import describe, describe_in_html
 from .errors import Closed
+from .faults import AsyncFaults
 from .starting import mapping, start
 from .state import Snapshot, Status
 
@@ -270,7 +271,7 @@ class AsyncCustomer:
         return f"<{type(self).__name__} of {self._address}{state}>"
 
 
-class AsyncBank:
+class AsyncBank(AsyncFaults):
     """A bank for asyncio. It starts at `async with`, or at `start`, and ends at `close`, at the end
     of its `async with` block, or with this process.
 
@@ -433,35 +434,6 @@ class AsyncBank:
             ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
         """
         await self._live().wait_until_converged(timeout).future()
-
-    async def kill(self, branch: int) -> None:
-        """Ends a branch as kill -9 does: see `Bank.kill`.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            NotRunning: It was killed before.
-            ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
-                counts as killed.
-        """
-        await self._live().kill(branch).future()
-
-    async def restart(self, branch: int) -> None:
-        """Starts a branch again that was killed or has ended by itself: see `Bank.restart`.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            AlreadyRunning: It was not killed.
-            AddressInUse: Another program has taken its port meanwhile.
-            ProcessError: Its process did not start.
-            StorageError: Its data directory cannot be used; nothing in it was changed.
-        """
-        await self._live().restart(branch).future()
 
     async def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

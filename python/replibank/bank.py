@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal, Self
 
 from .customer import Customer
 from .errors import Closed
+from .faults import Faults
 from .starting import mapping, start
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ Durability = Literal["synced", "buffered"]
 BRANCHES_SHOWN = 4
 
 
-class Bank:
+class Bank(Faults):
     """A running bank. It starts at once, and ends at `close`, at the end of its `with` block, or
     with this process.
 
@@ -204,49 +205,6 @@ class Bank:
             {1: 300, 2: 300}
         """
         self._live().wait_until_converged(timeout).wait()
-
-    def kill(self, branch: int) -> None:
-        """Ends a branch as kill -9 does, which a child process gets for real: it finishes nothing, tells
-        nobody, and what is not in its data directory is lost. The others go on.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            NotRunning: It was killed before.
-            ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
-                counts as killed.
-
-        Example:
-            >>> import replibank
-            >>> with replibank.Bank({1: 400, 2: 400}) as bank:
-            ...     bank.kill(2)
-            ...     receipt = bank.customer(1).deposit(170)
-            ...     alone = bank.balances()
-            ...     bank.restart(2)
-            ...     bank.wait_until_converged()
-            ...     alone, bank.balances()
-            ({1: 570}, {1: 570, 2: 570})
-        """
-        self._live().kill(branch).wait()
-
-    def restart(self, branch: int) -> None:
-        """Starts a branch again that was killed or has ended by itself, at its address. It goes on from
-        its data directory. Without one it begins a new life with nothing, and its peers tell it what
-        they have, its own earlier writes included. Peers and customers connect again by themselves.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            AlreadyRunning: It was not killed.
-            AddressInUse: Another program has taken its port meanwhile.
-            ProcessError: Its process did not start.
-            StorageError: Its data directory cannot be used; nothing in it was changed.
-        """
-        self._live().restart(branch).wait()
 
     def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

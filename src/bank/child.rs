@@ -4,16 +4,22 @@ use std::{ffi::OsString, net::SocketAddr, process::Stdio, time::Duration};
 
 use serde::Serialize;
 use tokio::{
-    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines},
-    process::{Child as Process, ChildStderr, ChildStdin, ChildStdout, Command},
+    io::AsyncReadExt,
+    process::{Child as Process, ChildStderr, Command},
     time::timeout,
 };
 
-use super::{BankError, supervised::Word};
-use crate::{customer::seconds, types::BranchId};
+use super::{
+    BankError,
+    talk::{Asker, Talk},
+    warden::Warden,
+    words::{Question, Word},
+};
+use crate::{branch::Faults, customer::seconds, types::BranchId};
 
-/// How long a child may take to start, and to end once told.
+/// How long a child may take to start, to answer, and to end once told.
 const START_WITHIN: Duration = Duration::from_secs(30);
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 pub(super) const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// The most of a dead child's standard error that is quoted.
@@ -24,9 +30,10 @@ const LAST_WORDS_BYTES: u64 = 4096;
 pub(super) struct Child {
     branch: BranchId,
     process: Process,
-    input: ChildStdin,
-    output: Lines<BufReader<ChildStdout>>,
+    talk: Talk,
     errors: ChildStderr,
+    /// While it is paused.
+    warden: Option<Warden>,
     /// Why it has ended, if that was noticed.
     failure: Option<BankError>,
 }
@@ -49,73 +56,110 @@ impl Child {
         let (Some(input), Some(output), Some(errors)) = pipes else {
             return Err(failed("its pipes are missing"));
         };
-        Ok(Self { branch, process, input, output: BufReader::new(output).lines(), errors, failure: None })
+        Ok(Self { branch, process, talk: Talk::begin(input, output), errors, warden: None, failure: None })
     }
 
     pub(super) async fn kill(&mut self) -> Result<(), BankError> {
-        self.process.kill().await.map_err(|error| self.failed(&format!("it cannot be killed: {error}")))
+        self.process.kill().await.map_err(|error| self.failed(&format!("it cannot be killed: {error}")))?;
+        match self.warden.take() {
+            Some(warden) => warden.release().await,
+            None => Ok(()),
+        }
     }
 
     /// Tells it to end, which the end of its input does.
-    pub(super) fn end(self) -> Process {
+    pub(super) async fn end(mut self) -> Process {
+        if let Err(error) = self.resume().await {
+            log::error!("{error}");
+        }
         self.process
+    }
+
+    /// Holds it still. Harmless when called again.
+    pub(super) async fn pause(&mut self) -> Result<(), BankError> {
+        self.check().await?;
+        if self.warden.is_none() {
+            let process_id = self.process.id().ok_or_else(|| self.failed("its process has ended"))?;
+            self.warden = Some(Warden::hold(self.branch, process_id).await?);
+        }
+        Ok(())
+    }
+
+    /// Lets it go on. Harmless when it is not paused.
+    pub(super) async fn resume(&mut self) -> Result<(), BankError> {
+        match self.warden.take() {
+            Some(warden) => warden.release().await,
+            None => Ok(()),
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        self.warden.is_some()
     }
 
     fn failed(&self, reason: &str) -> BankError {
         BankError::Process { branch: self.branch, reason: reason.to_owned() }
     }
 
-    pub(super) async fn say(&mut self, line: &impl Serialize) -> Result<(), BankError> {
-        let mut text = serde_json::to_string(line).map_err(|error| self.failed(&error.to_string()))?;
-        text.push('\n');
-        if self.input.write_all(text.as_bytes()).await.is_err() {
-            return Err(self.last_words().await);
-        }
-        Ok(())
-    }
-
-    async fn hear(&mut self) -> Result<Word, BankError> {
-        match timeout(START_WITHIN, self.output.next_line()).await {
-            Ok(Ok(Some(line))) => {
-                serde_json::from_str(&line).map_err(|error| self.failed(&format!("it said {line:?} ({error})")))
-            }
-            Ok(Ok(None) | Err(_)) => Err(self.last_words().await),
-            Err(_) => Err(self.failed(&format!("its process did not answer within {}", seconds(START_WITHIN)))),
+    async fn ask(&mut self, line: &impl Serialize, within: Duration) -> Result<Word, BankError> {
+        match ask(self.branch, &self.talk.asker(), line, within).await? {
+            Some(word) => Ok(word),
+            None => Err(self.ended().await),
         }
     }
 
-    pub(super) async fn hear_address(&mut self, listen: SocketAddr) -> Result<SocketAddr, BankError> {
+    /// Tells it what to be; returns where it listens.
+    pub(super) async fn assign(
+        &mut self,
+        assignment: &impl Serialize,
+        listen: SocketAddr,
+    ) -> Result<SocketAddr, BankError> {
         let branch = self.branch;
-        match self.hear().await? {
+        match self.ask(assignment, START_WITHIN).await? {
             Word::Listening(address) => Ok(address),
             Word::Refused { reason, in_use } => {
                 Err(BankError::Listen { branch, address: listen.to_string(), reason, in_use })
             }
             Word::Unusable { reason } => Err(BankError::Store { branch, reason }),
-            Word::Ready => Err(self.failed("it was ready before it listened")),
+            Word::Ready | Word::Done => Err(self.failed("it was ready before it listened")),
         }
     }
 
-    pub(super) async fn hear_ready(&mut self) -> Result<(), BankError> {
-        match self.hear().await? {
+    /// Tells it who its peers are; returns when it serves.
+    pub(super) async fn introduce(&mut self, peers: &impl Serialize) -> Result<(), BankError> {
+        match self.ask(peers, START_WITHIN).await? {
             Word::Ready => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } => Err(self.failed("it did not get ready")),
+            Word::Listening(_) | Word::Refused { .. } | Word::Done => Err(self.failed("it did not get ready")),
+        }
+    }
+
+    /// Lets these faults befall it from now on, and no others. Not to be asked while it is paused.
+    pub(super) async fn befall(&mut self, faults: &Faults) -> Result<(), BankError> {
+        match self.ask(&Question::Befall(faults.into()), ANSWER_WITHIN).await? {
+            Word::Done => Ok(()),
+            Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready => Err(self.failed("it misunderstood a question")),
         }
     }
 
     /// # Errors
     /// Why it has ended, if it has.
     pub(super) async fn check(&mut self) -> Result<(), BankError> {
-        if let Some(failure) = &self.failure {
-            return Err(failure.clone());
-        }
-        if matches!(self.process.try_wait(), Ok(None)) {
+        if self.failure.is_none() && matches!(self.process.try_wait(), Ok(None)) {
             return Ok(());
+        }
+        Err(self.ended().await)
+    }
+
+    /// Why it has ended.
+    async fn ended(&mut self) -> BankError {
+        if let Some(failure) = &self.failure {
+            return failure.clone();
         }
         let failure = self.last_words().await;
         self.failure = Some(failure.clone());
-        Err(failure)
+        failure
     }
 
     /// What a child that has ended said at last: on its standard output, or else on its standard error.
@@ -125,12 +169,12 @@ impl Child {
         let end = async {
             // Without its words, the status has to do.
             let _ = errors.read_to_end(&mut words).await;
-            let said = self.output.next_line().await;
+            let said = self.talk.last_words().await;
             (self.process.wait().await, said)
         };
         let (status, said) = match timeout(END_WITHIN, end).await {
-            Ok((Ok(status), said)) => (status.to_string(), said.ok().flatten()),
-            Ok((Err(error), said)) => (error.to_string(), said.ok().flatten()),
+            Ok((Ok(status), said)) => (status.to_string(), said),
+            Ok((Err(error), said)) => (error.to_string(), said),
             Err(_) => ("no exit status".to_owned(), None),
         };
         if let Some(Ok(Word::Unusable { reason })) = said.map(|line| serde_json::from_str(&line)) {
@@ -138,5 +182,24 @@ impl Child {
         }
         let words = String::from_utf8_lossy(&words);
         self.failed(format!("its process ended ({status}): {}", words.trim()).trim_end_matches(": "))
+    }
+}
+
+/// Asks a child; `None` if it has ended.
+async fn ask(
+    branch: BranchId,
+    asker: &Asker,
+    line: &impl Serialize,
+    within: Duration,
+) -> Result<Option<Word>, BankError> {
+    let failed = |reason: String| BankError::Process { branch, reason };
+    let line = serde_json::to_string(line).map_err(|error| failed(error.to_string()))?;
+    match timeout(within, asker.ask(line)).await {
+        Ok(Some(answer)) => match serde_json::from_str(&answer) {
+            Ok(word) => Ok(Some(word)),
+            Err(error) => Err(failed(format!("it said {answer:?} ({error})"))),
+        },
+        Ok(None) => Ok(None),
+        Err(_) => Err(failed(format!("its process did not answer within {}", seconds(within)))),
     }
 }

@@ -51,6 +51,11 @@ pub enum BankError {
         /// Which branch.
         branch: BranchId,
     },
+    /// The branch did not answer, because it is paused.
+    Paused {
+        /// Which branch.
+        branch: BranchId,
+    },
     /// The bank has no such branch.
     UnknownBranch {
         /// The branch asked for.
@@ -90,6 +95,7 @@ impl fmt::Display for BankError {
             Self::Process { branch, reason } | Self::Store { branch, reason } => write!(f, "branch {branch}: {reason}"),
             Self::NotRunning { branch } => write!(f, "branch {branch} was killed and does not run: restart it first"),
             Self::AlreadyRunning { branch } => write!(f, "branch {branch} runs already: kill it first"),
+            Self::Paused { branch } => write!(f, "branch {branch} is paused and answers nobody: resume it first"),
             Self::UnknownBranch { branch, known } => write!(f, "no branch {branch}: this bank has {known}"),
             Self::NotConverged { behind } => write!(f, "not converged in time: {behind}"),
             Self::Customer(error) => error.fmt(f),

@@ -13,11 +13,12 @@ use super::{
     BankConfig, BankError,
     config::{Life, shorten},
     error, files,
+    together::together,
     traced::Traced,
 };
 use crate::{
-    branch::{Branch, Channels},
-    customer::Status,
+    branch::{Branch, Channels, Faults},
+    customer::{CustomerError, Status},
     topology::Topology,
     trace::{FaultKind, Trace},
     types::BranchId,
@@ -114,7 +115,19 @@ impl Tasks {
         }
     }
 
-    pub(super) async fn restart(&self, id: BranchId, address: SocketAddr) -> Result<(), BankError> {
+    /// Lets these faults befall a branch, and no others. Nothing befalls one that does not run.
+    pub(super) fn befall(&self, id: BranchId, faults: Faults) {
+        let branch = self.lock().get(&id).cloned();
+        if let Some(branch) = branch {
+            branch.befall(faults);
+        }
+    }
+
+    pub(super) fn is_running(&self, id: BranchId) -> bool {
+        self.lock().contains_key(&id)
+    }
+
+    pub(super) async fn restart(&self, id: BranchId, address: SocketAddr, faults: Faults) -> Result<(), BankError> {
         let closed = self.changing.lock().await;
         if *closed {
             return Err(BankError::Closed);
@@ -128,6 +141,7 @@ impl Tasks {
             self.ended(&branch, Some(failure.to_string()));
         }
         let branch = self.serve(id, bind(id, address)?, Life::Later).await?;
+        branch.befall(faults);
         branch.connect(&self.peers(), &self.channels).await;
         Ok(())
     }
@@ -137,9 +151,17 @@ impl Tasks {
         self.running().into_iter().filter_map(failure).collect()
     }
 
-    pub(super) async fn statuses(&self) -> Result<BTreeMap<BranchId, Status>, BankError> {
+    pub(super) async fn statuses(&self, within: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
         let questions = self.running().into_iter().map(|(id, branch)| {
-            (id, async move { branch.status().await.map_err(|cause| error::branch(id, "", cause)) })
+            let question = async move {
+                let late = |_| {
+                    let address = branch.address().to_string();
+                    BankError::from(CustomerError::Deadline { address, waited: within, sent: false })
+                };
+                let status = timeout(within, branch.status()).await.map_err(late)?;
+                status.map_err(|cause| error::branch(id, "", cause))
+            };
+            (id, question)
         });
         ask_all(questions).await
     }
@@ -167,7 +189,7 @@ impl Tasks {
     }
 
     pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {
-        let target = error::join_versions(&self.statuses().await?);
+        let target = error::join_versions(&self.statuses(within).await?);
         let reached = async {
             for (id, branch) in self.running() {
                 branch.reached(&target).await.map_err(|cause| error::branch(id, "", cause))?;
@@ -176,7 +198,7 @@ impl Tasks {
         };
         match timeout(within, reached).await {
             Ok(reached) => reached,
-            Err(_) => Err(error::not_converged(&self.statuses().await?, &target, within)),
+            Err(_) => Err(error::not_converged(&self.statuses(within).await?, &target, within)),
         }
     }
 
@@ -184,12 +206,7 @@ impl Tasks {
         *self.changing.lock().await = true;
         let branches = self.running();
         // Told one by one, all would wait for the slowest; told together, they end together.
-        let mut closing: Vec<_> = branches.values().map(|branch| Box::pin(branch.close())).collect();
-        std::future::poll_fn(|context| {
-            closing.retain_mut(|close| close.as_mut().poll(context).is_pending());
-            if closing.is_empty() { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-        })
-        .await;
+        together(branches.values().map(|branch| branch.close())).await;
     }
 }
 

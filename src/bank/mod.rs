@@ -4,16 +4,23 @@
 mod child;
 mod config;
 mod error;
+mod faults;
 mod files;
 mod local;
 mod process;
 mod run;
 mod served;
 mod supervised;
+mod talk;
+mod together;
 mod traced;
+mod warden;
+mod weather;
+mod words;
 
 pub use config::BankConfig;
 pub use error::BankError;
+pub use faults::{Fault, FaultId, Messages};
 pub use run::{Progress, run};
 pub use served::{BranchConfig, Served};
 pub use supervised::supervised;
@@ -30,10 +37,12 @@ use std::{
 
 use crate::{
     customer::{Customer, Status},
+    topology::Topology,
     trace::{FaultKind, Trace},
     types::BranchId,
 };
 
+use faults::InForce;
 use local::Tasks;
 use process::Processes;
 
@@ -44,6 +53,9 @@ pub struct Bank {
     members: Members,
     /// Told to its customers.
     is_closed: Arc<AtomicBool>,
+    topology: Arc<Topology>,
+    /// Held while branches are told of them, so that what is told last is what holds.
+    in_force: tokio::sync::Mutex<InForce>,
 }
 
 /// Where the branches live.
@@ -82,7 +94,8 @@ impl Bank {
             Members::Tasks(tasks) => tasks.addresses(),
             Members::Processes(processes) => processes.addresses(),
         };
-        Ok(Self { addresses, members, is_closed: Arc::default() })
+        let topology = config.topology();
+        Ok(Self { addresses, members, is_closed: Arc::default(), topology, in_force: tokio::sync::Mutex::default() })
     }
 
     /// Where each branch listens.
@@ -115,10 +128,13 @@ impl Bank {
     /// [`BankError::Store`] if it had ended by itself; it counts as killed from then on.
     pub async fn kill(&self, branch: BranchId) -> Result<(), BankError> {
         self.address(branch)?;
+        let mut in_force = self.in_force.lock().await;
         match &self.members {
-            Members::Tasks(tasks) => tasks.kill(branch).await,
-            Members::Processes(processes) => processes.kill(branch).await,
+            Members::Tasks(tasks) => tasks.kill(branch).await?,
+            Members::Processes(processes) => processes.kill(branch).await?,
         }
+        in_force.paused.remove(&branch);
+        Ok(())
     }
 
     /// Starts a branch again that was killed or has ended by itself, at the same address. It goes on
@@ -129,9 +145,13 @@ impl Bank {
     /// [`BankError::AlreadyRunning`], or why it does not start, as for [`Bank::start`].
     pub async fn restart(&self, branch: BranchId) -> Result<(), BankError> {
         let address = self.address(branch)?;
+        let mut in_force = self.in_force.lock().await;
+        // One that ended by itself may have been paused.
+        in_force.paused.remove(&branch);
+        let faults = in_force.at(branch, &self.topology);
         match &self.members {
-            Members::Tasks(tasks) => tasks.restart(branch, address).await,
-            Members::Processes(processes) => processes.restart(branch, address).await,
+            Members::Tasks(tasks) => tasks.restart(branch, address, faults).await,
+            Members::Processes(processes) => processes.restart(branch, address, &faults).await,
         }
     }
 
@@ -149,10 +169,11 @@ impl Bank {
     /// # Errors
     /// Why a branch has ended by itself, or the failure to reach one that is a child process.
     pub async fn statuses(&self, timeout: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
-        match &self.members {
-            Members::Tasks(tasks) => tasks.statuses().await,
+        let statuses = match &self.members {
+            Members::Tasks(tasks) => tasks.statuses(timeout).await,
             Members::Processes(processes) => processes.statuses(timeout).await,
-        }
+        };
+        self.explain(statuses).await
     }
 
     /// What has happened so far, at branches that have ended too; `None` without a
@@ -181,10 +202,11 @@ impl Bank {
     /// [`BankError::NotConverged`] names the branches that lack something when the time is over;
     /// otherwise as for [`Bank::statuses`].
     pub async fn wait_until_converged(&self, timeout: Duration) -> Result<(), BankError> {
-        match &self.members {
+        let converged = match &self.members {
             Members::Tasks(tasks) => tasks.wait_until_converged(timeout).await,
             Members::Processes(processes) => processes.wait_until_converged(timeout).await,
-        }
+        };
+        self.explain(converged).await
     }
 
     /// Stops every branch and waits until each has ended. Harmless when called again.

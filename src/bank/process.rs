@@ -10,9 +10,12 @@ use super::{
     config::{Life, shorten},
     error, files,
     local::ask_all,
-    supervised::{Assignment, Peers},
+    supervised::Assignment,
+    together::together,
+    words::Introduction,
 };
 use crate::{
+    branch::Faults,
     customer::{Customer, CustomerError, Status},
     types::{AccountId, BranchId, Duration as Span, Terms},
 };
@@ -37,20 +40,16 @@ async fn introduce(
     config: &BankConfig,
     children: &mut BTreeMap<BranchId, Child>,
 ) -> Result<BTreeMap<BranchId, SocketAddr>, BankError> {
-    for (&branch, child) in &mut *children {
-        child.say(&Assignment::new(branch, Life::First, config.listen(branch), config)).await?;
-    }
-    let mut addresses = BTreeMap::new();
-    for (&branch, child) in &mut *children {
-        addresses.insert(branch, child.hear_address(config.listen(branch)).await?);
-    }
-    let peers = peers(&addresses);
-    for child in children.values_mut() {
-        child.say(&peers).await?;
-    }
-    for child in children.values_mut() {
-        child.hear_ready().await?;
-    }
+    let assign = async |(&branch, child): (&BranchId, &mut Child)| {
+        let listen = config.listen(branch);
+        let assignment = Assignment::new(branch, Life::First, listen, config);
+        child.assign(&assignment, listen).await.map(|address| (branch, address))
+    };
+    let assigned = together(children.iter_mut().map(assign)).await;
+    let addresses = assigned.into_iter().collect::<Result<_, _>>()?;
+    let introduction = introduction(&addresses, &Faults::default());
+    let introduced = together(children.values_mut().map(|child| child.introduce(&introduction))).await;
+    introduced.into_iter().collect::<Result<(), _>>()?;
     Ok(addresses)
 }
 
@@ -92,7 +91,33 @@ impl Processes {
         child.kill().await
     }
 
-    pub(super) async fn restart(&self, branch: BranchId, address: SocketAddr) -> Result<(), BankError> {
+    /// Lets these faults befall a branch, and no others: its process is held, or told. Nothing befalls a
+    /// branch that does not run.
+    pub(super) async fn befall(&self, branch: BranchId, faults: &Faults) -> Result<(), BankError> {
+        let mut children = self.children.lock().await;
+        let Some(child) = children.running.get_mut(&branch) else { return Ok(()) };
+        if !faults.paused {
+            child.resume().await?;
+            child.befall(faults).await
+        } else if child.is_paused() {
+            // It is told when it goes on.
+            Ok(())
+        } else {
+            child.befall(faults).await?;
+            child.pause().await
+        }
+    }
+
+    pub(super) async fn is_running(&self, branch: BranchId) -> bool {
+        self.children.lock().await.running.contains_key(&branch)
+    }
+
+    pub(super) async fn restart(
+        &self,
+        branch: BranchId,
+        address: SocketAddr,
+        faults: &Faults,
+    ) -> Result<(), BankError> {
         let mut children = self.children.lock().await;
         if children.closed {
             return Err(BankError::Closed);
@@ -103,10 +128,8 @@ impl Processes {
             children.running.remove(&branch);
         }
         let mut child = Child::spawn(branch, &self.program)?;
-        child.say(&Assignment::new(branch, Life::Later, address, &self.config)).await?;
-        child.hear_address(address).await?;
-        child.say(&peers(&self.addresses)).await?;
-        child.hear_ready().await?;
+        child.assign(&Assignment::new(branch, Life::Later, address, &self.config), address).await?;
+        child.introduce(&introduction(&self.addresses, faults)).await?;
         children.running.insert(branch, child);
         Ok(())
     }
@@ -177,7 +200,7 @@ impl Processes {
         children.closed = true;
         let mut ending = Vec::new();
         for (branch, child) in std::mem::take(&mut children.running) {
-            ending.push((branch, child.end()));
+            ending.push((branch, child.end().await));
         }
         for (branch, mut process) in ending {
             if timeout(END_WITHIN, process.wait()).await.is_err() {
@@ -190,6 +213,7 @@ impl Processes {
     }
 }
 
-fn peers(addresses: &BTreeMap<BranchId, SocketAddr>) -> Peers {
-    addresses.iter().map(|(id, address)| (id.value(), address.to_string())).collect()
+fn introduction(addresses: &BTreeMap<BranchId, SocketAddr>, faults: &Faults) -> Introduction {
+    let peers = addresses.iter().map(|(id, address)| (id.value(), address.to_string())).collect();
+    Introduction { peers, faults: faults.into() }
 }

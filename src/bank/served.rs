@@ -100,6 +100,11 @@ impl Served {
         self.branch.address()
     }
 
+    /// Lets these faults befall it from now on, and no others.
+    pub(super) fn befall(&self, faults: branch::Faults) {
+        self.branch.befall(faults);
+    }
+
     /// Returns when its disk has failed: it answers every call with that until it is closed.
     pub async fn failed(&self) -> BankError {
         error::branch(self.branch.id(), "", BranchError::Store(self.branch.failed().await))

@@ -1,13 +1,18 @@
 //! The child's side of a bank of processes. The parent speaks on standard input, the child answers
 //! on standard output, one JSON document a line; when the input ends, so does the child. So nothing
-//! outlives its parent, however that ends.
+//! outlives its parent, however that ends. The parent says what the child is to be, then who its peers
+//! are, and then whatever it has to ask; each line has one answer.
 
-use std::{collections::BTreeMap, io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
 
-use super::{BankConfig, BankError, Served, config::Life};
+use super::{
+    BankConfig, BankError, Served,
+    config::Life,
+    words::{Introduction, Question, Word},
+};
 use crate::{
     branch::{self, Data},
     types::{AccountId, BranchId, Incarnation, Origin},
@@ -26,24 +31,6 @@ pub(super) struct Assignment {
     pub(super) propagation_delay_us: u64,
     pub(super) data: Option<(PathBuf, String)>,
 }
-
-/// What the child answers: to the assignment, then to the second line, which names the peers.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) enum Word {
-    Listening(SocketAddr),
-    Refused {
-        reason: String,
-        in_use: bool,
-    },
-    /// The data directory cannot be used, now or from now on.
-    Unusable {
-        reason: String,
-    },
-    Ready,
-}
-
-/// The second line from the parent: where each branch listens.
-pub(super) type Peers = BTreeMap<u32, String>;
 
 impl Assignment {
     pub(super) fn new(branch: BranchId, life: Life, listen: SocketAddr, config: &BankConfig) -> Self {
@@ -98,12 +85,13 @@ pub async fn supervised() -> Result<(), BankError> {
         Err(error) => return Err(refuse(error).await?),
     };
     say(&Word::Listening(served.address())).await?;
-    if let Some(peers) = hear::<Peers>(&mut lines).await? {
+    if let Some(Introduction { peers, faults }) = hear(&mut lines).await? {
+        served.befall(faults.into());
         let peers = peers.into_iter().filter_map(|(id, address)| Some((BranchId::new(id)?, address))).collect();
         served.connect(&peers).await;
         say(&Word::Ready).await?;
         let ended = tokio::select! {
-            ended = wait_for_end(&mut lines) => ended,
+            ended = answer_all(&served, &mut lines) => ended,
             failure = served.failed() => Err(refuse(failure).await?),
         };
         served.close().await;
@@ -113,9 +101,14 @@ pub async fn supervised() -> Result<(), BankError> {
     Ok(())
 }
 
-/// Whatever else comes is not for us; the end of it is.
-async fn wait_for_end(lines: &mut Lines<BufReader<Stdin>>) -> Result<(), BankError> {
-    while lines.next_line().await.map_err(broken)?.is_some() {}
+/// Answers questions until there are no more.
+async fn answer_all(served: &Served, lines: &mut Lines<BufReader<Stdin>>) -> Result<(), BankError> {
+    while let Some(question) = hear::<Question>(lines).await? {
+        match question {
+            Question::Befall(faults) => served.befall(faults.into()),
+        }
+        say(&Word::Done).await?;
+    }
     Ok(())
 }
 

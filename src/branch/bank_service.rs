@@ -34,10 +34,18 @@ impl BankServer {
         match operation {
             Ok(operation) => {
                 let action = Action::Write(operation);
-                Ok(self.core.ask(Asked { id, action, terms, include_version: false }).await?)
+                self.ask(Asked { id, action, terms, include_version: false }).await
             }
             Err(refusal) => Ok(self.core.refused(id, refusal)),
         }
+    }
+
+    /// Decides a request, unless it is lost, and so may the answer be.
+    async fn ask(&self, asked: Asked) -> Result<Answer, Status> {
+        self.core.pass_of_customers()?;
+        let answer = self.core.ask(asked).await?;
+        self.core.pass_of_customers()?;
+        Ok(answer)
     }
 }
 
@@ -52,7 +60,7 @@ impl BankService for BankServer {
         let request = request.get_ref();
         let (action, terms) = request.read()?;
         let include_version = request.include_version;
-        let answer = self.core.ask(Asked { id: None, action, terms, include_version }).await?;
+        let answer = self.ask(Asked { id: None, action, terms, include_version }).await?;
         Ok(Response::new(proto::QueryResponse::new(&answer)))
     }
 

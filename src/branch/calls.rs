@@ -3,13 +3,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::time::{sleep, timeout};
+use tokio::{
+    sync::Notify,
+    time::{sleep, timeout},
+};
 use tonic::{Code, Status, transport::Channel};
 
 use super::{
     channels::Channels,
     core::{Arrived, Core, Session},
-    error::{describe, level},
+    error::{SessionEnd, describe, level},
     link::{self, Backoff, ended_by},
 };
 use crate::{
@@ -31,13 +34,23 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
     // In the first life of a whole bank, there is nothing that one could have missed.
     let mut known = if core.own().incarnation == Incarnation(0) { Known::Nothing } else { Known::TellThatWeAreBack };
     let mut last_failure = String::new();
+    let mut weather = core.changing_weather();
     loop {
-        let mut session = core.begin_session(peer);
-        let failure = tokio::select! {
-            failure = converse(&core, peer, &mut session, &address, &channels, &mut known, &mut backoff) => failure,
-            () = core.stopped() => return core.end_session(peer, session.number),
+        core.mended(peer).await;
+        let failure = match core.begin_session(peer) {
+            Err(cut) => cut.into(),
+            Ok(Session { number, ready, ended }) => {
+                let failure = tokio::select! {
+                    failure = converse(&core, (peer, number), &ready, &address, &channels, &mut known, &mut backoff) => {
+                        failure
+                    }
+                    end = ended => ended_by(end),
+                    () = core.stopped() => return core.end_session(peer, number),
+                };
+                core.end_session(peer, number);
+                failure
+            }
         };
-        core.end_session(peer, session.number);
         let (failure, level) = (describe(&failure), level(&failure));
         if failure != last_failure {
             log::log!(level, "branch {}: calls to {peer} at {address}: {failure}; trying again", core.own().branch);
@@ -45,6 +58,8 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
         }
         tokio::select! {
             () = sleep(backoff.next()) => {}
+            // What failed because of a fault may not fail any more.
+            _ = weather.changed() => backoff = Backoff::new(),
             () = core.stopped() => return,
         }
     }
@@ -61,27 +76,28 @@ enum Known {
     Ask,
 }
 
-/// Sends until something fails.
+/// Sends until something fails, or for ever if the session ends.
 async fn converse(
     core: &Core,
-    peer: BranchId,
-    session: &mut Session,
+    (peer, session): (BranchId, u64),
+    ready: &Notify,
     address: &str,
     channels: &Channels,
     known: &mut Known,
     backoff: &mut Backoff,
 ) -> Status {
     loop {
-        let Some(message) = core.poll_send(peer, session.number) else {
-            session.ready.notified().await;
+        let Some(message) = core.poll_send(peer, session) else {
+            ready.notified().await;
             continue;
         };
         let answered = match message {
+            PeerMessage::Greeting { .. } if core.loses(peer) => Err(SessionEnd::Lost.into()),
             PeerMessage::Greeting { .. } => {
                 greet(core, peer, channels, address, known).await.map(|version| (0, version, None))
             }
             PeerMessage::Call(call) => {
-                sleep(core.delay).await;
+                core.hold_back_to(peer).await;
                 match channels.to(address).await {
                     Ok(channel) => {
                         let told = tell(core, peer, channel, &call).await;
@@ -94,14 +110,16 @@ async fn converse(
             // updates on streams only.
             PeerMessage::Update(_) | PeerMessage::Acknowledgement { .. } => continue,
         };
-        match answered {
-            Ok((number, version, arrived)) => {
-                *backoff = Backoff::new();
-                if !core.receive(peer, session.number, PeerMessage::Acknowledgement { number, version }, arrived) {
-                    return ended_by((&mut session.ended).await);
-                }
-            }
+        let (number, version, arrived) = match answered {
+            Ok(answer) => answer,
             Err(status) => return status,
+        };
+        core.hold_back_from(peer).await;
+        if core.loses_answer(peer, arrived) {
+            return SessionEnd::Lost.into();
+        }
+        if core.receive(peer, session, PeerMessage::Acknowledgement { number, version }, arrived) {
+            *backoff = Backoff::new();
         }
     }
 }
@@ -159,15 +177,19 @@ async fn tell(
     call: &Call,
 ) -> Result<(Vec<(Origin, u64)>, Arrived), Status> {
     let mut client = ReplicationServiceClient::new(channel).max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
-    let mark = |bytes| core.sent(|| record::call(peer, &call.delta, bytes)).map(Into::into);
+    let mark = |bytes| {
+        let message = || record::call(peer, &call.delta, bytes);
+        let mark = core.sent(message);
+        if core.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
+    };
     let (sequence, mark, bytes) = match PropagateRequest::new(call) {
         PropagateRequest::Deposit(mut request) => {
-            request.mark = mark(core.measure(&request));
+            request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_deposit(request)).await?.into_inner();
             (response.sequence, response.mark.take(), core.measure(&response))
         }
         PropagateRequest::Withdraw(mut request) => {
-            request.mark = mark(core.measure(&request));
+            request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
             (response.sequence, response.mark.take(), core.measure(&response))
         }

@@ -18,5 +18,6 @@ pub(super) async fn run(core: Arc<Core>) {
             () = core.alarm.notified() => {}
             () = core.stopped() => return,
         }
+        core.awake().await;
     }
 }

@@ -1,47 +1,60 @@
-//! Connections that end in the middle of whatever they are at when their branch is killed: as they would
-//! if its process were.
+//! Connections that end in the middle of whatever they are at when their branch is killed, and hold still
+//! while it is paused: as they would if its process were.
 
 use std::{
     io,
     pin::Pin,
-    task::{Context, Poll},
+    sync::Arc,
+    task::{Context, Poll, ready},
 };
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::TcpStream,
-    sync::watch,
 };
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use super::Stop;
+use super::{Stop, core::Core};
+
+type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A customer's or a peer's connection.
 pub(super) struct Cuttable {
     stream: TcpStream,
     /// Done when the branch is killed.
-    killed: Pin<Box<dyn Future<Output = ()> + Send>>,
+    killed: Waiting,
+    core: Arc<Core>,
+    /// Done when the branch is paused no more; `None` while it is not.
+    awake: Option<Waiting>,
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: TcpStream, mut stop: watch::Receiver<Stop>) -> Self {
+    pub(super) fn new(stream: TcpStream, core: Arc<Core>) -> Self {
+        let mut stop = core.stop();
         let killed = async move {
             if stop.wait_for(|&stop| stop == Stop::AtOnce).await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        Self { stream, killed: Box::pin(killed) }
+        Self { stream, killed: Box::pin(killed), core, awake: None }
     }
 
-    fn check(&mut self, context: &mut Context<'_>) -> io::Result<()> {
-        match self.killed.as_mut().poll(context) {
-            Poll::Ready(()) => {
-                // A future that is done must not be polled again.
-                self.killed = Box::pin(std::future::ready(()));
-                Err(io::ErrorKind::ConnectionReset.into())
-            }
-            Poll::Pending => Ok(()),
+    /// Whether anything may pass.
+    fn check(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.killed.as_mut().poll(context).is_ready() {
+            // A future that is done must not be polled again.
+            self.killed = Box::pin(std::future::ready(()));
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
+        if self.awake.is_none() && self.core.is_paused() {
+            let core = self.core.clone();
+            self.awake = Some(Box::pin(async move { core.awake().await }));
+        }
+        if let Some(awake) = &mut self.awake {
+            ready!(awake.as_mut().poll(context));
+            self.awake = None;
+        }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -55,14 +68,14 @@ impl Connected for Cuttable {
 
 impl AsyncRead for Cuttable {
     fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, into: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        self.check(context)?;
+        ready!(self.check(context))?;
         Pin::new(&mut self.stream).poll_read(context, into)
     }
 }
 
 impl AsyncWrite for Cuttable {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check(context)?;
+        ready!(self.check(context))?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }
 

@@ -14,7 +14,10 @@ use crate::{
 pub(super) async fn run(core: Arc<Core>, mut store: Store) {
     loop {
         let stop = tokio::select! {
-            () = core.save.notified() => Stop::No,
+            () = core.save.notified() => {
+                core.awake().await;
+                Stop::No
+            }
             stop = core.told_to_stop() => stop,
         };
         if stop == Stop::AtOnce {

@@ -61,6 +61,10 @@ pub(super) enum SessionEnd {
     Faulty(PeerFault),
     /// The peer, or somebody under its name, has begun another.
     Replaced,
+    /// A fault keeps the branches apart.
+    Cut,
+    /// A fault has lost a message.
+    Lost,
 }
 
 impl From<SessionEnd> for Status {
@@ -68,6 +72,8 @@ impl From<SessionEnd> for Status {
         match end {
             SessionEnd::Faulty(fault) => fault.into(),
             SessionEnd::Replaced => Status::aborted("another session of this link has begun"),
+            SessionEnd::Cut => Status::unavailable("a fault on purpose keeps the two branches apart"),
+            SessionEnd::Lost => Status::unavailable("a fault on purpose has lost a message"),
         }
     }
 }

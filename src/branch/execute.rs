@@ -48,7 +48,10 @@ async fn serve(
     while open || waiting > 0 {
         tokio::select! {
             message = requests.message(), if open && waiting < MAX_WAITING => match message? {
-                Some(message) => waiting += decide(&core, message.read()?, &mut answers, &late),
+                Some(message) => {
+                    core.pass_of_customers()?;
+                    waiting += decide(&core, message.read()?, &mut answers, &late);
+                }
                 None => open = false,
             },
             Some(answer) = lately.recv() => {
@@ -63,6 +66,7 @@ async fn serve(
             () = core.stopped() => return Err(core.why_ended().into()),
         }
         if !answers.is_empty() {
+            core.pass_of_customers()?;
             let answers = answers.drain(..).map(|(number, answer)| proto::Answer::new(number, &answer)).collect();
             if sender.send(Ok(proto::ExecuteResponse { answers })).await.is_err() {
                 return Ok(());

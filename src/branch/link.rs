@@ -51,7 +51,10 @@ impl Backoff {
 pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
     let mut backoff = Backoff::new();
     let mut last_failure = String::new();
+    let mut weather = core.changing_weather();
     loop {
+        core.mended(peer).await;
+        core.awake().await;
         let lasted = Instant::now();
         let ended = tokio::select! {
             ended = dial_once(&core, peer, &address) => ended,
@@ -70,6 +73,8 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
         }
         tokio::select! {
             () = sleep(backoff.next()) => {}
+            // What failed because of a fault may not fail any more.
+            _ = weather.changed() => backoff = Backoff::new(),
             () = core.stopped() => return,
         }
     }
@@ -159,7 +164,7 @@ async fn converse(
     mut inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
 ) -> Result<(), Status> {
-    let Session { number: session, ready, mut ended } = core.begin_session(peer);
+    let Session { number: session, ready, mut ended } = core.begin_session(peer)?;
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
     loop {
@@ -170,10 +175,15 @@ async fn converse(
                 let mut message = message?.unwrap_or_default();
                 let mark = message.mark.take().and_then(|mark| mark.read());
                 let arrived = Arrived { mark, bytes: core.measure(&message) };
+                core.awake().await;
                 core.receive(peer, session, message.read()?, Some(arrived));
             }
             end = &mut ended => return Err(ended_by(end)),
-            () = ready.notified(), if send_at.is_none() => send_at = Some(Instant::now() + core.delay),
+            () = ready.notified() => {
+                // What waits already leaves sooner if the delay has ended meanwhile.
+                let at = Instant::now() + core.delay_to(peer);
+                send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));
+            }
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
             permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
@@ -181,7 +191,12 @@ async fn converse(
                 match next.as_ref().and_then(|next| Some((next, proto::PeerMessage::new(next)?))) {
                     Some((next, message)) => {
                         let bytes = core.measure(&message);
-                        let mark = core.sent(|| record::message(peer, next, bytes));
+                        let told = || record::message(peer, next, bytes);
+                        let mark = core.sent(told);
+                        // A stream is in order, so nothing can come after what is lost.
+                        if core.loses_sent(peer, mark, told) {
+                            return Err(SessionEnd::Lost.into());
+                        }
                         permit.send(proto::PeerMessage { mark: mark.map(Into::into), ..message });
                     }
                     None => send_at = None,

@@ -13,6 +13,7 @@ mod disk;
 mod door;
 mod error;
 mod execute;
+mod faults;
 mod link;
 mod recording;
 mod replication_service;
@@ -20,6 +21,7 @@ mod server;
 
 pub use channels::Channels;
 pub use error::BranchError;
+pub use faults::{Faults, Way, Wire};
 pub use recording::Recording;
 
 use std::{
@@ -243,6 +245,13 @@ impl Branch {
     /// Takes its recording away, for the branch's next life: this one writes no more.
     pub fn take_recording(&self) -> Option<Recording> {
         self.core.take_recording()
+    }
+
+    /// Lets these faults befall it from now on, and no others. When this returns, nothing more crosses
+    /// what is cut, but for calls that are on their way already; and a branch that is paused decides
+    /// nothing, but for what it was at.
+    pub fn befall(&self, faults: Faults) {
+        self.core.befall(faults);
     }
 
     /// Returns once the replica has reached `version`, on its disk if it has one.

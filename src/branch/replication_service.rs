@@ -9,6 +9,7 @@ use tonic::{Request, Response, Status, Streaming};
 use super::{
     channels::CONNECT_WITHIN,
     core::{Arrived, Core},
+    error::SessionEnd,
     link,
 };
 use crate::{
@@ -84,6 +85,9 @@ impl ReplicationService for ReplicationServer {
         let first = first.and_then(|request| request.message);
         let hello = first.ok_or_else(|| Status::invalid_argument("the stream has no hello"))?.read_hello()?;
         link::welcome(&self.core, hello)?;
+        if self.core.is_cut(hello.branch) {
+            return Err(SessionEnd::Cut.into());
+        }
         let (end, ended) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));

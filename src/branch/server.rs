@@ -73,9 +73,9 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
         }
     };
 
-    let stop = core.stop();
+    let served = core.clone();
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
-        .map(move |stream| stream.map(|stream| Cuttable::new(stream, stop.clone())));
+        .map(move |stream| stream.map(|stream| Cuttable::new(stream, served.clone())));
     let told = core.clone();
     let end = async move {
         let _ = told.told_to_stop().await;

@@ -8,13 +8,14 @@ use super::{
     argument,
     call::Call,
     customer::Connected,
+    fault,
     owned::Owned,
     runtime,
     scenario::{Progress, Replies, Scenario},
     version::Version,
 };
 use crate::{
-    bank::{self, BankConfig},
+    bank::{self, BankConfig, Fault, FaultId},
     branch,
     types::Refusal,
 };
@@ -140,6 +141,79 @@ impl Bank {
         Call::new(py, async move { Ok(bank.restart(branch).await?) })
     }
 
+    /// Cuts the links between groups of branches; the fault's id.
+    fn partition(&self, py: Python<'_>, groups: Vec<Bound<'_, PyAny>>, one_way: bool) -> PyResult<Call> {
+        self.inflict(py, fault::partition(&groups, one_way)?)
+    }
+
+    /// Holds messages back; the fault's id.
+    #[pyo3(signature = (seconds, branches, links, one_way))]
+    fn delay(
+        &self,
+        py: Python<'_>,
+        seconds: &Bound<'_, PyAny>,
+        branches: Option<&Bound<'_, PyAny>>,
+        links: Option<&Bound<'_, PyAny>>,
+        one_way: bool,
+    ) -> PyResult<Call> {
+        let by = argument::delay("seconds", seconds)?;
+        self.inflict(py, fault::delay(by, fault::messages(branches, links, one_way)?))
+    }
+
+    /// Loses messages; the fault's id.
+    #[pyo3(signature = (share, branches, links, one_way))]
+    fn drop(
+        &self,
+        py: Python<'_>,
+        share: &Bound<'_, PyAny>,
+        branches: Option<&Bound<'_, PyAny>>,
+        links: Option<&Bound<'_, PyAny>>,
+        one_way: bool,
+    ) -> PyResult<Call> {
+        let share = fault::share(share)?;
+        self.inflict(py, fault::drop(share, fault::messages(branches, links, one_way)?))
+    }
+
+    /// Loses customers' requests and the answers to them; the fault's id.
+    #[pyo3(signature = (share, branches))]
+    fn drop_requests(
+        &self,
+        py: Python<'_>,
+        share: &Bound<'_, PyAny>,
+        branches: Option<&Bound<'_, PyAny>>,
+    ) -> PyResult<Call> {
+        let share = fault::share(share)?;
+        let branches = match branches {
+            Some(branches) => fault::ids("branches", branches)?,
+            None => self.inner.value()?.addresses().keys().copied().collect(),
+        };
+        self.inflict(py, Fault::DropOfCustomers { share, branches })
+    }
+
+    /// Lifts one fault.
+    fn lift(&self, py: Python<'_>, fault: u64) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move { Ok(bank.lift(FaultId(fault)).await?) })
+    }
+
+    /// Lifts every fault, and lets paused branches go on.
+    fn heal(&self, py: Python<'_>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move { Ok(bank.heal().await?) })
+    }
+
+    fn pause(&self, py: Python<'_>, branch: &Bound<'_, PyAny>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let branch = argument::branch_of(branch)?;
+        Call::new(py, async move { Ok(bank.pause(branch).await?) })
+    }
+
+    fn resume(&self, py: Python<'_>, branch: &Bound<'_, PyAny>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        let branch = argument::branch_of(branch)?;
+        Call::new(py, async move { Ok(bank.resume(branch).await?) })
+    }
+
     /// The branches that have ended by themselves, and why.
     fn failures(&self, py: Python<'_>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
@@ -172,5 +246,12 @@ impl Bank {
             bank.close().await;
             Ok(())
         })
+    }
+}
+
+impl Bank {
+    fn inflict(&self, py: Python<'_>, fault: Fault) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move { Ok(bank.inflict(fault).await?.0) })
     }
 }

@@ -87,6 +87,7 @@ impl From<BankError> for PyErr {
             BankError::Process { .. } => raised::ProcessError::new_err((message,)),
             BankError::Store { .. } => raised::StorageError::new_err((message,)),
             BankError::NotRunning { .. } => raised::NotRunning::new_err((message,)),
+            BankError::Paused { .. } => raised::DeadlineExceeded::new_err((message, false)),
             BankError::AlreadyRunning { .. } => raised::AlreadyRunning::new_err((message,)),
             BankError::UnknownBranch { .. } => raised::UnknownBranch::new_err((message,)),
             BankError::NotConverged { .. } => raised::NotConverged::new_err((message,)),

@@ -8,6 +8,7 @@ mod bank;
 mod call;
 mod customer;
 mod error;
+mod fault;
 mod owned;
 mod pieces;
 mod runtime;

@@ -4,6 +4,7 @@
 mod read;
 mod recorded;
 mod session;
+mod weather;
 
 pub(super) use session::{Arrived, Session};
 
@@ -21,6 +22,7 @@ use super::{
     error::{SessionEnd, describe, level},
 };
 use session::Current;
+use weather::Weather;
 
 use crate::{
     replica::{Input, Output, Replica, Request, Save},
@@ -69,7 +71,8 @@ struct OnDisk {
 pub(super) struct Core {
     own: Origin,
     hello: Hello,
-    pub(super) delay: std::time::Duration,
+    /// Every message to a peer is held back so long, faults or not.
+    delay: std::time::Duration,
     began: Instant,
     state: Mutex<State>,
     peers: BTreeSet<BranchId>,
@@ -77,6 +80,7 @@ pub(super) struct Core {
     complaints: Mutex<Complaints>,
     /// Whether the branch began with a recording: without, nothing is measured for one.
     is_recorded: bool,
+    weather: Weather,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
     /// Rings when there is something to save.
@@ -121,6 +125,7 @@ impl Core {
             propagation: config.propagation,
             complaints: Mutex::default(),
             is_recorded,
+            weather: Weather::default(),
             state: Mutex::new(State {
                 replica,
                 waiters: BTreeMap::new(),

@@ -65,6 +65,7 @@ impl Core {
     }
 
     pub(in crate::branch) async fn status(&self) -> Result<Status, BranchError> {
+        self.awake().await;
         let (status, unsaved) = {
             let state = self.lock();
             let replica = &state.replica;
@@ -87,6 +88,7 @@ impl Core {
     pub(in crate::branch) async fn reached(&self, version: &Version) -> Result<(), BranchError> {
         let mut changes = self.subscribe();
         loop {
+            self.awake().await;
             let unsaved = {
                 let state = self.lock();
                 state.replica.version().dominates(version).then(|| state.replica.unsaved())

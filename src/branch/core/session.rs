@@ -41,8 +41,14 @@ pub(in crate::branch) struct Arrived {
 
 impl Core {
     /// Begins a session of the link to `peer`; whatever session there was has ended.
-    pub(in crate::branch) fn begin_session(&self, peer: BranchId) -> Session {
+    ///
+    /// # Errors
+    /// [`SessionEnd::Cut`] if a fault keeps them apart.
+    pub(in crate::branch) fn begin_session(&self, peer: BranchId) -> Result<Session, SessionEnd> {
         let mut state = self.lock();
+        if self.is_cut(peer) {
+            return Err(SessionEnd::Cut);
+        }
         let state = &mut *state;
         self.end(state, peer, Some(SessionEnd::Replaced));
         state.last_session += 1;
@@ -53,7 +59,7 @@ impl Core {
         state.record(|recorder, now| recorder.link_up(now, peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
         self.deliver(state, None);
-        Session { number, ready, ended }
+        Ok(Session { number, ready, ended })
     }
 
     /// Ends a session, unless another has begun.
@@ -101,7 +107,7 @@ impl Core {
     /// The next message for a peer, if the session goes on and there is one.
     pub(in crate::branch) fn poll_send(&self, peer: BranchId, session: u64) -> Option<PeerMessage> {
         let mut state = self.lock();
-        if !state.is_current(peer, session) {
+        if !state.is_current(peer, session) || self.is_paused() {
             return None;
         }
         let message = state.replica.poll_send(self.now(), peer);

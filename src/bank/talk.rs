@@ -1,0 +1,103 @@
+//! The conversation with a child process, as its parent has it: a question a line, an answer a line, in
+//! the same order. A task owns the pipes, so that whoever stops waiting (Ctrl-C) leaves no half line
+//! behind; and the end of the task is the end of the child's input.
+
+use std::{collections::VecDeque, io};
+
+use tokio::{
+    io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
+    process::{ChildStdin, ChildStdout},
+    sync::{mpsc, oneshot},
+    task::JoinHandle,
+};
+
+/// Questions that may wait to be written.
+const QUESTIONS_AHEAD: usize = 4;
+
+/// The longest line that may be the last.
+const LAST_WORDS_BYTES: usize = 1 << 16;
+
+struct Question {
+    line: String,
+    answer: oneshot::Sender<String>,
+}
+
+/// Asks one child. Cheap to clone.
+#[derive(Clone, Debug)]
+pub(super) struct Asker {
+    questions: mpsc::Sender<Question>,
+}
+
+impl Asker {
+    /// The child's answer to a line; `None` if it has ended, or ends before it answers.
+    pub(super) async fn ask(&self, line: String) -> Option<String> {
+        let (answer, answered) = oneshot::channel();
+        self.questions.send(Question { line, answer }).await.ok()?;
+        answered.await.ok()
+    }
+}
+
+/// The conversation with one child. Dropping it ends the child's input.
+#[derive(Debug)]
+pub(super) struct Talk {
+    asker: Asker,
+    /// `None` once it has ended and was heard out.
+    task: Option<JoinHandle<Option<String>>>,
+}
+
+impl Talk {
+    pub(super) fn begin(input: ChildStdin, output: ChildStdout) -> Self {
+        let (questions, asked) = mpsc::channel(QUESTIONS_AHEAD);
+        Self { asker: Asker { questions }, task: Some(tokio::spawn(converse(input, output, asked))) }
+    }
+
+    pub(super) fn asker(&self) -> Asker {
+        self.asker.clone()
+    }
+
+    /// The last line that the child said, unless it is a long one. Returns when it has ended.
+    pub(super) async fn last_words(&mut self) -> Option<String> {
+        let ended = self.task.as_mut()?.await;
+        self.task = None;
+        ended.ok().flatten()
+    }
+}
+
+impl Drop for Talk {
+    fn drop(&mut self) {
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Until the child's output ends; returns its last line.
+async fn converse(mut input: ChildStdin, output: ChildStdout, mut asked: mpsc::Receiver<Question>) -> Option<String> {
+    let mut output = BufReader::new(output).lines();
+    let mut waiting: VecDeque<oneshot::Sender<String>> = VecDeque::new();
+    let mut last = None;
+    loop {
+        tokio::select! {
+            // While a question waits for its answer, the next one waits too: so neither pipe fills up.
+            Some(Question { line, answer }) = asked.recv(), if waiting.is_empty() => {
+                // If the child has ended, its output ends too, and whoever waits hears of that.
+                if say(&mut input, line).await.is_ok() {
+                    waiting.push_back(answer);
+                }
+            }
+            line = output.next_line() => {
+                let Ok(Some(line)) = line else { return last };
+                last = (line.len() <= LAST_WORDS_BYTES).then(|| line.clone());
+                if let Some(answer) = waiting.pop_front() {
+                    // Who asked may have gone.
+                    let _ = answer.send(line);
+                }
+            }
+        }
+    }
+}
+
+async fn say(input: &mut ChildStdin, mut line: String) -> io::Result<()> {
+    line.push('\n');
+    input.write_all(line.as_bytes()).await
+}
