@@ -21,7 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ._core import Deposit, Query, Receipt, Trace, Version, Withdraw, __version__
+    from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
     from .aio import AsyncBank, AsyncCustomer
     from .bank import Bank
     from .customer import Customer
@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from .running import Result, run
     from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
     from .state import Link, Snapshot, Status
+    from .trace import Trace, read_trace
 
 __all__ = [
     "AddressInUse",
@@ -106,6 +107,7 @@ __all__ = [
     "bugs",
     "check",
     "proto_path",
+    "read_trace",
     "run",
     "simulate",
 ]
@@ -113,7 +115,7 @@ __all__ = [
 # A branch's child process and the command line import the package for a small part of it: each
 # name is therefore fetched at its first use (PEP 562). What is not here is an exception.
 _HOMES = {
-    "_core": ("Deposit", "Query", "Receipt", "Trace", "Version", "Withdraw", "__version__"),
+    "_core": ("Deposit", "Query", "Receipt", "Version", "Withdraw", "__version__"),
     "aio": ("AsyncBank", "AsyncCustomer"),
     "bank": ("Bank",),
     "customer": ("Customer",),
@@ -121,6 +123,7 @@ _HOMES = {
     "running": ("Result", "run"),
     "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
     "state": ("Link", "Snapshot", "Status"),
+    "trace": ("Trace", "read_trace"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Generic, Self, TypeVar, final
 
+from typing_extensions import CapsuleType
+
 _T_co = TypeVar("_T_co", covariant=True)
 
 __all__ = [
@@ -35,6 +37,7 @@ __all__ = [
     "connect",
     "run",
     "serve_branch",
+    "shiviz_parser",
     "start_bank",
     "supervised_branch",
     "topology",
@@ -186,6 +189,9 @@ class Bank:
     def heal(self) -> Call[None]: ...
     def pause(self, branch: int) -> Call[None]: ...
     def resume(self, branch: int) -> Call[None]: ...
+    def trace(self) -> Call[Trace | None]:
+        """What has happened so far, at branches that have ended too; None without a trace."""
+
     def failures(self) -> Call[dict[int, str]]:
         """The branches that have ended by themselves, and why."""
 
@@ -201,11 +207,13 @@ def start_bank(
     program: Sequence[str] | None,
     data_dir: str | os.PathLike[str] | None = None,
     durability: str = "synced",
+    trace_capacity: int = 0,
 ) -> Call[Bank]:
     """`branches`: id to "HOST:PORT", or None for a loopback port of the system's choice.
     `program`: the command of a child process a branch, which is to call `supervised_branch`;
     None: branches live in this process. `data_dir`: holds a directory for each branch; None: in
-    memory only. `durability`: "synced" or "buffered"."""
+    memory only. `durability`: "synced" or "buffered". `trace_capacity`: the most rows that the trace
+    keeps; 0: there is none."""
 
 def topology(branches: Sequence[int], propagation: str, topology: str) -> tuple[int, int, int]:
     """Number of links, most links of a branch, diameter in hops."""
@@ -329,17 +337,42 @@ class Run:
 
 @final
 class Trace:
-    """What happened at the branches of a bank, event by event, in a bounded buffer.
+    """What happened at the branches of a bank."""
 
-    `len()` is the number of events kept; `lost` is the number that found no room.
-    """
+    @staticmethod
+    def parse(text: str) -> Trace:
+        """Reads JSON lines; a `ValueError` names the first line that is wrong."""
 
     def __len__(self) -> int: ...
     @property
+    def branches(self) -> list[int]: ...
+    @property
+    def accounts(self) -> dict[int, int]: ...
+    @property
+    def links(self) -> list[tuple[int, int]]: ...
+    @property
     def lost(self) -> int: ...
-    def to_jsonl(self) -> str:
-        """One JSON object a line: `at` (microseconds since the run began), `branch`, `event`, and
-        what the event has to say."""
+    @property
+    def source(self) -> str: ...
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The times of the first row and the last, in microseconds; None: there is none."""
+
+    def columns(self) -> list[tuple[str, str, bytes, bytes | None, list[str] | None, bool]]:
+        """(name, "int64", "uint64", "uint32" or "text", the values in this machine's order of bytes, a
+        byte a cell that is 1 where it is empty (None: none is), the texts that the values of a "text"
+        column are places in, as int32, whether it is a category)."""
+
+    def __arrow_c_stream__(self, requested_schema: object) -> CapsuleType: ...
+    def to_jsonl(self) -> str: ...
+    def to_shiviz(self) -> str: ...
+    def window(self, start: int, end: int) -> Trace: ...
+    def versions(self, time_us: int | None = None) -> dict[int, Version]: ...
+    def row_versions(self) -> list[Version]:
+        """The version of each row's branch after the row."""
+
+def shiviz_parser() -> str:
+    """The regular expression that ShiViz reads `Trace.to_shiviz` with."""
 
 @final
 class Verdict:

@@ -9,7 +9,7 @@ import warnings
 from typing import TYPE_CHECKING, Self
 
 from . import _core
-from .bank import describe, describe_in_html
+from .bank import describe, describe_in_html, traced
 from .errors import Closed
 from .faults import AsyncFaults
 from .starting import mapping, start
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .bank import Durability, Propagation, Topology
     from .customer import Concern
     from .errors import Refused
+    from .trace import Trace
 
 
 class AsyncCustomer:
@@ -288,6 +289,7 @@ class AsyncBank(AsyncFaults):
             for tests.
         data_dir: A directory in which each branch keeps its pages and its table of requests: see `Bank`.
         durability: "synced" or "buffered": see `Bank` for what each can lose.
+        trace: Whether to keep what happens, for `trace`, or the most rows that are kept: see `Bank`.
 
     Example:
         >>> import asyncio, replibank
@@ -302,6 +304,7 @@ class AsyncBank(AsyncFaults):
     """
 
     _core: CoreBank | None = None
+    _traced: CoreBank | None = None
 
     def __init__(
         self,
@@ -315,6 +318,7 @@ class AsyncBank(AsyncFaults):
         propagation_delay: float = 0.0,
         data_dir: str | os.PathLike[str] | None = None,
         durability: Durability = "synced",
+        trace: bool | int = False,
     ) -> None:
         self._branches = mapping("branches", branches, "opening balances by branch id")
         self._accounts = mapping("accounts", accounts or {}, "opening balances by account id")
@@ -325,6 +329,7 @@ class AsyncBank(AsyncFaults):
         self._propagation_delay = propagation_delay
         self._data_dir = data_dir
         self._durability: Durability = durability
+        self._trace = trace
         self._addresses: dict[int, str] = {}
         self._pid = os.getpid()
 
@@ -353,11 +358,13 @@ class AsyncBank(AsyncFaults):
                 propagation_delay=self._propagation_delay,
                 data_dir=self._data_dir,
                 durability=self._durability,
+                trace=self._trace,
             )
             core = await call.future()
             self._addresses = core.addresses()
             self._pid = os.getpid()
             self._core = core
+            self._traced = core if self._trace else None
         return self
 
     @property
@@ -434,6 +441,18 @@ class AsyncBank(AsyncFaults):
             ProcessError, StorageError: A branch has ended by itself, or its disk has failed.
         """
         await self._live().wait_until_converged(timeout).future()
+
+    async def trace(self) -> Trace:
+        """What has happened so far; of a closed bank, everything: see `Bank.trace`.
+
+        Returns:
+            The rows of all branches, in the order of time, those of branches that were killed included.
+
+        Raises:
+            ConfigError: The bank keeps no trace: start it with `trace=True`.
+            ForkedError: The bank is that of the process that this one was forked from.
+        """
+        return traced(None if self._traced is None else await self._traced.trace().future())
 
     async def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

@@ -9,14 +9,16 @@ import warnings
 from typing import TYPE_CHECKING, Literal, Self
 
 from .customer import Customer
-from .errors import Closed
+from .errors import Closed, ConfigError
 from .faults import Faults
 from .starting import mapping, start
+from .trace import Trace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from ._core import Bank as CoreBank
+    from ._core import Trace as CoreTrace
     from ._core import Version
 
 #: How branches tell each other: one message per link for whatever is new, or one call per operation.
@@ -55,6 +57,8 @@ class Bank(Faults):
             it, which is several times faster; it survives the process and even kill -9, but if the
             machine fails (power, kernel), the last writes of its branches may be lost, and a directory
             may be found damaged as a whole: give such a branch an empty one.
+        trace: Whether to keep what happens, for `trace`. A number: the most rows that are kept, of all
+            branches (True: a million, in some 130 MB); those that find no room are counted.
 
     Raises:
         ConfigError: The bank cannot be as it is described, or needs more open files than it may have.
@@ -73,6 +77,8 @@ class Bank(Faults):
     """
 
     _core: CoreBank | None = None
+    # Kept beyond the end: a trace is often looked at when all is over.
+    _traced: CoreBank | None = None
 
     def __init__(
         self,
@@ -86,6 +92,7 @@ class Bank(Faults):
         propagation_delay: float = 0.0,
         data_dir: str | os.PathLike[str] | None = None,
         durability: Durability = "synced",
+        trace: bool | int = False,
     ) -> None:
         # So that a bank that does not start can be shown in a traceback.
         self._addresses: dict[int, str] = {}
@@ -102,10 +109,12 @@ class Bank(Faults):
             propagation_delay=propagation_delay,
             data_dir=data_dir,
             durability=durability,
+            trace=trace,
         )
         core = call.wait()
         self._addresses = core.addresses()
         self._core = core
+        self._traced = core if trace else None
 
     @property
     def branches(self) -> list[int]:
@@ -206,6 +215,25 @@ class Bank(Faults):
         """
         self._live().wait_until_converged(timeout).wait()
 
+    def trace(self) -> Trace:
+        """What has happened so far; of a closed bank, everything.
+
+        Returns:
+            The rows of all branches, in the order of time, those of branches that were killed included.
+
+        Raises:
+            ConfigError: The bank keeps no trace: start it with `trace=True`.
+            ForkedError: The bank is that of the process that this one was forked from.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}, trace=True) as bank:
+            ...     receipt = bank.customer(1).deposit(1)
+            >>> [row["amount"] for row in bank.trace().to_dicts() if row["event"] == "deposit"]
+            [1]
+        """
+        return traced(None if self._traced is None else self._traced.trace().wait())
+
     def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a
         forked child, where there is nothing to stop.
@@ -236,6 +264,13 @@ class Bank(Faults):
 
     def _repr_html_(self) -> str:
         return describe_in_html(self, self._addresses, running=self._core is not None)
+
+
+def traced(core: CoreTrace | None) -> Trace:
+    """A bank's trace, if it has one."""
+    if core is None:
+        raise ConfigError("this bank keeps no trace: start it with trace=True")
+    return Trace(core)
 
 
 def describe(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:

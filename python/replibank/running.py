@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
     from .bank import Propagation, Topology
+    from .trace import Trace
 
 #: The order of a customer's events: as in the file, or by their ids.
 Order = Literal["file", "id"]
@@ -41,16 +42,23 @@ class Result:
         branches: The number of branches.
         customers: The number of customer records.
         events: The number of their events.
+        trace: What happened, if it was asked for; otherwise None.
     """
 
     def __init__(
-        self, scenario: _core.Scenario, replies: _core.Replies, balances: dict[int, int], seconds: float
+        self,
+        scenario: _core.Scenario,
+        replies: _core.Replies,
+        balances: dict[int, int],
+        seconds: float,
+        trace: Trace | None = None,
     ) -> None:
         """Not for users: `run` makes results."""
         self._scenario = scenario
         self._replies = replies
         self.balances = balances
         self.seconds = seconds
+        self.trace = trace
         self.branches = len(scenario.branches)
         self.customers = len(scenario.customers)
         self.events = scenario.event_count
@@ -132,6 +140,7 @@ def run(
     order: Order = "file",
     timeout: float = 30.0,
     propagation_delay: float = 0.0,
+    trace: bool | int = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> Result:
     """Runs a course's input (project 1): starts its branches, runs its customers one after another,
@@ -148,6 +157,7 @@ def run(
         order: A customer's events "file": in the order of the file, or "id": by their ids.
         timeout: Seconds, for each request and for the convergence at the end.
         propagation_delay: Seconds that each message between branches is held back.
+        trace: Whether to keep what happens, for `Result.trace`, or the most rows that are kept.
         progress: Called with the number of events answered and that of all events: about ten times a
             second from a thread of its own, and once at the end. What it raises ends the reports, and
             is raised when the run is over.
@@ -182,6 +192,7 @@ def run(
             topology=topology,
             processes=processes,
             propagation_delay=propagation_delay,
+            trace=trace,
         ) as bank,
         _reporting(progress, counter, scenario.event_count),
     ):
@@ -189,7 +200,7 @@ def run(
         bank.wait_until_converged(timeout)
         seconds = time.perf_counter() - begun
         balances = bank.balances(timeout=timeout)
-    return Result(scenario, replies, balances, seconds)
+    return Result(scenario, replies, balances, seconds, bank.trace() if trace else None)
 
 
 def read_scenario(

@@ -10,14 +10,11 @@ from typing import TYPE_CHECKING, Any
 from . import _core
 from .errors import InputError
 from .files import read_input
+from .trace import Trace, capacity
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from ._core import Trace
-
-#: How many events a simulation's trace keeps when one is asked for.
-TRACE_CAPACITY = 1_000_000
 
 #: How many smaller plans are tried to shrink one that fails.
 SHRINK_TRIES = 2_000
@@ -136,7 +133,7 @@ class Simulation:
         self.violations = tuple(run.violations)
         self.ok = not self.violations
         self.verdict = Verdict(run.verdict)
-        self.trace: Trace = run.trace
+        self.trace = Trace(run.trace)
         self.counts = dict(run.counts)
         settled = run.times[1]
         self.seconds = None if settled is None else settled / 1e6
@@ -185,7 +182,7 @@ def simulate(
     faults: Sequence[str] | None = None,
     duration: float | None = None,
     bug: str | None = None,
-    trace: bool = False,
+    trace: bool | int = False,
     progress: Callable[[int], None] | None = None,
 ) -> Simulation:
     """Runs the same replicas that serve, in virtual time, under faults; then all faults lift, the bank
@@ -211,7 +208,7 @@ def simulate(
             "slow" and "customers".
         duration: Seconds of virtual time over which the operations come.
         bug: A bug to plant; `bugs()` lists them.
-        trace: Whether to keep what happened at the branches.
+        trace: Whether to keep what happened at the branches; a number: the most rows that are kept.
         progress: Called about ten times a second with the number of operations done. What it raises,
             and Ctrl-C, break the run off.
 
@@ -244,7 +241,7 @@ def simulate(
             "bug": bug,
         }
         drawn = _core.Plan.draw(secrets.randbits(32) if seed is None else seed, given)
-    return Simulation(drawn, drawn.run(TRACE_CAPACITY if trace else 0, progress))
+    return Simulation(drawn, drawn.run(capacity(trace), progress))
 
 
 def bugs() -> dict[str, str]:

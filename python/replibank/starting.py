@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from . import _core
 from .errors import ConfigError
+from .trace import capacity
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +32,7 @@ def start(
     propagation_delay: float,
     data_dir: str | os.PathLike[str] | None,
     durability: str,
+    trace: bool | int = False,
 ) -> _core.Call[_core.Bank]:
     """The call that starts a bank.
 
@@ -56,6 +58,7 @@ def start(
         child_program() if processes else None,
         data_dir,
         durability,
+        capacity(trace),
     )
 
 

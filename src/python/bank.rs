@@ -12,6 +12,7 @@ use super::{
     owned::Owned,
     runtime,
     scenario::{Progress, Replies, Scenario},
+    trace::Trace,
     version::Version,
 };
 use crate::{
@@ -42,7 +43,8 @@ impl<'py> IntoPyObject<'py> for Started {
 /// Starts every branch and waits until each answers.
 #[pyfunction]
 #[pyo3(signature = (
-    branches, accounts, propagation, topology, propagation_delay, program, data_dir=None, durability="synced"
+    branches, accounts, propagation, topology, propagation_delay, program, data_dir=None, durability="synced",
+    trace_capacity=0
 ))]
 pub(super) fn start_bank(
     py: Python<'_>,
@@ -54,6 +56,7 @@ pub(super) fn start_bank(
     program: Option<Vec<OsString>>,
     data_dir: Option<PathBuf>,
     durability: &str,
+    trace_capacity: usize,
 ) -> PyResult<Call> {
     let branches = branches.into_iter().map(|(id, address)| {
         let address = address.map(|text| argument::address("address", &text)).transpose()?;
@@ -65,7 +68,7 @@ pub(super) fn start_bank(
         shape: argument::shape(topology)?,
         propagation: argument::propagation(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
-        trace_capacity: 0,
+        trace_capacity,
         data_dir,
         durability: argument::durability(durability)?,
         program,
@@ -212,6 +215,12 @@ impl Bank {
         let bank = self.inner.value()?.clone();
         let branch = argument::branch_of(branch)?;
         Call::new(py, async move { Ok(bank.resume(branch).await?) })
+    }
+
+    /// What has happened so far; `None` without a trace.
+    fn trace(&self, py: Python<'_>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move { Ok(bank.trace().await.map(Trace::new)) })
     }
 
     /// The branches that have ended by themselves, and why.

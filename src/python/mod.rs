@@ -16,6 +16,7 @@ mod scenario;
 mod served;
 mod sim;
 mod terms;
+mod trace;
 mod version;
 
 use pyo3::prelude::*;
@@ -36,7 +37,9 @@ mod _core {
     #[pymodule_export]
     use super::served::{Served, serve_branch, supervised_branch};
     #[pymodule_export]
-    use super::sim::{PyPlan, Run, Trace, Verdict, bugs, check_history};
+    use super::sim::{PyPlan, Run, Verdict, bugs, check_history};
+    #[pymodule_export]
+    use super::trace::{Trace, shiviz_parser};
     #[pymodule_export]
     use super::version::Version;
 

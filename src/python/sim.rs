@@ -7,10 +7,10 @@ use std::{
 
 use pyo3::{exceptions::PyValueError, prelude::*};
 
+use super::trace::Trace;
 use crate::{
     check::{self, History},
     sim::{self, Bug, Choice, FaultKind, Latency, Level, Plan, Record},
-    trace,
 };
 
 /// How often a long simulation looks for Ctrl-C and reports.
@@ -215,33 +215,7 @@ impl Run {
 
     #[getter]
     fn trace(&self) -> Trace {
-        Trace { inner: self.outcome.trace.clone() }
-    }
-}
-
-/// What happened at the branches.
-#[pyclass(frozen, module = "replibank._core")]
-pub(super) struct Trace {
-    inner: trace::Trace,
-}
-
-#[pymethods]
-impl Trace {
-    fn __len__(&self) -> usize {
-        self.inner.rows().len()
-    }
-
-    #[getter]
-    fn lost(&self) -> u64 {
-        self.inner.header().lost
-    }
-
-    fn to_jsonl(&self, py: Python<'_>) -> String {
-        py.detach(|| self.inner.to_jsonl())
-    }
-
-    fn __repr__(&self) -> String {
-        format!("<Trace: {} events, {} lost>", self.inner.rows().len(), self.inner.header().lost)
+        Trace::new(self.outcome.trace.clone())
     }
 }
 

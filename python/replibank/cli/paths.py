@@ -29,22 +29,22 @@ def read_scenario(path: str, order: str) -> Scenario:
         raise InputError(f"{path}: {failure}") from None
 
 
-def check_output(output: str, input_: str) -> None:
+def check_output(output: str, input_: str, option: str = "--output") -> None:
     """Refuses an output that cannot be written, or that is the input itself."""
     if output == STDOUT:
         if isinstance(sys.stdout, streams.Nowhere):
-            raise click.UsageError("standard output is closed: a file is right for --output")
+            raise click.UsageError(f"standard output is closed: a file is right for {option}")
         return
     if not output:
-        raise click.UsageError("--output is empty: the name of a file is right, or - for standard output")
+        raise click.UsageError(f"{option} is empty: the name of a file is right, or - for standard output")
     path, target = Path(output), real_path(output)
     if target.is_dir():
-        raise click.UsageError(f"{output} is a directory: a file is right for --output")
+        raise click.UsageError(f"{output} is a directory: a file is right for {option}")
     if not target.parent.is_dir():
         where = f"{output}, a link to {target}," if path.is_symlink() else output
         raise click.UsageError(f"the directory of {where} does not exist: make it, or name another file")
     if target.exists() and Path(input_).exists() and target.samefile(input_):
-        raise click.UsageError(f"{output} is the input: another file is right for --output")
+        raise click.UsageError(f"{output} is the input: another file is right for {option}")
     if not all(os.access(place, os.W_OK) for place in written(target)):
         raise click.UsageError(f"{output} cannot be written (permission denied): name another file")
 

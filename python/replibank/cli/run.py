@@ -10,6 +10,7 @@ import click
 from replibank import _core
 from replibank.cli import options, paths, report
 from replibank.cli.summary import Summary
+from replibank.trace import TRACE_CAPACITY
 
 
 @click.command("run")
@@ -21,6 +22,7 @@ from replibank.cli.summary import Summary
 @options.order_option
 @options.delay_option
 @options.timeout_option
+@click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
 @options.json_option
 def command(
     *,
@@ -35,6 +37,7 @@ def command(
     order: str,
     propagation_delay: float,
     timeout: float,
+    trace: str | None,
     as_json: bool,
 ) -> None:
     """Start the branches of INPUT, run its customers, write OUTPUT.
@@ -47,10 +50,13 @@ def command(
       replibank run input.json -o output.json
       replibank run input.json -o output.json --propagation unary
       replibank run input.json -o - --processes
+      replibank run input.json -o output.json --trace trace.jsonl
     """
     began = time.perf_counter()
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
+    if trace is not None:
+        check_trace(trace, input, output)
     scenario = paths.read_scenario(input, order)
     options.note_on_mesh(propagation, topology)
     progress = _core.Progress()
@@ -62,12 +68,16 @@ def command(
         propagation_delay,
         data_dir=data_dir,
         durability=durability,
+        trace_capacity=0 if trace is None else TRACE_CAPACITY,
     ) as bank:
         with report.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
+        rows = None if trace is None else bank.trace().wait()
     paths.write_output(output, replies.output(output_form))
+    if trace is not None and rows is not None:
+        paths.write_output(trace, rows.to_jsonl())
     summary = Summary(scenario, balances, time.perf_counter() - began, output)
     if as_json:
         summary.print_json(propagation, topology)
@@ -85,6 +95,7 @@ def started(
     *,
     data_dir: str | None,
     durability: str,
+    trace_capacity: int = 0,
 ) -> Iterator[_core.Bank]:
     """A bank of the scenario's branches, which ends with the block, however that ends."""
     bank = _core.start_bank(
@@ -96,11 +107,21 @@ def started(
         program() if processes else None,
         data_dir,
         durability,
+        trace_capacity,
     ).wait()
     try:
         yield bank
     finally:
         bank.close().wait()
+
+
+def check_trace(trace: str, input_: str, output: str) -> None:
+    """Refuses a trace that cannot be written, or that would be written over something else."""
+    if trace == paths.STDOUT:
+        raise click.UsageError("--trace - is not right: a file is, for stdout has the output or the summary")
+    paths.check_output(trace, input_, "--trace")
+    if output != paths.STDOUT and paths.real_path(trace) == paths.real_path(output):
+        raise click.UsageError(f"{trace} is the output too: another file is right for --trace")
 
 
 def program() -> list[str]:

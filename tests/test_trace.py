@@ -1,0 +1,307 @@
+"""Traces of live banks and simulations, in the forms that notebooks want them in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+import pytest
+import replibank
+
+INTEGERS = [
+    *("peer", "message_id", "operations", "bytes", "sequence_from", "sequence_through"),
+    *("account", "amount", "balance", "known", "request", "waited_us"),
+]
+DTYPES = {
+    **dict.fromkeys(["time_us", "branch", "clock", "ticks"], "int64"),
+    **dict.fromkeys(INTEGERS, "Int64"),
+    **dict.fromkeys(["event", "message", "origin"], "category"),
+    **dict.fromkeys(["client", "reason"], "string"),
+}
+
+OPENING = 400
+
+
+def simulated() -> replibank.Trace:
+    return replibank.simulate(seed=5, branches=4, operations=150, accounts=3, trace=True).trace
+
+
+def live(propagation: replibank.bank.Propagation) -> tuple[replibank.Trace, dict[int, replibank.Version]]:
+    with replibank.Bank(
+        dict.fromkeys(range(1, 5), OPENING), accounts={7: 20}, propagation=propagation, trace=True
+    ) as bank:
+        for branch in bank.branches:
+            customer = bank.customer(branch)
+            customer.deposit(10)
+            customer.execute([replibank.Deposit(1, account=7), replibank.Withdraw(1)] * 20)
+            customer.deposit(5, concern="all")
+            customer.query()
+            with pytest.raises(replibank.InsufficientFunds):
+                customer.withdraw(10**9)
+            with pytest.raises(replibank.UnknownAccount):
+                customer.query(account=3)
+        bank.wait_until_converged()
+        versions = bank.versions()
+    return bank.trace(), versions
+
+
+def holds_its_laws(rows: list[dict[str, Any]]) -> None:
+    """Clocks grow, receipts follow their sendings, balances and versions follow from the rows before."""
+    clocks: dict[int, int] = {}
+    sent: dict[int, dict[str, Any]] = {}
+    balances: dict[tuple[int, int], int] = {}
+    for row in rows:
+        branch = row["branch"]
+        assert row["clock"] >= clocks.get(branch, 0) + row["ticks"] >= 1
+        clocks[branch] = row["clock"]
+        if row["event"] == "sent":
+            assert row["message_id"] not in sent
+            sent[row["message_id"]] = row
+        elif row["event"] == "received":
+            before = sent[row["message_id"]]
+            assert (before["branch"], before["peer"]) == (row["peer"], branch)
+            for name in ("message", "operations", "bytes", "origin", "sequence_from", "sequence_through"):
+                assert before[name] == row[name]
+            assert before["clock"] <= row["clock"] - row["ticks"]
+            assert before["time_us"] <= row["time_us"]
+        elif row["event"] in ("deposit", "withdraw", "joined"):
+            place = (branch, row["account"])
+            opening = OPENING if row["account"] == 0 else 20
+            change = -row["amount"] if row["event"] == "withdraw" else row["amount"]
+            balances[place] = balances.get(place, opening) + change
+            assert balances[place] == row["balance"]
+            assert sum(row["version"].to_dict().values()) == row["known"]
+            if row["event"] == "joined":
+                assert sent[row["message_id"]]["peer"] == branch
+
+
+@pytest.mark.parametrize("propagation", ["stream", "unary"])
+def test_a_live_bank_tells_what_happened(propagation: replibank.bank.Propagation) -> None:
+    trace, versions = live(propagation)
+    rows = trace.to_dicts(versions=True)
+    holds_its_laws(rows)
+    assert trace.lost == 0
+    assert trace.source == "bank"
+    assert trace.versions() == versions
+    events = [row["event"] for row in rows]
+    assert (events.count("deposit"), events.count("withdraw")) == (4 * 22, 4 * 20)
+    assert (events.count("query"), events.count("refused")) == (4, 8)
+    operations = [row for row in rows if row["event"] in ("deposit", "withdraw", "query", "refused")]
+    assert all(row["waited_us"] is not None for row in operations)
+    assert all(len(row["client"]) == 16 for row in rows if row["event"] == "deposit")
+    kinds = {row["message"] for row in rows if row["message"]}
+    assert kinds == (
+        {"call", "acknowledgement"} if propagation == "unary" else {"greeting", "update", "acknowledgement"}
+    )
+    assert all(row["bytes"] is not None for row in rows if row["event"] in ("sent", "received"))
+    reasons = {row["reason"] for row in rows if row["event"] == "refused"}
+    assert any("insufficient funds" in reason for reason in reasons)
+
+
+def test_a_bank_that_restarts_goes_on_with_one_clock(tmp_path: Path) -> None:
+    for data_dir in (None, tmp_path):
+        with replibank.Bank({1: OPENING, 2: OPENING, 3: OPENING}, trace=True, data_dir=data_dir) as bank:
+            bank.customer(2).deposit(3, concern="all")
+            bank.kill(2)
+            bank.customer(1).deposit(4)
+            bank.restart(2)
+            bank.customer(2).deposit(5)
+            bank.wait_until_converged()
+            versions = bank.versions()
+            trace = bank.trace()
+        rows = [row for row in trace.to_dicts() if row["branch"] == 2]
+        clocks = [row["clock"] for row in rows]
+        assert clocks == sorted(set(clocks))
+        events = [row["event"] for row in rows]
+        restart = events.index("restarted")
+        assert events.index("killed") < restart
+        assert rows[restart]["reason"] == ("without its data" if data_dir is None else "with its data")
+        assert events[restart + 1 :].count("recovered") == (0 if data_dir is None else 1)
+        assert trace.versions() == versions
+
+
+def test_a_trace_that_is_full_counts_what_it_loses() -> None:
+    with replibank.Bank({1: OPENING, 2: OPENING}, trace=10) as bank:
+        bank.customer(1).execute([replibank.Deposit(1)] * 50)
+        trace = bank.trace()
+    assert len(trace) <= 10
+    assert trace.lost >= 40
+    assert f"{trace.lost:,} more found no room" in repr(trace)
+    assert f"{trace.lost:,} more found no room" in trace._repr_html_()
+
+
+def test_without_being_asked_nobody_keeps_a_trace() -> None:
+    with replibank.Bank({1: OPENING}) as bank, pytest.raises(replibank.ConfigError, match="trace=True"):
+        bank.trace()
+    for trace, error in (("yes", TypeError), (0.5, TypeError), (0, ValueError), (-1, ValueError)):
+        with pytest.raises(error, match="is not right"):
+            replibank.Bank({1: OPENING}, trace=trace)  # type: ignore[arg-type]
+
+
+def test_asyncio_has_the_same() -> None:
+    async def main() -> replibank.Trace:
+        async with replibank.AsyncBank({1: OPENING, 2: OPENING}, trace=True) as bank:
+            async with await bank.customer(1) as customer:
+                await customer.deposit(1)
+            await bank.wait_until_converged()
+            assert len(await bank.trace()) > 0
+        return await bank.trace()
+
+    assert [row["event"] for row in asyncio.run(main()).to_dicts()].count("deposit") == 1
+
+
+def test_pandas_has_the_documented_types() -> None:
+    for trace in (simulated(), live("stream")[0]):
+        frame = trace.to_pandas()
+        assert {name: str(dtype) for name, dtype in frame.dtypes.items()} == DTYPES
+        cells = frame.astype(object).where(frame.notna(), None).to_dict("records")
+        assert cells == trace.to_dicts()
+
+
+def test_arrow_has_the_same_cells() -> None:
+    for trace in (simulated(), live("unary")[0]):
+        frame = pl.DataFrame(trace)
+        assert frame.schema["clock"] == pl.UInt64
+        assert frame.schema["balance"] == pl.Int64
+        assert frame.schema["peer"] == pl.UInt32
+        assert frame.to_dicts() == trace.to_dicts()
+
+
+def test_an_empty_trace_has_every_form() -> None:
+    header = '{"trace":{"branches":[1],"accounts":{"0":4},"links":[],"lost":3,"source":"bank"}}\n'
+    trace = replibank.Trace.read(header)
+    assert trace.to_jsonl() == header
+    assert trace.to_dicts() == []
+    assert {name: str(dtype) for name, dtype in trace.to_pandas().dtypes.items()} == DTYPES
+    assert pl.DataFrame(trace).shape == (0, len(DTYPES))
+    assert repr(trace) == "<Trace of a bank: 1 branch, 0 rows, 3 more found no room>"
+
+
+def test_json_lines_are_read_as_they_were_written(tmp_path: Path) -> None:
+    for trace in (simulated(), live("stream")[0]):
+        text = trace.to_jsonl()
+        path = tmp_path / "trace.jsonl"
+        path.write_text(text)
+        assert replibank.read_trace(path).to_jsonl() == text
+        again = replibank.Trace.read(text)
+        assert again.to_jsonl() == text
+        assert (again.branches, again.accounts, again.links) == (trace.branches, trace.accounts, trace.links)
+        rows = [json.loads(line) for line in text.splitlines()[1:]]
+        full = trace.to_dicts()
+        assert rows == [{name: cell for name, cell in row.items() if cell is not None} for row in full]
+
+
+def test_a_part_of_a_trace_knows_what_came_before() -> None:
+    trace = simulated()
+    middle = trace.to_dicts()[len(trace) // 2]["time_us"]
+    first, second = trace[:middle], trace.window(middle)
+    assert len(first) + len(second) == len(trace)
+    assert first.versions() == trace.versions(middle - 1)
+    assert second.versions() == trace.versions()
+    assert replibank.Trace.read(second.to_jsonl()).versions(middle - 1) == trace.versions(middle - 1)
+    assert second.to_dicts(versions=True) == trace.to_dicts(versions=True)[len(first) :]
+    assert len(trace[5:5]) == len(trace[9:5]) == 0
+    with pytest.raises(TypeError, match="is not right"):
+        trace[3]  # type: ignore[index]
+    with pytest.raises(ValueError, match="-1 is not right"):
+        trace.window(-1)
+
+
+def test_shiviz_reads_the_log() -> None:
+    trace = simulated()
+    parser, empty, *log = trace.to_shiviz().splitlines()
+    assert parser == replibank._core.shiviz_parser() == r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
+    assert empty == ""
+    assert len(log) == 2 * len(trace)
+    own: dict[str, int] = {}
+    for line in log[::2]:
+        host, clock = line.split(" ", 1)
+        entries = json.loads(clock)
+        own[host] = own.get(host, 0) + 1
+        assert entries[host] == own[host]
+        assert all(entries[other] <= own[other] for other in entries)
+    assert set(own) == {f"branch-{branch}" for branch in trace.branches}
+
+
+HEADER = '{"trace":{"branches":[1,2],"accounts":{"0":400},"links":[[1,2]],"lost":0,"source":"bank"}}'
+UP = '{"time_us":5,"branch":1,"event":"link-up","clock":1,"ticks":1,"peer":2}'
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        ([""], r'^line 1: \{"trace": .* is expected: '),
+        (['{"bank":{}}'], r"^line 1: .*unknown field `bank`"),
+        ([HEADER.replace("[[1,2]]", "[[1,3]]")], r"^line 1: branch 3 is none of the branches$"),
+        ([HEADER, UP, "{"], r"^line 3: EOF while parsing an object \(column 1\)$"),
+        ([HEADER, UP[:-1]], r"^line 2: EOF"),
+        (
+            [HEADER, UP.replace("link-up", "link-sideways")],
+            r'^line 2: event "link-sideways" is unknown: ',
+        ),
+        (
+            [HEADER, UP.replace('"branch":1', '"branch":7')],
+            r"^line 2: branch 7 is none of the branches",
+        ),
+        ([HEADER, UP.replace(',"peer":2', "")], r"^line 2: link-up needs peer$"),
+        ([HEADER, UP.replace('"peer":2', '"peer":2,"bytes":3')], r"^line 2: link-up has no bytes$"),
+        ([HEADER, UP.replace('"peer":2', '"peer":2,"colour":3')], r"^line 2: unknown field `colour`"),
+        ([HEADER, UP, UP.replace('"time_us":5', '"time_us":4')], r"^line 3: time goes back from 5 to 4 us"),
+        ([HEADER, UP, UP], r"^line 3: clock of branch 1 is 1 after 1 and 1 more ticks: it only grows$"),
+        ([HEADER, UP.replace('"ticks":1', '"ticks":0')], r"^line 2: ticks is 0"),
+    ],
+)
+def test_what_is_no_trace_is_refused_with_its_line(tmp_path: Path, lines: list[str], message: str) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_text("\n".join(lines))
+    with pytest.raises(replibank.InputError, match=message.replace("^", r"^.*trace\.jsonl: ", 1)):
+        replibank.Trace.read(path)
+
+
+def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "trace.jsonl"
+    path.write_bytes(b"\xff")
+    with pytest.raises(replibank.InputError, match="not UTF-8"):
+        replibank.read_trace(path)
+    with pytest.raises(replibank.InputError, match="there is no such file"):
+        replibank.read_trace(tmp_path / "nothing")
+
+
+def test_a_run_keeps_its_trace(tmp_path: Path) -> None:
+    records = [
+        {"id": 1, "type": "customer", "events": [{"id": 1, "interface": "deposit", "money": 70}]},
+        {"id": 1, "type": "branch", "balance": 400},
+        {"id": 2, "type": "branch", "balance": 400},
+    ]
+    result = replibank.run(records, trace=True)
+    assert result.trace is not None
+    assert [row["balance"] for row in result.trace.to_dicts() if row["event"] == "joined"] == [470]
+    assert replibank.run(records).trace is None
+
+    given, written, output = (tmp_path / name for name in ("input.json", "trace.jsonl", "output.json"))
+    given.write_text(json.dumps(records))
+    words = [sys.executable, "-m", "replibank", "run", str(given), "-o", str(output), "--trace"]
+    done = subprocess.run([*words, str(written)], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    trace = replibank.read_trace(written)
+    assert [row["amount"] for row in trace.to_dicts() if row["event"] == "deposit"] == [70]
+    for wrong in ("-", str(output), str(given), str(tmp_path / "no" / "where")):
+        refused = subprocess.run([*words, wrong], capture_output=True, text=True, timeout=60, check=False)
+        assert refused.returncode == 2, refused.stderr
+        assert "--trace" in refused.stderr or "no" in refused.stderr
+
+
+def test_a_hundred_thousand_rows_have_a_large_trace() -> None:
+    """Not how long it takes, which benches/trace_cost.py measures: that it is whole."""
+    actions = [replibank.Deposit(1)] * 100_000
+    with replibank.Bank({1: 0}, trace=True) as bank:
+        bank.customer(1).execute(actions)
+        frame = bank.trace().to_pandas()
+    assert isinstance(frame, pd.DataFrame)
+    assert frame["balance"].tolist() == list(range(1, 100_001))
