@@ -4,18 +4,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Anomaly, AnomalyKind, Event, History, Invocation, Kind, Outcome, Verdict,
-    reads::{self, Read},
-    writes::Writes,
+    floor::Floor,
+    reads::{Read, Reads},
+    verdict::operations,
+    writes::{PageKnown, Writes},
 };
 use crate::types::{
     AccountId, Action, Answer, BranchId, Committed, Concern, Operation, Origin, Queried, Refusal, Time, Version,
 };
 
 /// What is known of a branch as the pass goes on.
-#[derive(Default)]
 struct Seen {
     /// What every later answer of it must show.
-    floor: Version,
+    floor: Floor,
     forgot_at: Option<Time>,
 }
 
@@ -23,13 +24,14 @@ struct Seen {
 struct Pending<'a> {
     invocation: &'a Invocation,
     invoked: Time,
-    floor: Version,
+    floor: Floor,
 }
 
 struct Judge<'a> {
     history: &'a History,
     writes: Writes,
     seen: BTreeMap<BranchId, Seen>,
+    reads: Reads,
     pending: BTreeMap<u64, Pending<'a>>,
     overdrawn: BTreeSet<AccountId>,
     verdict: Verdict,
@@ -37,13 +39,16 @@ struct Judge<'a> {
 
 /// Judges a history; see the module's description for what each check promises.
 pub fn check(history: &History) -> Verdict {
+    let writes = Writes::of(history);
+    let seen = |&branch| (branch, Seen { floor: writes.origins.floor(), forgot_at: None });
     let mut judge = Judge {
         history,
-        writes: Writes::of(history),
-        seen: history.branches.iter().map(|&branch| (branch, Seen::default())).collect(),
+        seen: history.branches.iter().map(seen).collect(),
+        reads: Reads::default(),
         pending: BTreeMap::new(),
         overdrawn: BTreeSet::new(),
         verdict: Verdict::default(),
+        writes,
     };
     judge.verdict.unknown = judge.writes.open.values().map(Vec::len).sum();
     judge.requests();
@@ -83,7 +88,8 @@ impl<'a> Judge<'a> {
         match &event.kind {
             Kind::Invoked(invocation) => {
                 self.verdict.operations += 1;
-                let floor = self.seen.entry(invocation.branch).or_default().floor.clone();
+                let seen = self.seen.get(&invocation.branch);
+                let floor = seen.map_or_else(|| self.writes.origins.floor(), |seen| seen.floor.clone());
                 self.pending.insert(invocation.id, Pending { invocation, invoked: event.at, floor });
             }
             Kind::Completed { id, outcome } => {
@@ -92,8 +98,8 @@ impl<'a> Judge<'a> {
                 }
             }
             Kind::Restarted { branch, kept: false } => {
-                let seen = self.seen.entry(*branch).or_default();
-                *seen = Seen { floor: Version::EMPTY, forgot_at: Some(event.at) };
+                let floor = self.writes.origins.floor();
+                self.seen.insert(*branch, Seen { floor, forgot_at: Some(event.at) });
             }
             Kind::Restarted { .. } | Kind::Final { .. } => {}
         }
@@ -105,66 +111,67 @@ impl<'a> Judge<'a> {
         let again = self.writes.again.contains(&id);
         let forgot = |seen: &Seen| seen.forgot_at.is_some_and(|forgot| forgot >= invoked);
         if again || self.seen.get(&branch).is_some_and(forgot) {
-            floor = Version::EMPTY;
+            floor = self.writes.origins.floor();
         }
         if !again {
-            floor.join(at_least);
+            floor.join(&self.writes.origins, at_least);
         }
         let account = match action {
             Action::Query { account } | Action::Write(Operation { account, .. }) => account,
         };
-        let mut read =
-            Read { id: Some(id), client, branch, account, balance: 0, at, version: None, floor, place: None };
-        let mut shown = Version::EMPTY;
+        let id = Some((id, action));
+        let mut read = Read { id, client, branch, account, balance: 0, at, version: None, floor, place: None };
         match answer {
             Answer::Queried(Queried { balance, version }) => {
                 (read.balance, read.version) = (*balance, version.clone());
                 self.version(&read, at_least);
-                shown.join(at_least);
-                version.iter().for_each(|version| shown.join(version));
             }
             Answer::Committed(Committed { origin, sequence, balance }) => {
                 (read.balance, read.place) = (*balance, Some((*origin, *sequence)));
                 self.place(&read, *origin, *sequence);
-                shown.raise(*origin, *sequence);
-                if concern == Concern::All && !again {
-                    for seen in self.seen.values_mut().filter(|seen| !forgot(seen)) {
-                        seen.floor.raise(*origin, *sequence);
-                    }
-                }
             }
             Answer::Refused(Refusal::InsufficientFunds { available, .. }) => read.balance = *available,
             Answer::Refused(_) => return,
         }
         self.read(&read);
-        let seen = self.seen.entry(branch).or_default();
-        if !forgot(seen) && !again {
-            seen.floor.join(&shown);
+        if again {
+            return;
+        }
+        // What was shown is what every later answer must show.
+        let place = read.place.and_then(|(origin, sequence)| Some((self.writes.origins.find(origin)?, sequence)));
+        for (&other, seen) in self.seen.iter_mut().filter(|(_, seen)| !forgot(seen)) {
+            if let Some((index, sequence)) = place.filter(|_| other == branch || concern == Concern::All) {
+                seen.floor.raise(index, sequence);
+            }
+            if let (Answer::Queried(_), true) = (answer, other == branch) {
+                seen.floor.join(&self.writes.origins, at_least);
+                read.version.iter().for_each(|version| seen.floor.join(&self.writes.origins, version));
+            }
         }
     }
 
     /// A version that was told must have reached what was asked for, and what was shown before.
     fn version(&mut self, read: &Read, at_least: &Version) {
         let Some(version) = &read.version else { return };
-        let lacks = |needed: &Version| needed.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
-        let (kind, what, (origin, sequence)) = match (lacks(at_least), lacks(&read.floor)) {
+        let short = at_least.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
+        let (kind, what, (origin, sequence)) = match (short, self.writes.origins.lack(version, &read.floor)) {
             (Some(lack), _) => (AnomalyKind::StaleRead, "was to show", lack),
             (None, Some(lack)) => (AnomalyKind::WentBack, "had shown", lack),
             (None, None) => return,
         };
-        let known = version.sequence(origin);
-        self.accuse(read.anomaly(
-            kind,
-            &format!("the branch {what} {sequence} operations of branch {origin}, and its version has {known}"),
-        ));
+        let (known, needed) = (version.sequence(origin), operations(sequence));
+        let why = format!("the branch {what} {needed} of branch {origin}, and its version has {known}");
+        let lacking = self.writes.page(origin).and_then(|page| page.id(sequence));
+        self.accuse(read.anomaly(kind, &why, lacking.as_slice()));
     }
 
     /// A new write comes after everything that its branch had shown.
     fn place(&mut self, read: &Read, origin: Origin, sequence: u64) {
-        let shown = read.floor.sequence(origin);
-        if sequence <= shown && read.id.is_some_and(|id| !self.writes.again.contains(&id)) {
+        let index = self.writes.origins.find(origin);
+        let shown = index.map_or(0, |index| read.floor.sequence(index));
+        if sequence <= shown && read.id.is_some_and(|(id, _)| !self.writes.again.contains(&id)) {
             let why = format!("its write is operation {sequence} of branch {origin}, which had shown {shown} before");
-            self.accuse(read.anomaly(AnomalyKind::WentBack, &why));
+            self.accuse(read.anomaly(AnomalyKind::WentBack, &why, &[]));
         }
     }
 
@@ -174,20 +181,28 @@ impl<'a> Judge<'a> {
             self.accuse(read.anomaly(
                 AnomalyKind::Overdraft,
                 "withdrawals at several branches at once were each covered, and together were not",
+                &[],
             ));
         }
-        if let Some(anomaly) = reads::judge(read, &self.writes, &self.history.accounts) {
+        if let Some(anomaly) = self.reads.judge(read, &self.writes, &self.history.accounts) {
             self.accuse(anomaly);
         }
     }
 
-    /// What the branches show at the end.
+    /// What the branches show at the end. Most show the same, which is judged once.
     fn settled(&mut self) {
+        let surviving = self.surviving();
+        let mut floor = self.writes.origins.floor();
+        floor.join(&self.writes.origins, &surviving);
         let mut first: Option<(BranchId, &BTreeMap<AccountId, i64>, Option<&Version>)> = None;
         for Event { at, kind } in &self.history.events {
             let Kind::Final { branch, balances, version } = kind else { continue };
             self.verdict.settled += 1;
             match first {
+                Some((_, others, known)) if (others, known) == (balances, version.as_ref()) => {
+                    self.verdict.reads += balances.len();
+                    continue;
+                }
                 None => first = Some((*branch, balances, version.as_ref())),
                 Some((other, others, known)) => {
                     self.compare(*at, (*branch, balances), (other, others));
@@ -199,21 +214,11 @@ impl<'a> Judge<'a> {
                     }
                 }
             }
-            self.lost(*at, *branch, version.as_ref());
+            self.lost(*at, *branch, version.as_ref(), &surviving);
             for (&account, &balance) in balances {
-                let floor = self.surviving();
-                let (version, client) = (version.clone(), 0);
-                self.read(&Read {
-                    id: None,
-                    client,
-                    branch: *branch,
-                    account,
-                    balance,
-                    at: *at,
-                    version,
-                    floor,
-                    place: None,
-                });
+                let (version, floor) = (version.clone(), floor.clone());
+                let (id, client, branch, at, place) = (None, 0, *branch, *at, None);
+                self.read(&Read { id, client, branch, account, balance, at, version, floor, place });
             }
         }
     }
@@ -241,20 +246,20 @@ impl<'a> Judge<'a> {
     /// Of each page, what nobody may have lost.
     fn surviving(&self) -> Version {
         let branches = self.history.branches.len();
-        let last = |(&origin, page): (&Origin, &super::writes::PageKnown)| {
+        let last = |(origin, page): (Origin, &PageKnown)| {
             let kept = page.writes.iter().rev().find(|write| !self.writes.may_be_lost(origin, write, branches));
             kept.map(|write| (origin, write.sequence))
         };
-        self.writes.pages.iter().filter_map(last).collect()
+        self.writes.origins.iter().zip(&self.writes.pages).filter_map(last).collect()
     }
 
     /// Acknowledged writes that a settled branch does not have.
-    fn lost(&mut self, at: Time, branch: BranchId, version: Option<&Version>) {
+    fn lost(&mut self, at: Time, branch: BranchId, version: Option<&Version>, surviving: &Version) {
         let Some(version) = version else { return };
-        let lack = self.surviving().iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
+        let lack = surviving.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
         let Some((origin, sequence)) = lack else { return };
-        let write =
-            self.writes.pages.get(&origin).and_then(|page| page.writes.iter().find(|write| write.sequence == sequence));
+        let page = self.writes.page(origin);
+        let write = page.and_then(|page| page.writes.iter().find(|write| write.sequence == sequence));
         let Some(write) = write else { return };
         let (id, client) = (write.id, write.client);
         let story = format!(

@@ -17,15 +17,26 @@
 //!   see, and concurrent ones can overdraw together.
 //!
 //! The checks are sound: where the history leaves something open, every possibility is allowed. What
-//! they cannot see: the order in which reads without a version saw operations of several branches;
-//! which of several open writes of one branch took a place that nobody was told (any of them may
-//! have); and, where more than a thousand balances are possible, anything between the least and the
-//! greatest of them. Jepsen's counter checker bounds reads in the same way, for increments only
-//! (<https://jepsen-io.github.io/jepsen/jepsen.checker.html>).
+//! they cannot see:
+//! - *divergence*, *conservation*, *lost write*: nothing, if the history has no final states; a lost
+//!   write that nobody was told is done, or that only branches had which lost their data.
+//! - *counted twice*: a second place that no customer was told; it shows as an impossible read instead.
+//! - *impossible read*: in which order a read without a version saw the operations of several branches;
+//!   which of several open writes of one branch took a place that nobody was told (any of them may
+//!   have); and, where more than a thousand balances are possible, anything between the least and the
+//!   greatest of them.
+//! - *stale read*, *went back*: without a version in the answer, only what its balance gives away.
+//! - *overdraft*: one that no customer was told of, and that was over before the end.
+//!
+//! Jepsen's counter checker bounds reads in the same way, for increments only
+//! (<https://jepsen-io.github.io/jepsen/jepsen.checker.html>). A history of a million operations is
+//! judged in seconds: a read that lies within what an earlier one has proven possible is done with that.
 
+mod floor;
 mod history;
 mod judge;
 mod lines;
+mod prefixes;
 mod reads;
 mod sums;
 mod verdict;

@@ -1,7 +1,9 @@
 //! The balances that a choice of operations can give: every one of them while they are few, and their
 //! bounds when they are many.
 
-use std::{collections::BTreeSet, fmt};
+use std::fmt;
+
+use super::prefixes::Stretch;
 
 /// The most sums that are kept one by one.
 const MAX_EXACT: usize = 1024;
@@ -11,54 +13,85 @@ const MAX_EXACT: usize = 1024;
 pub(super) struct Sums {
     least: i64,
     most: i64,
-    /// `None`: too many; then anything from `least` to `most` may be reachable.
-    exact: Option<BTreeSet<i64>>,
+    /// In order, each once. `None`: too many; then anything from `least` to `most` may be reachable.
+    exact: Option<Vec<i64>>,
 }
 
 impl Sums {
     pub(super) fn one(sum: i64) -> Self {
-        Self { least: sum, most: sum, exact: Some(BTreeSet::from([sum])) }
+        Self { least: sum, most: sum, exact: Some(vec![sum]) }
+    }
+
+    /// Anything between two bounds.
+    pub(super) fn between(least: i64, most: i64) -> Self {
+        Self { least, most, exact: None }
+    }
+
+    pub(super) fn add(&mut self, value: i64) {
+        self.add_choice(&[value], (value, value));
     }
 
     /// Adds one of these values (at least one of them is given).
-    pub(super) fn add_one_of(&mut self, values: impl Iterator<Item = i64> + Clone) {
-        let bounds = values.clone().fold(None, |bounds: Option<(i64, i64)>, value| {
-            Some(bounds.map_or((value, value), |(least, most)| (least.min(value), most.max(value))))
-        });
-        let Some((least, most)) = bounds else { return };
-        self.add_between(least, most);
-        if let Some(exact) = self.exact.take() {
-            let distinct: BTreeSet<i64> = values.take(MAX_EXACT * 4).collect();
-            if exact.len() * distinct.len() <= MAX_EXACT {
-                self.exact = Some(exact.iter().flat_map(|sum| distinct.iter().map(move |value| sum + value)).collect());
-            }
+    pub(super) fn add_one_of(&mut self, values: &[i64]) {
+        if let (Some(&least), Some(&most)) = (values.iter().min(), values.iter().max()) {
+            self.add_choice(values, (least, most));
         }
+    }
+
+    /// Adds this value, or nothing.
+    pub(super) fn add_maybe(&mut self, value: i64) {
+        self.add_one_of(&[0, value]);
+    }
+
+    /// Adds one of the sums of a stretch.
+    pub(super) fn add_stretch(&mut self, stretch: Stretch<'_>) {
+        self.add_choice(stretch.sums(), stretch.bounds());
     }
 
     /// Adds anything between two bounds.
     pub(super) fn add_between(&mut self, least: i64, most: i64) {
         self.least += least;
         self.most += most;
+        self.exact = None;
     }
 
-    /// Adds this value, or nothing.
-    pub(super) fn add_maybe(&mut self, value: i64) {
-        if value != 0 {
-            self.add_one_of([0, value].into_iter());
+    /// Adds one of the values, of which these are the least and the greatest.
+    fn add_choice(&mut self, values: &[i64], (least, most): (i64, i64)) {
+        self.least += least;
+        self.most += most;
+        let Some(exact) = &mut self.exact else { return };
+        if let [value] = values {
+            return exact.iter_mut().for_each(|sum| *sum += value);
+        }
+        let distinct = in_order(values.iter().copied().take(MAX_EXACT * 4).collect());
+        if exact.len() * distinct.len() > MAX_EXACT {
+            self.exact = None;
+        } else {
+            *exact = in_order(exact.iter().flat_map(|sum| distinct.iter().map(move |value| sum + value)).collect());
         }
     }
 
-    /// The exact ones are no longer known.
-    pub(super) fn blur(&mut self) {
-        self.exact = None;
+    pub(super) fn is_exact(&self) -> bool {
+        self.exact.is_some()
+    }
+
+    pub(super) fn bounds(&self) -> (i64, i64) {
+        (self.least, self.most)
     }
 
     pub(super) fn contains(&self, sum: i64) -> bool {
         match &self.exact {
-            Some(exact) => exact.contains(&sum),
+            Some(exact) => exact.binary_search(&sum).is_ok(),
             None => (self.least..=self.most).contains(&sum),
         }
     }
+}
+
+/// In order, each once.
+fn in_order(mut sums: Vec<i64>) -> Vec<i64> {
+    sums.sort_unstable();
+    sums.dedup();
+    sums
 }
 
 impl fmt::Display for Sums {
@@ -73,7 +106,7 @@ impl fmt::Display for Sums {
                 }
             }
             Some(exact) => write!(f, "one of {} balances from {} to {}", exact.len(), self.least, self.most),
-            None => write!(f, "{} to {}", self.least, self.most),
+            None => write!(f, "something from {} to {}", self.least, self.most),
         }
     }
 }

@@ -44,6 +44,11 @@ impl fmt::Display for AnomalyKind {
     }
 }
 
+/// "1 operation", "2 operations"
+pub(super) fn operations(count: u64) -> String {
+    if count == 1 { "1 operation".to_owned() } else { format!("{count} operations") }
+}
+
 /// One thing that is wrong.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Anomaly {
