@@ -35,8 +35,9 @@ fix: $(VENV)/.tools ## Format, and mend what can be mended.
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.release ## Time the whole course run.
+bench: $(VENV)/.release ## Time the whole course run, and the simulator.
 	$(BIN)/python benches/course_run.py
+	cargo bench --quiet --no-default-features --bench simulation
 
 clean: ## Remove everything that was built.
 	rm -rf $(VENV) target output.json

@@ -388,15 +388,19 @@ impl Link {
         let new = ledger.pages().skip(self.is_heard_elsewhere.len());
         self.is_heard_elsewhere.extend(new.map(|(_, page)| self.heard_elsewhere.contains(&page.origin.branch)));
         for (stamp, index) in ledger.changed_after(self.cursor) {
+            // A branch that is linked to the origin hears its wish from it, too, if it needs to. Most pages
+            // of a large bank are of this kind, and are not looked at.
+            let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
+            if told_by_origin && !self.repairing && self.repair_at.is_some() {
+                continue;
+            }
             let (page, known) = (ledger.page(index), self.known(index));
             let lacks = page.sequence > known.sequence;
-            // A branch that is linked to the origin hears its wish from it, if it needs to.
-            let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
             let wishes = page.confirm_through > known.confirm_through && !told_by_origin;
             // Every call of an operation carries the own page's totals.
             let called = index == Ledger::OWN && !self.operations.is_empty();
             if lacks && told_by_origin && !self.repairing {
-                self.repair_at.get_or_insert(now + self.pace.repair_after);
+                self.repair_at = Some(now + self.pace.repair_after);
             } else if (lacks || wishes) && !called {
                 if entries >= limit {
                     return (lacking, stamp - 1);

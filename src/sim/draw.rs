@@ -54,6 +54,9 @@ impl std::str::FromStr for FaultKind {
     }
 }
 
+/// The most branches that are drawn. More are simulated on request.
+const USUAL_BRANCHES_MAX: u32 = 50;
+
 /// What is given; the seed draws the rest.
 #[derive(Clone, PartialEq, Debug, Default)]
 pub struct Choice {
@@ -132,7 +135,7 @@ impl Draw<'_> {
             2..70 => self.rng.u32(2..=5),
             70..90 => self.rng.u32(6..=12),
             90..97 => self.rng.u32(13..=25),
-            _ => self.rng.u32(26..=50),
+            _ => self.rng.u32(26..=USUAL_BRANCHES_MAX),
         };
         // A bug between branches needs some.
         let least = if bug.is_some() { 3 } else { 1 };
@@ -241,9 +244,12 @@ impl Draw<'_> {
         let (queries, withdrawals) = (self.rng.f64() * 0.6, self.rng.f64());
         let sessions = if self.rng.bool() { self.rng.f64() } else { 0.0 };
         let sessions = if bug == Some(Bug::StaleReadServedAsFresh) { 0.8 } else { sessions };
-        let sessions = self.choice.sessions.map_or(sessions, f64::from);
+        // A version of a thousand branches has a thousand entries, and a history keeps every one that was
+        // told or named: in a large bank they are rare, so that together they weigh no more.
+        let rarity = f64::from(USUAL_BRANCHES_MAX.min(self.branches)) / f64::from(self.branches);
+        let sessions = self.choice.sessions.map_or(sessions * rarity.powi(2), f64::from);
         let concerns: f64 = if self.chance(0.3) || bug == Some(Bug::ConcernIgnored) { 0.4 } else { 0.0 };
-        let versions = self.rng.f64();
+        let versions = self.rng.f64() * rarity.powi(2);
         let largest = if self.rng.bool() { 10 } else { 500 };
         let mut operations: Vec<Step> = (0..count)
             .map(|_| {

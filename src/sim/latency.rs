@@ -36,7 +36,8 @@ const CONTINENTS: [[u64; 5]; 5] = [
 impl std::str::FromStr for Latency {
     type Err = String;
 
-    /// "2000" (microseconds), "100-5000", "log-normal:2000:0.5" or "continents".
+    /// "2000" (microseconds), "100-5000", "log-normal:2000:0.5", "continents", or a table of regions:
+    /// "[[500,40000],[40000,500]]".
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
@@ -47,6 +48,8 @@ impl std::str::FromStr for Latency {
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
         let latency = if text == "continents" {
             Self::continents()
+        } else if text.starts_with('[') {
+            Self::Regions(serde_json::from_str(text).map_err(|_| wrong())?)
         } else if let Some(rest) = text.strip_prefix("log-normal:") {
             let (median, sigma) = rest.split_once(':').ok_or_else(wrong)?;
             Self::LogNormal { median_us: number(median)?, sigma: sigma.trim().parse().map_err(|_| wrong())? }
