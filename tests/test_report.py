@@ -13,21 +13,32 @@ import re
 import shutil
 import struct
 import subprocess
+import sys
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
 import pytest
-from replibank.report import page
+import replibank
+from pages import page
 from replibank.report.bundle import PAGE, sources
+from replibank.trace import Trace
 
 HERE = Path(__file__).parent
 LIMIT = 120
-HEADER = {"branches": [1], "accounts": {"0": 1}, "links": [], "lost": 0, "source": "bank"}
-ROWS = [{"time_us": 0, "branch": 1, "event": "query", "account": 0, "balance": 1, "known": 0}]
 VOID = {"meta", "link", "input", "br"}
 HOSTILE = "</script><script>window.broken = 1</script><img src=x onerror='window.broken = 2'>{{script}}<!--"
+
+
+def command(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "replibank", *map(str, words)],
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
 
 
 class Page(HTMLParser):
@@ -89,8 +100,16 @@ def unpacked(read: Page) -> list[dict[str, Any]]:
     return rows
 
 
+def simulated(**options: Any) -> Trace:
+    return replibank.simulate(seed=7, branches=4, operations=200, trace=True, **options).trace
+
+
+def rows_of(trace: Trace) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in trace.to_jsonl().splitlines()[1:]]
+
+
 def test_a_page_is_one_well_formed_file_that_loads_nothing() -> None:
-    html = page(HEADER, ROWS, title="Monday & <Tuesday>")
+    html = simulated().to_html(title="Monday & <Tuesday>")
     read = Page(html)
     assert "".join(read.texts["title"]) == "Monday & <Tuesday>"
     assert [attributes.get("id") for tag, attributes in read.elements if tag == "script"] == [
@@ -108,7 +127,7 @@ def test_a_page_is_one_well_formed_file_that_loads_nothing() -> None:
 
 
 def test_the_policy_allows_this_script_and_this_style_and_nothing_else() -> None:
-    read = Page(page(HEADER, ROWS))
+    read = Page(simulated().to_html())
     policy = next(
         attributes["content"] for _, attributes in read.elements if attributes.get("http-equiv") is not None
     )
@@ -118,6 +137,17 @@ def test_the_policy_allows_this_script_and_this_style_and_nothing_else() -> None
         digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
         assert f"'sha256-{digest}'" in policy
     assert "unsafe" not in policy
+
+
+def test_a_page_holds_every_row_of_its_trace() -> None:
+    trace = simulated(faults=["crash", "partition", "pause"])
+    read = Page(trace.to_html())
+    rows = rows_of(trace)
+    assert read.facts["rows"] == len(trace) == len(rows) > 500
+    assert {row["event"] for row in rows} >= {"sent", "received", "joined", "killed", "deposit"}
+    expected = [{key: str(v) if key == "client" else v for key, v in row.items()} for row in rows]
+    assert unpacked(read) == expected
+    assert read.facts["bank"]["branches"] == [1, 2, 3, 4]
 
 
 def test_nulls_large_numbers_and_any_text_arrive_as_they_are() -> None:
@@ -155,6 +185,40 @@ def test_of_very_many_accounts_those_that_the_trace_is_about_are_kept() -> None:
     assert Page(page(header, rows)).facts["bank"]["accounts"] == {"17000": 400}
 
 
+def test_a_live_bank_has_a_page() -> None:
+    with replibank.Bank({1: 400, 2: 400}, trace=True) as bank:
+        bank.customer(1).deposit(5)
+        bank.wait_until_converged(timeout=5)
+        bank.kill(2)
+        bank.restart(2)
+        bank.wait_until_converged(timeout=5)
+        trace = bank.trace()
+    read = Page(trace.to_html())
+    assert {row["event"] for row in unpacked(read)} >= {"deposit", "sent", "received", "joined", "killed"}
+    assert len(unpacked(read)) == len(trace)
+    assert read.facts["bank"]["source"] == "bank"
+    assert read.facts["verdict"] is None
+
+
+def test_anomalies_know_their_rows() -> None:
+    run = replibank.simulate(seed=7, bug="retry-counts-twice", trace=True)
+    assert not run.verdict.ok
+    read = Page(run.trace.to_html(run.history))
+    verdict, rows = read.facts["verdict"], unpacked(read)
+    assert verdict["ok"] is False
+    assert len(verdict["anomalies"]) == len(run.verdict.anomalies) > 0
+    for told, anomaly in zip(verdict["anomalies"], run.verdict.anomalies, strict=True):
+        assert (told["kind"], told["text"]) == (anomaly.kind, anomaly.text)
+        row = rows[told["row"]]
+        assert anomaly.branch is None or row["branch"] == anomaly.branch
+        assert row["time_us"] <= told["time_us"]
+
+
+def test_a_history_that_cannot_be_read_is_refused() -> None:
+    with pytest.raises(replibank.InputError, match="line 1"):
+        simulated().to_html("{}")
+
+
 def test_every_module_of_the_page_is_bundled_with_its_names() -> None:
     _, script = sources()
     modules = {path.stem for path in PAGE.glob("*.js")}
@@ -183,3 +247,48 @@ def test_logic_of_the_page() -> None:
     passed = re.search(r"^(?:#|ℹ) pass (\d+)$", done.stdout, re.MULTILINE)  # noqa: RUF001
     assert passed is not None
     assert int(passed[1]) >= 20
+
+
+def test_the_command_writes_a_page(tmp_path: Path) -> None:
+    trace, history, output = (tmp_path / name for name in ("trace.jsonl", "history.jsonl", "report.html"))
+    done = command("simulate", "--seed", "7", "--trace", trace, "--history", history)
+    assert done.returncode == 0, done.stderr
+    done = command("report", trace, "-o", output, "--history", history, "--title", "Seed 7")
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr
+    read = Page(output.read_text())
+    assert "".join(read.texts["title"]) == "Seed 7"
+    assert read.facts["rows"] == len(trace.read_text().splitlines()) - 1
+    assert read.facts["verdict"]["ok"] is True
+    assert f"{read.facts['rows']:,} events" in done.stderr
+    assert str(output) in done.stderr
+    done = command("report", trace, "-o", "-")
+    assert (done.returncode, Page(done.stdout).facts["title"]) == (0, str(trace))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["missing.jsonl", "-o", "out.html"], "missing.jsonl: there is no such file"),
+        (["trace.jsonl"], "missing option '-o' / '--output'"),
+        (["trace.jsonl", "-o", "nowhere/out.html"], "does not exist: make it"),
+        (["trace.jsonl", "-o", "trace.jsonl"], "trace.jsonl is the input"),
+        (["trace.jsonl", "-o", "history.jsonl", "--history", "history.jsonl"], "history.jsonl is the input"),
+        (["wrong.jsonl", "-o", "out.html"], "line 2"),
+        (["trace.jsonl", "-o", "out.html", "--history", "wrong.jsonl"], "wrong.jsonl: line 1"),
+        (["trace.jsonl", "-o", "out.html", "--history", "none.jsonl"], "none.jsonl: there is no such file"),
+    ],
+)
+def test_the_command_refuses_what_cannot_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = replibank.simulate(seed=7, branches=2, operations=5, trace=True)
+    Path("trace.jsonl").write_text(run.trace.to_jsonl())
+    Path("history.jsonl").write_text(run.history)
+    Path("wrong.jsonl").write_text(run.trace.to_jsonl().splitlines()[0] + "\nnot JSON\n")
+    done = command("report", *words)
+    assert done.returncode == 2
+    assert message in done.stderr
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not Path("out.html").exists()

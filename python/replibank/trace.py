@@ -205,6 +205,32 @@ class Trace:
         """
         return self._core.to_shiviz()
 
+    def to_html(self, history: str | os.PathLike[str] | None = None, *, title: str = "A bank's trace") -> str:
+        """The trace as one HTML page with an interactive space-time diagram, for any browser. It needs no
+        network: write it to a file, and open that.
+
+        Args:
+            history: What the customers asked and were told: a file, or its text, as `check` takes it. The
+                page then lists what is wrong with it, and shows where.
+            title: Stands above the page.
+
+        Returns:
+            The page. Rows that found no room are missing in it, and it says how many.
+
+        Raises:
+            InputError: The history cannot be read, or is written wrongly; the message names the line.
+
+        Example:
+            >>> import replibank
+            >>> run = replibank.simulate(seed=7, branches=3, operations=10, trace=True)
+            >>> page = run.trace.to_html(run.history, title="Seed 7")
+            >>> page[:15]
+            '<!doctype html>'
+        """
+        from .report import page  # noqa: PLC0415 (most traces are never shown so)
+
+        return page(self, history, title)
+
     def versions(self, time_us: int | None = None) -> dict[int, Version]:
         """What each branch had seen at a time, rebuilt from the rows.
 

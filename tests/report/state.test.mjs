@@ -93,6 +93,19 @@ test("faults are spans, and together what people call them", () => {
   assert.deepEqual(faults.groups[1].sides, [[0, 1], [2]]);
 });
 
+test("a side of a partition may be in pieces", () => {
+  const cuts = [
+    [1, 2],
+    [2, 3],
+  ].flatMap(([a, b]) => [
+    { time_us: 0, branch: a, event: "cut", peer: b },
+    { time_us: 0, branch: b, event: "cut", peer: a },
+  ]);
+  const [group] = modelOfRows(cuts).faults.groups;
+  assert.deepEqual(group.sides, [[0, 2], [1]]);
+  assert.equal(group.text, "cut 1 3 | 2");
+});
+
 test("a fault that began twice ends with the second end", () => {
   const row = (time_us, event) => ({ time_us, branch: 1, event });
   const rows = [row(0, "paused"), row(5, "paused"), row(10, "resumed"), row(20, "resumed"), row(30, "paused")];

@@ -19,7 +19,10 @@ COMMANDS = {
     "branch": "Serve one branch on this host.",
     "simulate": "Run the bank in virtual time, under faults from a seed.",
     "check": "Grade an output file, or judge a history.",
+    "report": "Show a trace as one HTML page.",
 }
+_MODULES = {"report": "page"}
+"""Modules that are not named after their command: `report` is what people read of all commands."""
 
 
 class LazyGroup(click.Group):
@@ -31,7 +34,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"replibank.cli.{cmd_name}").command
+        command = import_module(f"replibank.cli.{_MODULES.get(cmd_name, cmd_name)}").command
         assert isinstance(command, click.Command)
         return command
 

@@ -15,24 +15,19 @@ from .verdict import verdict_facts
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
+
+    from ..trace import Trace
 
 #: Accounts whose opening balances a page has; of more, it has those that the trace is about.
 ACCOUNTS_MAX = 10_000
 
 
-def page(
-    header: Mapping[str, Any],
-    rows: Sequence[Mapping[str, Any]],
-    *,
-    history: str | os.PathLike[str] | None = None,
-    title: str = "A bank's trace",
-) -> str:
+def page(trace: Trace, history: str | os.PathLike[str] | None = None, title: str | None = None) -> str:
     """Makes the page.
 
     Args:
-        header: The bank: what a trace's first JSON line says of it.
-        rows: What happened, as dicts, in the order of time.
+        trace: What happened.
         history: What the customers asked and were told, as `replibank.check` takes it. The page then
             lists what is wrong with it.
         title: Stands above the page.
@@ -43,17 +38,30 @@ def page(
     Raises:
         InputError: The history cannot be read, or is written wrongly.
     """
-    columns = Columns(rows)
+    # A trace without rows is its header.
+    header = json.loads(trace.window(0, 0).to_jsonl())["trace"]
+    verdict = None if history is None else verdict_facts(history, trace.to_dicts())
+    return assemble(header, Columns(trace._core.columns()), verdict, title or "A bank's trace")
+
+
+def assemble(header: Mapping[str, Any], columns: Columns, verdict: object, title: str) -> str:
+    """The page of a trace's parts.
+
+    Args:
+        header: The bank: what a trace's first JSON line says of it.
+        columns: The rows.
+        verdict: What the checkers say, as JSON has it; None: they were not asked.
+        title: Plain text.
+    """
     accounts: Mapping[str, int] = header["accounts"]
     if len(accounts) > ACCOUNTS_MAX:
-        named = {str(row["account"]) for row in rows if row.get("account") is not None}
-        accounts = {account: opening for account, opening in accounts.items() if account in named}
+        accounts = {account: accounts[account] for account in columns.accounts if account in accounts}
     facts = {
         "title": title,
         "bank": {**header, "accounts": accounts},
-        "rows": len(rows),
+        "rows": columns.rows,
         "columns": columns.layout,
-        "verdict": None if history is None else verdict_facts(history, rows),
+        "verdict": verdict,
     }
     return bundle(title, _packed(json.dumps(facts).encode()), _packed(columns.content))
 

@@ -1,5 +1,5 @@
-"""A trace's rows as columns of numbers, for a page to read without parsing: texts become codes of a
-list, nulls become a number that stands for them. `page/columns.js` reads what is written here.
+"""A trace's columns, packed for a page to read without parsing: integers of as few bytes as do, texts as
+codes of a list, and nulls as a number that stands for them. `page/columns.js` reads what is written here.
 """
 
 from __future__ import annotations
@@ -9,27 +9,13 @@ from array import array
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
-NUMBERS = (
-    "time_us",
-    "branch",
-    "clock",
-    "ticks",
-    "peer",
-    "message_id",
-    "operations",
-    "bytes",
-    "sequence_from",
-    "sequence_through",
-    "account",
-    "amount",
-    "balance",
-    "known",
-    "request",
-    "waited_us",
-)
-TEXTS = ("event", "message", "origin", "client", "reason")
+#: Name, type, values, a byte a cell that is 1 where it is empty, the texts of a text's codes, and whether
+#: these are a category: see `columns` of the core's `Trace`.
+Column = tuple[str, str, bytes, bytes | None, list[str] | None, bool]
+
+FORMATS = {"int64": "q", "uint64": "Q", "uint32": "I", "text": "i"}
 
 #: Stands for null in a column of 32-bit integers; in one of floats, NaN does.
 NULL_INT = -(2**31)
@@ -38,55 +24,61 @@ EXACT_MAX = 2**53
 
 
 class Columns:
-    """The columns, one after another.
+    """The columns, one after another. Those without a value are left out.
 
     Attributes:
+        rows: How many rows there are.
         layout: Of each column, in order: its name, its type ("i32", "f64" or "code"; codes are 32-bit
             indices of `values`), and whether it holds differences to the row before.
         content: Their bytes, little-endian, in the order of `layout`.
+        accounts: The accounts that the rows are about, as texts.
     """
 
-    def __init__(self, rows: Sequence[Mapping[str, Any]]) -> None:
+    def __init__(self, columns: Iterable[Column]) -> None:
+        self.rows = 0
         self.layout: list[dict[str, Any]] = []
-        pieces: list[bytes] = []
-        for name in NUMBERS:
-            self._add(pieces, name, [row.get(name) for row in rows])
-        for name in TEXTS:
-            self._add_codes(pieces, name, [row.get(name) for row in rows])
-        self.content = b"".join(pieces)
+        self.accounts: list[str] = []
+        self._pieces: list[bytes] = []
+        for name, kind, values, empty, texts, _ in columns:
+            numbers: Sequence[int | None] = memoryview(values).cast(FORMATS[kind]).tolist()
+            self.rows = len(numbers)
+            if empty is not None:
+                numbers = [None if gone else number for number, gone in zip(numbers, empty, strict=True)]
+            if name == "account":
+                self.accounts = sorted({str(number) for number in numbers if number is not None}, key=int)
+            if texts is None:
+                self._add_numbers(name, numbers)
+            else:
+                self._add_codes(name, numbers, texts)
+        self.content = b"".join(self._pieces)
 
-    def _add(self, pieces: list[bytes], name: str, values: list[int | None]) -> None:
-        present = [value for value in values if value is not None]
+    def _add_numbers(self, name: str, numbers: Sequence[int | None]) -> None:
+        present = [number for number in numbers if number is not None]
         if not present:
             return
-        low, high = min(present), max(present)
-        if high > EXACT_MAX or low < -EXACT_MAX:
-            # A name rather than a number: it is shown and compared, not computed with.
-            self._add_codes(pieces, name, values)
+        if max(present) > EXACT_MAX or min(present) < -EXACT_MAX:
+            # Names rather than numbers: they are shown and compared, not computed with.
+            places = {number: place for place, number in enumerate(dict.fromkeys(present))}
+            codes = [None if number is None else places[number] for number in numbers]
+            self._add_codes(name, codes, [str(number) for number in places])
             return
         rising = name == "time_us"
         if rising:
-            steps = [b - a for a, b in zip([0, *present], present, strict=False)]
-            low, high = min(steps), max(steps)
-            values = [*steps]
-        small = low > NULL_INT and high < -NULL_INT
+            present = [b - a for a, b in zip([0, *present], present, strict=False)]
+            numbers = present
+        small = min(present) > NULL_INT and max(present) < -NULL_INT
         null = NULL_INT if small else float("nan")
-        column = array("i" if small else "d", [null if value is None else value for value in values])
-        self.layout.append({"name": name, "type": "i32" if small else "f64", "differences": rising})
-        pieces.append(_little_endian(column))
+        column = array("i" if small else "d", [null if number is None else number for number in numbers])
+        self._add({"name": name, "type": "i32" if small else "f64", "differences": rising}, column)
 
-    def _add_codes(self, pieces: list[bytes], name: str, values: list[Any]) -> None:
-        codes: dict[Any, int] = {}
-        column = array(
-            "i", [-1 if value is None else codes.setdefault(value, len(codes)) for value in values]
-        )
-        if not codes:
+    def _add_codes(self, name: str, codes: Sequence[int | None], texts: list[str]) -> None:
+        if not texts:
             return
-        self.layout.append({"name": name, "type": "code", "values": [str(value) for value in codes]})
-        pieces.append(_little_endian(column))
+        column = array("i", [-1 if code is None else code for code in codes])
+        self._add({"name": name, "type": "code", "values": texts}, column)
 
-
-def _little_endian(column: array[Any]) -> bytes:
-    if sys.byteorder == "big":
-        column.byteswap()
-    return column.tobytes()
+    def _add(self, layout: dict[str, Any], column: array[Any]) -> None:
+        if sys.byteorder == "big":
+            column.byteswap()
+        self.layout.append(layout)
+        self._pieces.append(column.tobytes())

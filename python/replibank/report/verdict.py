@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from bisect import bisect_right
-from typing import TYPE_CHECKING, Any
+from bisect import bisect_left, bisect_right
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ..files import read_input
 from ..simulation import check
@@ -30,7 +30,7 @@ def verdict_facts(history: str | os.PathLike[str], rows: Sequence[Mapping[str, A
         InputError: The history cannot be read, or is written wrongly.
     """
     verdict = check(history)
-    invoked = _invoked(history) if verdict.anomalies else {}
+    invocations = _invocations(history) if verdict.anomalies else {}
     places = _Places(rows) if verdict.anomalies else None
     return {
         "ok": verdict.ok,
@@ -43,19 +43,29 @@ def verdict_facts(history: str | os.PathLike[str], rows: Sequence[Mapping[str, A
                 "branch": anomaly.branch,
                 "account": anomaly.account,
                 "text": anomaly.text,
-                "row": None if places is None else places.row_of(anomaly, invoked),
+                "row": None if places is None else places.row_of(anomaly, invocations),
             }
             for anomaly in verdict.anomalies
         ],
     }
 
 
-def _invoked(history: str | os.PathLike[str]) -> dict[int, dict[str, Any]]:
-    """The invocations by their ids. The history is known to be right."""
+class _Invocation(NamedTuple):
+    """What a customer asked, and when it was told."""
+
+    asked: Mapping[str, Any]
+    told: Mapping[str, Any]
+
+
+def _invocations(history: str | os.PathLike[str]) -> dict[int, _Invocation]:
+    """By their ids. The history is known to be right."""
     is_text = isinstance(history, str) and history.lstrip().startswith("{")
     text = str(history) if is_text else read_input(history, "history").decode()
-    lines = (json.loads(line) for line in text.splitlines() if '"invoke"' in line)
-    return {line["id"]: line for line in lines if line.get("event") == "invoke"}
+    lines = [json.loads(line) for line in text.splitlines() if '"id"' in line]
+    told = {line["id"]: line for line in lines if line["event"] != "invoke"}
+    return {
+        line["id"]: _Invocation(line, told.get(line["id"], {})) for line in lines if line["event"] == "invoke"
+    }
 
 
 class _Places:
@@ -69,16 +79,33 @@ class _Places:
             if row["event"] in ANSWERS and row.get("client") is not None and row.get("request") is not None:
                 self._by_request[row["client"], row["request"]] = index
 
-    def row_of(self, anomaly: Anomaly, invoked: Mapping[int, Mapping[str, Any]]) -> int | None:
+    def row_of(self, anomaly: Anomaly, invocations: Mapping[int, _Invocation]) -> int | None:
         """The answer to its last invocation; without one, what happened last at its branch by then."""
         for id_ in reversed(anomaly.invocations):
-            asked = invoked.get(id_, {})
-            client, request = asked.get("client"), asked.get("request")
-            if client is not None and request is not None:
-                for name in (str(client), f"{client:x}"):
-                    if (name, request) in self._by_request:
-                        return self._by_request[name, request]
+            row = self._answer(invocations[id_]) if id_ in invocations else None
+            if row is not None:
+                return row
         index = bisect_right(self._times, round(anomaly.seconds * 1e6)) - 1
         while index >= 0 and anomaly.branch is not None and self._rows[index]["branch"] != anomaly.branch:
             index -= 1
         return index if index >= 0 else None
+
+    def _answer(self, invocation: _Invocation) -> int | None:
+        """By the customer's name for it; what has none, by where, when, and what it was told."""
+        asked, told = invocation
+        if asked.get("request") is not None:
+            client = asked["client"]
+            for name in (str(client), f"{client:x}"):
+                if (name, asked["request"]) in self._by_request:
+                    return self._by_request[name, asked["request"]]
+        first = bisect_left(self._times, asked["at"])
+        last = bisect_right(self._times, told["at"]) if "at" in told else len(self._times)
+        wanted = {"branch": asked["branch"], "account": asked.get("account", 0)}
+        if "balance" in told:
+            wanted["balance"] = told["balance"]
+        for index in range(last - 1, first - 1, -1):
+            row = self._rows[index]
+            fits = row["event"] in {asked["action"], "refused"}
+            if fits and all(row.get(name) == value for name, value in wanted.items()):
+                return index
+        return None

@@ -1,7 +1,7 @@
 // The panel's part on the selected event: what it says, its causes, and where its operation went.
 
 import { make } from "./dom.js";
-import { duration, grouped, instant, operationName, sentence, signed, versionText } from "./format.js";
+import { duration, grouped, instant, operationName, plural, sentence, signed, versionText } from "./format.js";
 
 const LISTED_MAX = 60;
 
@@ -42,7 +42,7 @@ function facts(model, row) {
   add("account", text("account"));
   add("amount", money("amount", event === "joined" || event === "recovered" ? signed : grouped));
   add("balance after", money("balance"));
-  add("knows after", number("known") === null ? null : `${grouped(number("known"))} operations`);
+  add("knows after", number("known") === null ? null : plural(number("known"), "operation"));
   add("version after", versionText(state.version(trace.lane[row], row)));
   add("customer", text("client"));
   add("request", text("request"));
@@ -58,8 +58,8 @@ function facts(model, row) {
   }
   const span = model.faults.all.find((each) => each.row === row);
   add("lasts", span ? (span.endRow < 0 ? "until the trace ended" : duration(span.end - span.start)) : null);
-  add("carries", number("operations") === null ? null : `${grouped(number("operations"))} operations`);
-  add("size", number("bytes") === null ? null : `${grouped(number("bytes"))} bytes`);
+  add("carries", number("operations") === null ? null : plural(number("operations"), "operation"));
+  add("size", number("bytes") === null ? null : plural(number("bytes"), "byte"));
   add("Lamport clock", number("clock") === null ? null : clock(number("clock"), number("ticks")));
   add("reason", text("reason"));
   return list;

@@ -323,23 +323,30 @@ function drawEvents(context, app) {
 
 /** How many operations each few pixels: deposits and queries up, withdrawals and refusals down. */
 function drawBars(context, { view, model, theme }, rowsOfMark) {
-  const { trace } = model;
   const bins = Math.ceil(view.plotWidth / BAR_WIDTH);
-  const tallest = view.laneHeight * 0.42;
-  const unit = Math.min(tallest / 3, 6);
-  const counts = new Map();
-  for (const [kind, up] of BARS) {
-    const mark = MARKS.findIndex((each) => each.kind === kind);
-    context.fillStyle = theme[kind];
-    for (const [key, count] of countBins(trace, rowsOfMark[mark], view.start, view.end, bins)) {
-      const [lane, bin] = [Math.floor(key / bins), key % bins];
+  const sides = new Map();
+  const bars = BARS.map(([kind, up]) => {
+    const rows = rowsOfMark[MARKS.findIndex((mark) => mark.kind === kind)];
+    const counts = countBins(model.trace, rows, view.start, view.end, bins);
+    const stacked = [...counts].map(([key, count]) => {
       const side = up ? key : -1 - key;
-      const below = counts.get(side) ?? 0;
-      counts.set(side, below + count);
-      // Logarithms, so that one can be seen and a thousand fit; stacked by the counts.
-      const [from, to] = [below, below + count].map((n) => Math.min(tallest, unit * Math.log2(1 + n)));
-      const y = view.y(lane);
-      context.fillRect(view.margins.left + bin * BAR_WIDTH, up ? y - to : y + from, BAR_WIDTH - 0.5, to - from);
+      const below = sides.get(side) ?? 0;
+      sides.set(side, below + count);
+      return { key, below, above: below + count };
+    });
+    return { kind, up, stacked };
+  });
+  const largest = [...sides.values()].reduce((a, b) => Math.max(a, b), 1);
+  // Logarithms, so that one can be seen and a thousand fit.
+  const unit = Math.min(6, (view.laneHeight * 0.44) / Math.log2(1 + largest));
+  const height = (count) => unit * Math.log2(1 + count);
+  for (const { kind, up, stacked } of bars) {
+    context.fillStyle = theme[kind];
+    for (const { key, below, above } of stacked) {
+      const x = view.margins.left + (key % bins) * BAR_WIDTH;
+      const y = view.y(Math.floor(key / bins));
+      const [from, to] = [height(below), height(above)];
+      context.fillRect(x, up ? y - to : y + from, BAR_WIDTH - 0.5, to - from);
     }
   }
 }

@@ -109,31 +109,38 @@ function cutText({ spans, sides }, names) {
   return `cut ${names(sides[0])} ${both ? "|" : "→"} ${names(sides[1])}`;
 }
 
-/** The two sides of a partition, the side that lost its voice first; null if the links that are left
- * connect all, or if there are more sides than two. */
+/** The two sides of a partition, the side that lost its voice first; null if there are no two, since the
+ * links that are left lead around a cut. A side may be in pieces. */
 function sidesOf(spans, links, count) {
-  const cut = new Set(spans.flatMap(({ lane, peer }) => [`${lane} ${peer}`, `${peer} ${lane}`]));
-  const side = new Int32Array(count).fill(-1);
-  let sides = 0;
-  for (let lane = 0; lane < count; lane += 1) {
-    if (side[lane] >= 0) continue;
-    const reached = [lane];
-    side[lane] = sides;
-    while (reached.length) {
-      const from = reached.pop();
-      for (const [a, b] of links) {
-        const to = a === from ? b : b === from ? a : -1;
-        if (to < 0 || side[to] >= 0 || cut.has(`${a} ${b}`)) continue;
-        side[to] = sides;
-        reached.push(to);
-      }
+  const cut = spans.map(({ lane, peer }) => [lane, peer]);
+  const isCut = new Set(cut.flatMap(([a, b]) => [`${a} ${b}`, `${b} ${a}`]));
+  const near = neighbours(links.filter(([a, b]) => !isCut.has(`${a} ${b}`)), count);
+  const across = neighbours(cut, count);
+  const side = new Int8Array(count).fill(-1);
+  const open = [spans[0].lane];
+  side[open[0]] = 0;
+  while (open.length) {
+    const from = open.pop();
+    const same = near[from].map((to) => [to, side[from]]);
+    const other = across[from].map((to) => [to, 1 - side[from]]);
+    for (const [next, its] of [...same, ...other]) {
+      if (side[next] === 1 - its) return null;
+      if (side[next] >= 0) continue;
+      side[next] = its;
+      open.push(next);
     }
-    sides += 1;
   }
-  if (sides !== 2) return null;
-  const first = side[spans[0].lane];
   const of = (which) => Array.from(side.keys()).filter((lane) => side[lane] === which);
-  return [of(first), of(1 - first)];
+  return side.includes(-1) ? null : [of(0), of(1)];
+}
+
+function neighbours(pairs, count) {
+  const lists = Array.from({ length: count }, () => []);
+  for (const [a, b] of pairs) {
+    lists[a].push(b);
+    lists[b].push(a);
+  }
+  return lists;
 }
 
 /** "1 2 5–9", or "1 3 5 7 … (17)". */

@@ -14,8 +14,10 @@ const TYPICAL_US = 1000;
 export class Messages {
   constructor(trace) {
     const drafts = gather(trace);
-    const typical = median(drafts.filter(whole).map((draft) => draft.end - draft.start)) ?? TYPICAL_US;
-    for (const draft of drafts) complete(draft, trace, typical);
+    const spans = drafts.filter(whole).map((draft) => draft.end - draft.start);
+    const typical = median(spans) ?? TYPICAL_US;
+    const longest = spans.reduce((a, b) => Math.max(a, b), typical);
+    for (const draft of drafts) complete(draft, trace, typical, longest);
     drafts.sort((a, b) => a.start - b.start);
 
     this.count = drafts.length;
@@ -108,13 +110,17 @@ function whole(draft) {
   return draft.sent >= 0 && draft.received >= 0;
 }
 
-function complete(draft, trace, typical) {
+/** What never arrived was lost, unless it may still have been under way. */
+function complete(draft, trace, typical, longest) {
   if (draft.sent < 0) draft.start = draft.end - typical;
   if (draft.received >= 0) return;
-  const under = draft.swallowed < 0 && trace.end - draft.start < 2 * typical;
-  draft.fate = under ? OPEN : LOST;
-  const swallowedAt = draft.swallowed < 0 ? draft.start : trace.time[draft.swallowed];
-  draft.end = Math.max(draft.start + typical, swallowedAt);
+  if (draft.swallowed < 0 && trace.end - draft.start <= longest) {
+    draft.fate = OPEN;
+    draft.end = Math.max(draft.start + typical, trace.end);
+  } else {
+    draft.fate = LOST;
+    draft.end = Math.max(draft.start + typical, draft.swallowed < 0 ? 0 : trace.time[draft.swallowed]);
+  }
 }
 
 function median(values) {

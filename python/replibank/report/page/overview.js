@@ -25,9 +25,11 @@ export function drawSeries(context, app, width, height) {
 
   context.clearRect(0, 0, width, height);
   for (const { kind, start, end } of model.faults.groups) {
-    context.globalAlpha = 0.16;
+    // What befell all is a band, what befell some branches a line at the edge.
+    const wide = kind === "cut" || kind === "dropping";
+    context.globalAlpha = wide ? 0.14 : 0.6;
     context.fillStyle = theme[kind];
-    context.fillRect(x(start), 0, Math.max(1, x(end) - x(start)), height);
+    context.fillRect(x(start), 0, Math.max(1, x(end) - x(start)), wide ? height : 3);
   }
   context.globalAlpha = 1;
   const y = within(upper, least, most);
