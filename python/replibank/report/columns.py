@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 #: these are a category: see `columns` of the core's `Trace`.
 Column = tuple[str, str, bytes, bytes | None, list[str] | None, bool]
 
-FORMATS = {"int64": "q", "uint64": "Q", "uint32": "I", "text": "i"}
+FORMATS: dict[str, Literal["q", "Q", "I", "i"]] = {"int64": "q", "uint64": "Q", "uint32": "I", "text": "i"}
 
 #: Stands for null in a column of 32-bit integers; in one of floats, NaN does.
 NULL_INT = -(2**31)
