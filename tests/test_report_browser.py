@@ -104,6 +104,8 @@ def test_a_page_opens_and_says_what_it_shows(shown: Chromium, trace: Trace) -> N
     assert f"4 branches, {len(trace):,} events" in text(shown, "#summary")
     assert text(shown, "h1") == "A test"
     assert set(table(shown)) == {"1", "2", "3", "4"}
+    assert {"deposit", "query", "lost message", "killed", "links cut"} <= set(text(shown, "#legend").split("\n"))
+    assert "slow" not in text(shown, "#legend")
     # Something is drawn, in more than one colour.
     for canvas in ("still", "series", "window", "moving"):
         colours = shown.run(
@@ -305,6 +307,7 @@ def test_an_empty_trace_says_so(browser: Chromium, tmp_path: Path) -> None:
     file.write_text(page(header, []))
     browser.open(file)
     assert text(browser, "#warning") == "The trace is empty."
+    assert text(browser, "#legend") == ""
     browser.click(600, 400)
     browser.click(600, 110)
     browser.press("n")

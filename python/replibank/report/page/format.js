@@ -57,6 +57,7 @@ export function sentence(trace, row) {
   const text = (name) => trace.text(name, row);
   const money = (name) => grouped(number(name));
   const peer = number("peer") === null ? "all" : `branch ${number("peer")}`;
+  const between = number("peer") === null ? "messages from and to it" : `messages to ${peer}`;
   const reason = text("reason") ? `: ${text("reason")}` : "";
   const message = text("message") ?? "message";
   const carried = number("operations") ? ` with ${plural(number("operations"), "operation")}` : "";
@@ -90,13 +91,13 @@ export function sentence(trace, row) {
     case "mended":
       return `messages to ${peer} arrive again`;
     case "slowed":
-      return `messages of ${peer} are slow${reason}`;
+      return `${between} are slow${reason}`;
     case "unslowed":
-      return `messages of ${peer} are as fast as before`;
+      return `${between} are as fast as before`;
     case "dropping":
-      return `messages are lost at random${reason}`;
+      return `${between} are lost at random${reason}`;
     case "delivering":
-      return "no message is lost at random any more";
+      return `${between} are not lost at random any more`;
     case "restarted":
       return `restarted ${text("reason") ?? ""}`.trim();
     default:

@@ -132,7 +132,7 @@ const SHADES = [
 /** The legend: what is in the trace, each with a box that shows or hides it. */
 export function showLegend(app) {
   const { trace, messages, faults } = app.model;
-  const present = new Set(trace.events);
+  const present = new Set([...new Set(trace.eventCodes)].map((code) => trace.events[code]));
   const items = [];
   MARKS.forEach(({ kind, events, label }, mark) => {
     if (!events.some((event) => present.has(event))) return;
