@@ -13,6 +13,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import replibank
+from replibank.files import INPUT_BYTES_MAX, read_input
 
 INTEGERS = [
     *("peer", "message_id", "operations", "bytes", "sequence_from", "sequence_through"),
@@ -305,3 +306,13 @@ def test_a_hundred_thousand_rows_have_a_large_trace() -> None:
         frame = bank.trace().to_pandas()
     assert isinstance(frame, pd.DataFrame)
     assert frame["balance"].tolist() == list(range(1, 100_001))
+
+
+def test_a_trace_may_be_larger_than_an_input(tmp_path: Path) -> None:
+    file = tmp_path / "trace.jsonl"
+    header = replibank.simulate(seed=7, branches=2, operations=5, trace=True).trace.window(0, 0).to_jsonl()
+    # Blank lines are skipped, and quick to read.
+    file.write_text(header + "\n" * (INPUT_BYTES_MAX + 1))
+    assert len(replibank.Trace.read(file)) == 0
+    with pytest.raises(replibank.InputError, match="more than 64 MiB, which no history needs"):
+        read_input(file, "history")

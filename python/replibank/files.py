@@ -16,15 +16,16 @@ from .errors import InputError
 INPUT_BYTES_MAX = 64 * 1024 * 1024
 
 
-def read_input(path: str | os.PathLike[str], kind: str = "input") -> bytes:
+def read_input(path: str | os.PathLike[str], kind: str = "input", bytes_max: int = INPUT_BYTES_MAX) -> bytes:
     """Reads an input file.
 
     Args:
         path: The file.
         kind: What it is to be, for messages.
+        bytes_max: The most bytes that it may have.
 
     Returns:
-        Its bytes, at most `INPUT_BYTES_MAX`.
+        Its bytes.
 
     Raises:
         InputError: It is not there, is a directory, may not be read, or is larger than that; a
@@ -35,20 +36,19 @@ def read_input(path: str | os.PathLike[str], kind: str = "input") -> bytes:
         raise InputError(f"the name of the {kind} is empty: name a file")
     try:
         with Path(name).open("rb") as file:
-            content = file.read(INPUT_BYTES_MAX + 1)
+            content = file.read(bytes_max + 1)
     except FileNotFoundError:
         raise InputError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        raise InputError(f"{name}: this is a directory, and an {kind} is one file in it") from None
+        article = "an" if kind[0] in "aeiou" else "a"
+        raise InputError(f"{name}: this is a directory, and {article} {kind} is one file in it") from None
     except PermissionError:
         raise InputError(f"{name}: this file may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise InputError(f"{name}: this file cannot be read ({reason})") from None
-    if len(content) > INPUT_BYTES_MAX:
-        raise InputError(
-            f"{name}: this file has more than {INPUT_BYTES_MAX // 2**20} MiB, which no {kind} needs"
-        )
+    if len(content) > bytes_max:
+        raise InputError(f"{name}: this file has more than {bytes_max // 2**20} MiB, which no {kind} needs")
     return content
 
 

@@ -54,6 +54,9 @@ if TYPE_CHECKING:
 #: How many rows a trace keeps, of all branches, unless it is told.
 TRACE_CAPACITY = 1_000_000
 
+#: The most bytes that a trace's file may have; a million rows take some 150 MB.
+TRACE_BYTES_MAX = 2**30
+
 #: What the cells of each kind of column are, for `memoryview`.
 _FORMATS: dict[str, Literal["q", "Q", "I"]] = {"int64": "q", "uint64": "Q", "uint32": "I"}
 
@@ -110,7 +113,7 @@ class Trace:
         else:
             name = f"{os.fspath(trace)}: "
             try:
-                text = read_input(trace).decode()
+                text = read_input(trace, "trace", TRACE_BYTES_MAX).decode()
             except UnicodeDecodeError as error:
                 raise InputError(f"{name}this is not UTF-8 (byte {error.start})") from None
         try:
