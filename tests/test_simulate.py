@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import threading
@@ -155,10 +156,41 @@ def test_the_command_says_how_to_see_a_failure_again(tmp_path: Path) -> None:
     assert "violation    " in again.stderr
 
 
+def test_a_failure_is_told_as_a_story() -> None:
+    failed = command("simulate", "--seed", "7", "--bug", "absolute-balance")
+    lines = failed.stderr.splitlines()
+    assert max(map(len, lines)) <= 80
+    for name in ("planted", "seen in", "not here", "violation", "to see it", "shrunk to", "which shows"):
+        assert any(line.startswith(f"{name:<13}") for line in lines), name
+    told = [line for line in lines if re.match(r" *[\d,]+\.\d ms  ", line)]
+    assert any(re.search(r"customer \d+ deposits \d+ at branch \d", line) for line in told)
+    assert any(line.startswith(" at the end  ") for line in lines)
+
+
+def test_a_bug_without_a_seed_is_looked_for_until_it_shows() -> None:
+    failed = command("simulate", "--bug", "rejudged-withdrawal")
+    assert failed.returncode == 1, failed.stderr
+    again = re.search(
+        r"to see it    replibank (simulate --seed \d+ --bug rejudged-withdrawal)\n", failed.stderr
+    )
+    assert again, failed.stderr
+    assert command(*again[1].split()).returncode == 1
+
+
+def test_a_table_of_regions_is_a_latency() -> None:
+    far = replibank.simulate(seed=3, branches=2, faults=[], latency="[[500, 90000], [90000, 500]]")
+    near = replibank.simulate(seed=3, branches=2, faults=[], latency="[[500, 900], [900, 500]]")
+    assert far.ok
+    assert near.ok
+    assert json.loads(far.plan)["network"]["latency"] == {"regions": [[500, 90000], [90000, 500]]}
+    with pytest.raises(ValueError, match="as many columns as rows"):
+        replibank.simulate(latency="[[1, 2]]")
+
+
 def test_several_seeds_and_the_list_of_bugs() -> None:
     done = command("simulate", "--seeds", "20", "--branches", "3", "--fault", "crash")
     assert done.returncode == 0, done.stderr
-    assert "seeds        20" in done.stderr
+    assert re.search(r"seeds        20, from \d+ on\n", done.stderr)
     listed = command("simulate", "--bug", "list")
     assert set(replibank.bugs()) <= set(listed.stdout.splitlines())
     assert command("simulate", "--bug", "typo").returncode == 2

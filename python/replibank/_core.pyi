@@ -388,5 +388,5 @@ class Verdict:
 def check_history(text: str) -> Verdict:
     """Judges a history in JSON lines; a `ValueError` names the first line that is wrong."""
 
-def bugs() -> list[tuple[str, str]]:
+def bugs() -> list[tuple[str, str, str, str]]:
     """(name, story) of every bug that can be planted."""

@@ -121,7 +121,8 @@ class Simulation:
         violations: What did, as (kind, text).
         verdict: What the checkers say of the history.
         trace: What happened at the branches, if it was asked for.
-        counts: "events", "messages", "lost", "doubled", "breaks", "crashes", "faults", "retries".
+        counts: "events", "messages", "lost", "doubled", "breaks", "crashes", "torn", "faults",
+            "retries".
         seconds: Virtual time until all branches had everything; None if they never had.
     """
 
@@ -198,7 +199,8 @@ def simulate(
         accounts: How many accounts the bank has.
         opening: Each account's opening balance.
         latency: Of a message, in microseconds: "2000", "100-5000", "log-normal:2000:0.5" (median and
-            sigma), or "continents".
+            sigma), "continents", or a table of regions, as "[[500,40000],[40000,500]]": branch `id` is in
+            region `id` modulo their number.
         topology: "auto", "mesh", "overlay" or "ring".
         propagation: "stream" or "unary".
         concern: Of every write: "local", "majority" or "all".
@@ -252,4 +254,24 @@ def bugs() -> dict[str, str]:
         >>> "retry-counts-twice" in replibank.bugs()
         True
     """
-    return dict(_core.bugs())
+    return {name: lesson.story for name, lesson in lessons().items()}
+
+
+@dataclass(frozen=True)
+class Lesson:
+    """What is to be learned from a planted bug.
+
+    Attributes:
+        story: What goes wrong.
+        seen: Which real systems have it.
+        right: Where this bank does it right, and how.
+    """
+
+    story: str
+    seen: str
+    right: str
+
+
+def lessons() -> dict[str, Lesson]:
+    """What is to be learned from each bug that can be planted."""
+    return {name: Lesson(*texts) for name, *texts in _core.bugs()}

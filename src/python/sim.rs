@@ -189,7 +189,8 @@ impl Run {
     /// Counts of what happened, by name.
     #[getter]
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        let sim::Counts { events, messages, lost, doubled, breaks, crashes, faults, retries } = self.outcome.counts;
+        let sim::Counts { events, messages, lost, doubled, breaks, crashes, torn, faults, retries } =
+            self.outcome.counts;
         vec![
             ("events", events),
             ("messages", messages),
@@ -197,6 +198,7 @@ impl Run {
             ("doubled", doubled),
             ("breaks", breaks),
             ("crashes", crashes),
+            ("torn", torn),
             ("faults", faults),
             ("retries", retries),
         ]
@@ -267,8 +269,12 @@ pub(super) fn check_history(py: Python<'_>, text: &str) -> PyResult<Verdict> {
     verdict.map(|inner| Verdict { inner }).map_err(|error| PyValueError::new_err(error.to_string()))
 }
 
-/// (name, story) of every bug that can be planted.
+/// (name, what goes wrong, where it is seen, where it is right) of every bug that can be planted.
 #[pyfunction]
-pub(super) fn bugs() -> Vec<(String, &'static str)> {
-    Bug::ALL.iter().map(|bug| (bug.to_string(), bug.story())).collect()
+pub(super) fn bugs() -> Vec<(String, &'static str, &'static str, &'static str)> {
+    let lesson = |bug: Bug| {
+        let sim::Lesson { story, seen, right } = bug.lesson();
+        (bug.to_string(), story, seen, right)
+    };
+    Bug::ALL.into_iter().map(lesson).collect()
 }

@@ -51,34 +51,6 @@ impl Bug {
         Self::TornSave,
         Self::ConcernIgnored,
     ];
-
-    /// What goes wrong, in one sentence.
-    pub fn story(self) -> &'static str {
-        match self {
-            Self::AbsoluteBalance => {
-                "a branch tells its balance, and whoever hears it takes it for its own: concurrent writes vanish"
-            }
-            Self::RejudgedWithdrawal => {
-                "a branch judges again a withdrawal that another branch has paid out, and drops it"
-            }
-            Self::RestartWithoutPage => {
-                "a branch comes back under its old name without its page, and counts from 1 again"
-            }
-            Self::AcknowledgementOutlivesData => {
-                "a branch has lost its data, but says that it has what it had: nobody sends it again"
-            }
-            Self::RetryCountsTwice => "a customer who gets no answer tries again, and the deposit counts twice",
-            Self::RefusedWithdrawalPropagated => {
-                "a withdrawal is refused where it was asked for, and taken off the balance everywhere else"
-            }
-            Self::LostUpdate => "a write reads the balance, a peer's update arrives, and the write puts its sum back",
-            Self::DeltaMissesAccount => "an update says that it is complete, but leaves out an account",
-            Self::StaleReadServedAsFresh => "a query names what it must see, and is answered without it",
-            Self::AcknowledgedBeforeSaved => "a deposit is acknowledged, and the power goes before it is on disk",
-            Self::TornSave => "half of a save is on disk after a crash: the money, but not that it was asked for",
-            Self::ConcernIgnored => "a write is said to be everywhere when it is at its own branch only",
-        }
-    }
 }
 
 impl fmt::Display for Bug {

@@ -36,8 +36,8 @@ const CONTINENTS: [[u64; 5]; 5] = [
 impl std::str::FromStr for Latency {
     type Err = String;
 
-    /// "2000" (microseconds), "100-5000", "log-normal:2000:0.5", "continents", or a table of regions:
-    /// "[[500,40000],[40000,500]]".
+    /// "2000" (microseconds), "100-5000", "log-normal:2000:0.5", "continents", or a table of regions,
+    /// as in `[[500,40000],[40000,500]]`.
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(

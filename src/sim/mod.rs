@@ -7,6 +7,7 @@ mod customers;
 mod disk;
 mod draw;
 mod faults;
+mod gallery;
 mod latency;
 mod links;
 mod node;
@@ -20,6 +21,7 @@ mod world;
 
 pub use bug::Bug;
 pub use draw::{Choice, FaultKind};
+pub use gallery::Lesson;
 pub use latency::Latency;
 pub use outcome::{Counts, Outcome, Violation};
 pub use plan::{Act, DiskPlan, Fault, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble};

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     check,
     record::Recorder,
-    replica::{Config, Disk, Input, Output, Replica, Save, Saved},
+    replica::{Config, Disk, Input, Output, PeerFault, Replica, Save, Saved},
     trace::FaultKind,
     types::{AccountId, Answer, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
 };
@@ -120,13 +120,21 @@ impl World<'_> {
                 Output::Ready(peer) => self.pump(node, peer),
                 Output::Save => self.save(node),
                 Output::Faulty { from, fault } => {
-                    let (branch, at, reason) = (self.nodes[node].branch, self.now, fault.to_string());
-                    self.violations.push(Violation::Refused { branch, peer: from, at, reason });
+                    self.refused(self.nodes[node].branch, from, &fault);
                 }
             }
         }
         self.check_invariants(node);
         self.arm(node);
+    }
+
+    /// A replica refuses what a peer says: once is enough to know it.
+    fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerFault) {
+        let is_same = |known: &Violation| matches!(known, Violation::Refused { branch: at, peer: by, .. } if (*at, *by) == (branch, peer));
+        if !self.violations.iter().any(is_same) {
+            let (at, reason) = (self.now, fault.to_string());
+            self.violations.push(Violation::Refused { branch, peer, at, reason });
+        }
     }
 
     fn save(&mut self, node: NodeIndex) {
@@ -153,7 +161,8 @@ impl World<'_> {
         self.step(node, Input::Saved(save.number));
     }
 
-    /// Kills a branch. The save under way is on disk as a whole or not at all.
+    /// Kills a branch. The save under way is on disk as a whole, or was torn: then the disk finds that it
+    /// is not whole, and drops it.
     pub(super) fn crash(&mut self, node: NodeIndex) {
         self.nodes[node].down += 1;
         if self.nodes[node].down > 1 {
@@ -174,6 +183,8 @@ impl World<'_> {
                 disk.save_pages(&save);
             } else if arrived {
                 let Ok(()) = disk.save(&save);
+            } else {
+                self.counts.torn += 1;
             }
         }
         let links: Vec<(usize, Side)> = self.nodes[node].links.values().copied().collect();

@@ -23,6 +23,8 @@ pub struct Counts {
     pub breaks: u64,
     /// Branches that were killed.
     pub crashes: u64,
+    /// Of these, those that tore the save under way: it is not on disk.
+    pub torn: u64,
     /// Other faults.
     pub faults: u64,
     /// Requests that customers tried again.
@@ -44,6 +46,7 @@ impl std::ops::AddAssign for Counts {
         self.doubled += other.doubled;
         self.breaks += other.breaks;
         self.crashes += other.crashes;
+        self.torn += other.torn;
         self.faults += other.faults;
         self.retries += other.retries;
     }

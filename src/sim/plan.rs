@@ -268,4 +268,14 @@ impl Trouble {
             Self::Loss { .. } => Vec::new(),
         }
     }
+    /// The same, to be renamed.
+    pub(super) fn branches_mut(&mut self) -> std::slice::IterMut<'_, u32> {
+        match self {
+            Self::Partition { side, .. } => side.iter_mut(),
+            Self::Crash { branch } | Self::Pause { branch } | Self::Slow { branch, .. } => {
+                std::slice::from_mut(branch).iter_mut()
+            }
+            Self::Loss { .. } => [].iter_mut(),
+        }
+    }
 }

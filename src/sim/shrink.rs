@@ -1,9 +1,9 @@
 //! From a plan that fails to a small one that fails in the same way: what can be left out is left
 //! out, by halves and then by smaller parts (Zeller and Hildebrandt's ddmin, 2002).
 
-use std::ops::ControlFlow;
+use std::{collections::BTreeSet, ops::ControlFlow};
 
-use super::{Latency, Plan, Record, Violation, judge, quietly, simulate};
+use super::{Act, Latency, Level, Plan, Record, Violation, judge, quietly, simulate};
 
 /// A small plan that fails.
 #[derive(Clone, PartialEq, Debug)]
@@ -86,24 +86,63 @@ impl Shrinking<'_> {
         }
     }
 
-    /// A calmer world, and fewer branches, as far as nobody names them.
+    /// A calmer world, fewer branches, and round numbers: as far as it still fails in the same way.
     fn simplify(&mut self) {
-        let named = self.best.operations.iter().map(|step| step.branch);
-        let named = named.chain(self.best.faults.iter().flat_map(|fault| fault.what.branches())).max().unwrap_or(1);
-        let changes: [&dyn Fn(&mut Plan); 8] = [
-            &|plan| plan.branches = named,
-            &|plan| plan.branches = named.max(plan.branches / 2),
+        let changes: [&dyn Fn(&mut Plan); 13] = [
+            &|plan| renumber(plan, 0),
+            &|plan| renumber(plan, 1),
+            &|plan| plan.branches = plan.branches.div_ceil(2).max(branches_named(plan).last().copied().unwrap_or(1)),
             &|plan| plan.network.loss = 0.0,
             &|plan| plan.network.duplication = 0.0,
             &|plan| plan.network.customer_loss = 0.0,
             &|plan| plan.network.latency = Latency::Fixed(plan.network.latency.usual()),
             &|plan| plan.network.ordered = true,
             &|plan| plan.operations.iter_mut().for_each(|step| step.session = false),
+            &|plan| plan.operations.iter_mut().for_each(|step| step.concern = Level::Local),
+            &one_account,
+            &|plan| plan.openings.iter_mut().for_each(|opening| *opening = 400),
+            &|plan| plan.operations.iter_mut().for_each(|step| step.act = rounded(step.act)),
         ];
         for change in changes {
             let mut candidate = self.best.clone();
             change(&mut candidate);
             self.keep_if_it_fails(candidate);
         }
+    }
+}
+
+/// Every branch that an operation or a fault names, in order.
+fn branches_named(plan: &Plan) -> BTreeSet<u32> {
+    let named = plan.operations.iter().map(|step| step.branch);
+    named.chain(plan.faults.iter().flat_map(|fault| fault.what.branches())).collect()
+}
+
+/// Only the branches that are named, and some others, numbered from 1; and so the customers.
+fn renumber(plan: &mut Plan, others: u32) {
+    let branches = branches_named(plan);
+    let customers: BTreeSet<u32> = plan.operations.iter().map(|step| step.customer).collect();
+    let number = |ids: &BTreeSet<u32>, id: u32| ids.range(..=id).count() as u32;
+    plan.branches = plan.branches.min((branches.len() as u32 + others).max(1));
+    for step in &mut plan.operations {
+        step.branch = number(&branches, step.branch);
+        step.customer = number(&customers, step.customer);
+    }
+    for fault in &mut plan.faults {
+        fault.what.branches_mut().for_each(|branch| *branch = number(&branches, *branch));
+    }
+}
+
+fn one_account(plan: &mut Plan) {
+    plan.openings.truncate(1);
+    plan.operations.iter_mut().for_each(|step| step.account = 0);
+}
+
+/// The nearest multiple of ten, from 10 on.
+fn rounded(act: Act) -> Act {
+    let round = |amount: u64| amount.saturating_add(5) / 10 * 10;
+    match act {
+        Act::Query(version) => Act::Query(version),
+        Act::Deposit(amount) => Act::Deposit(round(amount).max(10)),
+        Act::Withdraw(amount) => Act::Withdraw(round(amount).max(10)),
     }
 }

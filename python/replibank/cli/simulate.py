@@ -1,19 +1,23 @@
 """`replibank simulate`: the bank in virtual time. A failing seed prints the command that shows it
 again, and is shrunk to a small plan that still fails."""
 
+import secrets
 import textwrap
 import time
 from pathlib import Path
 
 import click
 
-from replibank.cli import options, report
+from replibank.cli import options, report, story
 from replibank.cli.outcome import CHECK_FAILED
 from replibank.files import read_input, write_atomically
-from replibank.simulation import SHRINK_TRIES, Simulation, bugs, simulate
+from replibank.simulation import SHRINK_TRIES, Simulation, lessons, simulate
 
 WIDTH = 79
 """Columns of a terminal that are written on."""
+
+SEEDS_FOR_A_BUG = 500
+"""How many seeds a planted bug has to show itself, if none is given."""
 
 SHOWN = 3
 """Violations that people are shown."""
@@ -25,7 +29,7 @@ SHOWN = 3
 @click.option("--branches", type=click.IntRange(1), help="Branches.")
 @click.option("--operations", type=click.IntRange(1), help="Operations of all customers.")
 @click.option(
-    "--latency", metavar="US", help='Of a message: "2000", "100-5000", "log-normal:2000:0.5", "continents".'
+    "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
 )
 @click.option("--propagation", type=click.Choice(["stream", "unary"]), help="How branches tell each other.")
 @click.option("--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which are linked.")
@@ -63,21 +67,24 @@ def command(
     Examples:
       replibank simulate
       replibank simulate --seeds 1000
-      replibank simulate --seed 7 --bug retry-counts-twice
+      replibank simulate --bug retry-counts-twice
       replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
     """
     if bug == "list":
         show_bugs()
         return 0
     text = None if plan is None else read_input(plan).decode(errors="replace")
-    began = time.perf_counter()
-    events = survived = 0
+    if bug is not None and seed is None and plan is None and seeds == 1:
+        seeds = SEEDS_FOR_A_BUG
+    # One number is drawn, and the seeds count up from it: so it says which ones were run.
+    first = secrets.randbits(32) if seed is None else seed
+    so_far = SoFar(first)
     with Ticker() as ticker:
         for count in range(seeds):
             ticker.begin(f"seed {count + 1} of {seeds}" if seeds > 1 else "simulating")
             try:
                 run = simulate(
-                    None if seed is None else seed + count,
+                    (first + count) % 2**64,
                     plan=text,
                     branches=branches,
                     operations=operations,
@@ -91,8 +98,7 @@ def command(
                 )
             except ValueError as error:
                 raise click.UsageError(str(error)) from None
-            events += run.counts["events"]
-            survived += sum(run.counts[name] for name in ("lost", "doubled", "breaks", "crashes", "faults"))
+            so_far.add(run)
             if not run.ok:
                 break
         small = run
@@ -105,7 +111,7 @@ def command(
     if as_json:
         print_json(run, small)
     else:
-        summary(run, count + 1, events, survived, time.perf_counter() - began)
+        summary(run, so_far)
         if not run.ok:
             given = {
                 "seed": run.seed,
@@ -122,6 +128,26 @@ def command(
                 run, small, None if plan is not None else "replibank simulate" + "".join(words), save_plan
             )
     return 0 if run.ok else CHECK_FAILED
+
+
+class SoFar:
+    """What came of the seeds so far."""
+
+    def __init__(self, first: int) -> None:
+        self.first = first
+        self.seeds = self.events = self.survived = 0
+        self._began = time.perf_counter()
+
+    def add(self, run: Simulation) -> None:
+        faults = ("lost", "doubled", "breaks", "crashes", "torn", "faults")
+        self.seeds += 1
+        self.events += run.counts["events"]
+        self.survived += sum(run.counts[name] for name in faults)
+
+    @property
+    def rate(self) -> float:
+        """Events a second."""
+        return self.events / (time.perf_counter() - self._began)
 
 
 class Ticker:
@@ -150,9 +176,9 @@ class Ticker:
 
 
 def show_bugs() -> None:
-    for name, story in bugs().items():
+    for name, lesson in lessons().items():
         click.echo(name)
-        click.echo(textwrap.fill(story, WIDTH, initial_indent="    ", subsequent_indent="    "))
+        click.echo(textwrap.fill(lesson.story, WIDTH, initial_indent="    ", subsequent_indent="    "))
 
 
 def write(path: str | None, text: str) -> None:
@@ -160,18 +186,29 @@ def write(path: str | None, text: str) -> None:
         write_atomically(Path(path), text if text.endswith("\n") else text + "\n")
 
 
-def summary(run: Simulation, seeds: int, events: int, survived: int, seconds: float) -> None:
-    facts = run._plan
-    seeds_text = f"{run.seed}" if seeds == 1 else f"{seeds:,}, the last {run.seed}"
-    report.say(f"{'seed' if seeds == 1 else 'seeds':<12} {seeds_text}")
-    if seeds == 1:
-        report.say(
-            f"bank         {facts.branches} branches, {facts.operations:,} operations, {facts.faults} faults"
-        )
+def size(run: Simulation) -> str:
+    """ "3 branches, 372 operations, 7 faults"."""
+    plan = run._plan
+    parts = [(plan.branches, "branch"), (plan.operations, "operation"), (plan.faults, "fault")]
+    return ", ".join(report.plural(count, noun) for count, noun in parts)
+
+
+def summary(run: Simulation, so_far: SoFar) -> None:
+    facts, seeds = run._plan, so_far.seeds
+    if seeds > 1:
+        report.say(f"seeds        {seeds:,}, from {so_far.first} on")
+    if seeds == 1 or not run.ok:
+        report.say(f"seed         {run.seed}")
+        report.say(f"bank         {size(run)}")
+    report.say(f"events       {so_far.events:,} ({so_far.rate:,.0f} a second)")
+    report.say(f"survived     {so_far.survived:,} losses, doublings, breaks, crashes and other faults")
     if facts.bug is not None:
-        report.say(f"bug          {facts.bug}, planted")
-    report.say(f"events       {events:,} ({events / seconds:,.0f} a second)")
-    report.say(f"survived     {survived:,} losses, doublings, breaks, crashes and other faults")
+        lesson = lessons()[facts.bug]
+        report.say(paragraphs(f"planted      {facts.bug}: {lesson.story}"))
+        report.say(paragraphs(f"seen in      {lesson.seen}"))
+        report.say(paragraphs(f"not here     {lesson.right}"))
+        if run.ok:
+            report.say("             (this seed does not show it: try another)")
     if not run.ok:
         report.say("verdict      something happened that must never happen")
     elif seeds == 1:
@@ -188,10 +225,12 @@ def failure(run: Simulation, small: Simulation, again: str | None, saved: str | 
         report.say(f"             and {len(run.violations) - SHOWN} more (--history keeps what was seen)")
     if again is not None:
         report.say(f"to see it    {again}")
-        report.say(
-            f"shrunk to    {small._plan.branches} branches, {small._plan.operations} operations, "
-            f"{small._plan.faults} faults"
-        )
+        report.say(f"shrunk to    {size(small)}")
+    lines = story.tell(small.plan, small.history)
+    if lines is not None:
+        for line in lines:
+            report.say(textwrap.fill(line, WIDTH, subsequent_indent=" " * 13))
+    if again is not None:
         for _, text in small.violations[:1]:
             report.say(paragraphs(f"which shows  {text}"))
         if saved is None:
