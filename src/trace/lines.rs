@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 use super::{Cells, Header, Row, Source, Trace, Versions, cells::read_origin};
 use crate::types::{AccountId, BranchId, Origin, Version};
 
+/// The latest time: columns of time are signed.
+const MAX_TIME_US: u64 = i64::MAX as u64;
+
 /// What is wrong with a written trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct TraceError {
@@ -95,6 +98,9 @@ fn read(line: &str, header: &Header, last: Option<&Row>, clocks: &mut BTreeMap<B
     let row = cells.row()?;
     if !header.branches.contains(&row.branch) {
         return Err(format!("branch {} is none of the branches in line 1", row.branch));
+    }
+    if row.at.0 > MAX_TIME_US {
+        return Err(format!("time_us is {}: 0 to {MAX_TIME_US} are right", row.at.0));
     }
     if let Some(last) = last.filter(|last| last.at > row.at) {
         return Err(format!("time goes back from {} to {} us: sort the rows by time", last.at.0, row.at.0));
