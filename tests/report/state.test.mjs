@@ -106,12 +106,13 @@ test("a side of a partition may be in pieces", () => {
   assert.equal(group.text, "cut 1 3 | 2");
 });
 
-test("a fault that began twice ends with the second end", () => {
+test("faults of one kind may overlap", () => {
   const row = (time_us, event) => ({ time_us, branch: 1, event });
   const rows = [row(0, "paused"), row(5, "paused"), row(10, "resumed"), row(20, "resumed"), row(30, "paused")];
   const spans = modelOfRows(rows).faults.all.map(({ start, end, endRow }) => [start, end, endRow]);
   assert.deepEqual(spans, [
-    [0, 20, 3],
+    [0, 10, 2],
+    [5, 20, 3],
     [30, 30, -1],
   ]);
 });

@@ -20,7 +20,7 @@ import { readTheme } from "./theme.js";
 import { View } from "./view.js";
 
 const NARROW = 620;
-const FAULT_ROWS_MAX = 3;
+const FAULT_ROWS_MAX = 4;
 /** A run is played in so many seconds a window. */
 const WINDOW_SECONDS = 12;
 

@@ -3,7 +3,7 @@
 const BEGINS = { killed: "down", paused: "paused", cut: "cut", slowed: "slowed", dropping: "dropping" };
 const ENDS = { restarted: "down", resumed: "paused", mended: "cut", unslowed: "slowed", delivering: "dropping" };
 
-/** Of these, one may begin while another lasts: they end with the last one. */
+/** Of these, one may begin while another lasts; the first to begin is taken for the first to end. */
 const NESTED = new Set(["cut", "paused", "slowed"]);
 
 /** Spans that begin and end so close to each other are one fault. */
@@ -37,21 +37,15 @@ function gather(trace) {
     if (!kind) continue;
     const [lane, peer] = [trace.lane[row], trace.peerLane(row)];
     const key = `${kind} ${lane} ${peer}`;
-    if (BEGINS[event]) {
-      if (open.has(key)) {
-        open.get(key).depth += 1;
-        continue;
-      }
+    if (!open.has(key)) open.set(key, []);
+    const its = open.get(key);
+    if (ENDS[event]) {
+      Object.assign(its.shift() ?? {}, { end: trace.time[row], endRow: row });
+    } else if (!its.length || NESTED.has(kind)) {
       const reason = trace.text("reason", row);
-      const span = { kind, lane, peer, row, endRow: -1, start: trace.time[row], end: trace.end, reason, depth: 1 };
-      open.set(key, span);
+      const span = { kind, lane, peer, row, endRow: -1, start: trace.time[row], end: trace.end, reason };
+      its.push(span);
       spans.push(span);
-    } else if (open.has(key)) {
-      const span = open.get(key);
-      span.depth -= 1;
-      if (span.depth > 0 && NESTED.has(kind)) continue;
-      Object.assign(span, { end: trace.time[row], endRow: row });
-      open.delete(key);
     }
   }
   return spans;
