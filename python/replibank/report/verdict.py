@@ -80,12 +80,17 @@ class _Places:
                 self._by_request[row["client"], row["request"]] = index
 
     def row_of(self, anomaly: Anomaly, invocations: Mapping[int, _Invocation]) -> int | None:
-        """The answer to its last invocation; without one, what happened last at its branch by then."""
-        for id_ in reversed(anomaly.invocations):
-            row = self._answer(invocations[id_]) if id_ in invocations else None
+        """The answer that showed it, which is one of its invocations'; without one, what happened last at
+        its branch by then."""
+        at = round(anomaly.seconds * 1e6)
+        for id_ in anomaly.invocations:
+            invocation = invocations.get(id_)
+            if invocation is None or invocation.told.get("at") != at:
+                continue
+            row = self._answer(invocation) if invocation.asked["branch"] == anomaly.branch else None
             if row is not None:
                 return row
-        index = bisect_right(self._times, round(anomaly.seconds * 1e6)) - 1
+        index = bisect_right(self._times, at) - 1
         while index >= 0 and anomaly.branch is not None and self._rows[index]["branch"] != anomaly.branch:
             index -= 1
         return index if index >= 0 else None

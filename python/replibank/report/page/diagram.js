@@ -6,7 +6,7 @@ import { crossPath, drawMarks, headPath, MARKS } from "./marks.js";
 import { LOST, OPEN } from "./messages.js";
 import { branchColour } from "./theme.js";
 
-const MESSAGES_MAX = 2500;
+const MESSAGES_MAX = 2000;
 const HEADS_MAX = 1200;
 /** Marks are drawn one by one up to so many in a window, the most telling kinds first. */
 const MARKS_MAX = 2500;
