@@ -5,7 +5,7 @@ by turns, streamed and one call at a time; and how long 100,000 rows take into a
     python benches/trace_cost.py --rounds 5
 
 Use a release build (`make .venv/.release`). The two ways take turns, so that a busy machine is as busy
-for both; what is said of a round is the ratio of its two halves.
+for both; a ratio is the median of the rounds' own. On a busy machine, look at the CPU's times.
 """
 
 from __future__ import annotations
@@ -40,31 +40,31 @@ def called(bank: replibank.Bank) -> int:
     return CALLED
 
 
-def rate(work: Callable[[replibank.Bank], int], propagation: str, trace: bool) -> float:
-    """Deposits a second, until every branch has them."""
+def costs(work: Callable[[replibank.Bank], int], propagation: str, trace: bool) -> tuple[float, float]:
+    """Microseconds a deposit until every branch has them all: of the clock, and of this process's CPU,
+    which branches, customer and propagation share."""
     with replibank.Bank(BRANCHES, propagation=propagation, trace=trace) as bank:  # type: ignore[arg-type]
         bank.customer(1).deposit(1, concern="all")
-        began = time.perf_counter()
+        began, used = time.perf_counter(), time.process_time()
         done = work(bank)
         bank.wait_until_converged(60)
-        return done / (time.perf_counter() - began)
+        passed, used = time.perf_counter() - began, time.process_time() - used
+        return passed / done * 1e6, used / done * 1e6
 
 
 def compare(name: str, work: Callable[[replibank.Bank], int], propagation: str, rounds: int) -> None:
-    without, having, ratios = [], [], []
+    pairs = []
     for round_ in range(rounds + 1):
         pair = {}
         for trace in (False, True) if round_ % 2 else (True, False):
-            pair[trace] = rate(work, propagation, trace)
+            pair[trace] = costs(work, propagation, trace)
         if round_ > 0:  # the first warms up
-            without.append(pair[False])
-            having.append(pair[True])
-            ratios.append(pair[True] / pair[False])
-    print(
-        f"{name:<34} without {statistics.median(without):>11,.0f}/s  "
-        f"with {statistics.median(having):>11,.0f}/s  ratio {statistics.median(ratios):.3f} "
-        f"({min(ratios):.3f} to {max(ratios):.3f})"
-    )
+            pairs.append(pair)
+    for which, unit in ((0, "us"), (1, "us of CPU")):
+        without = statistics.median(pair[False][which] for pair in pairs)
+        having = statistics.median(pair[True][which] for pair in pairs)
+        ratio = statistics.median(pair[True][which] / pair[False][which] for pair in pairs)
+        print(f"{name:<32} without {without:8.3f}, with {having:8.3f} {unit} a deposit, ratio {ratio:.3f}")
 
 
 def frames(rounds: int) -> None:
@@ -80,12 +80,14 @@ def frames(rounds: int) -> None:
         ("to_jsonl", trace.to_jsonl),
         ("to_shiviz", trace.to_shiviz),
     ):
-        times = []
+        times, cpu = [], []
         for _ in range(rounds):
-            began = time.perf_counter()
+            began, used = time.perf_counter(), time.process_time()
             make()
             times.append(time.perf_counter() - began)
-        print(f"{name:<12} of {len(trace):,} rows: {statistics.median(times) * 1e3:,.1f} ms")
+            cpu.append(time.process_time() - used)
+        median = statistics.median(times), statistics.median(cpu)
+        print(f"{name:<12} of {len(trace):,} rows: {median[0] * 1e3:,.1f} ms, {median[1] * 1e3:,.1f} of CPU")
     text = trace.to_jsonl()
     began = time.perf_counter()
     replibank.Trace.read(text)
