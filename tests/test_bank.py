@@ -112,7 +112,7 @@ def test_it_describes_itself_briefly() -> None:
         assert repr(bank).endswith(", …>")
         assert len(repr(bank)) < 150
         assert first in bank._repr_html_()
-        assert len(bank._repr_html_()) < 600
+        assert len(bank._repr_html_()) < 1_000
     assert repr(bank) == "<Bank of 50 branches: not running>"
     assert "not running" in bank._repr_html_()
 

@@ -21,6 +21,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from . import measures, plot
     from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
     from .aio import AsyncBank, AsyncCustomer
     from .bank import Bank
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
     from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
     from .state import Link, Snapshot, Status
     from .trace import Trace, read_trace
+    from .watching import Watch, watch
 
 __all__ = [
     "AddressInUse",
@@ -102,14 +104,18 @@ __all__ = [
     "Verdict",
     "Version",
     "VersionNotReached",
+    "Watch",
     "Withdraw",
     "__version__",
     "bugs",
     "check",
+    "measures",
+    "plot",
     "proto_path",
     "read_trace",
     "run",
     "simulate",
+    "watch",
 ]
 
 # A branch's child process and the command line import the package for a small part of it: each
@@ -124,7 +130,10 @@ _HOMES = {
     "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
     "state": ("Link", "Snapshot", "Status"),
     "trace": ("Trace", "read_trace"),
+    "watching": ("Watch", "watch"),
 }
+#: Those need an extra.
+_MODULES = ("measures", "plot")
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 
@@ -147,6 +156,8 @@ def proto_path() -> Path:
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name in _MODULES:
+        return import_module(f".{name}", __name__)
     value: object = getattr(import_module(f".{_HOME_OF.get(name, 'errors')}", __name__), name)
     globals()[name] = value
     return value

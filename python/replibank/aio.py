@@ -4,8 +4,10 @@ the core. Nothing here blocks the loop, and a cancelled task drops its operation
 
 from __future__ import annotations
 
+import asyncio
 import os
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Self
 
 from . import _core
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from .customer import Concern
     from .errors import Refused
     from .trace import Trace
+    from .watching import Watch
 
 
 class AsyncCustomer:
@@ -331,6 +334,7 @@ class AsyncBank(AsyncFaults):
         self._durability: Durability = durability
         self._trace = trace
         self._addresses: dict[int, str] = {}
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._pid = os.getpid()
 
     async def start(self) -> Self:
@@ -442,6 +446,40 @@ class AsyncBank(AsyncFaults):
         """
         await self._live().wait_until_converged(timeout).future()
 
+    def watch(
+        self, *, account: int = 0, interval: float = 0.25, window: float = 30.0, timeout: float = 5.0
+    ) -> Watch:
+        """Watches the branches: a picture in a notebook, a few times a second; a line in a terminal; or the
+        balances as they change.
+
+        Args:
+            account: The account whose balance is watched.
+            interval: The least seconds between two pictures.
+            window: How many seconds a picture shows.
+            timeout: Seconds that a branch may take to answer at first.
+
+        Returns:
+            The watch, which begins when it is used: see `Watch` for how. It ends with the bank.
+
+        Raises:
+            ValueError: A number is out of its range.
+
+        Example:
+            >>> import asyncio, replibank
+            >>> async def main():
+            ...     async with replibank.AsyncBank({1: 400, 2: 400}) as bank:
+            ...         async for balances in bank.watch():
+            ...             return balances
+            >>> asyncio.run(main())
+            {1: 400, 2: 400}
+        """
+        from .watching import Watch  # noqa: PLC0415 (asyncio is long to import, and needed here only)
+
+        self._live()
+        watch = Watch(self._addresses, account=account, interval=interval, window=window, timeout=timeout)
+        self._watches.add(watch)
+        return watch
+
     async def trace(self) -> Trace:
         """What has happened so far; of a closed bank, everything: see `Bank.trace`.
 
@@ -460,6 +498,8 @@ class AsyncBank(AsyncFaults):
         """
         core, self._core = self._core, None
         if core is not None and self._pid == os.getpid():
+            for watch in list(self._watches):
+                await asyncio.to_thread(watch.close)
             # If this is cancelled, the core's bank is dropped, and its branches end unwatched.
             await core.close().future()
 

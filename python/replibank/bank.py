@@ -6,8 +6,10 @@ from __future__ import annotations
 
 import os
 import warnings
+import weakref
 from typing import TYPE_CHECKING, Literal, Self
 
+from . import tables
 from .customer import Customer
 from .errors import Closed, ConfigError
 from .faults import Faults
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
     from ._core import Bank as CoreBank
     from ._core import Trace as CoreTrace
     from ._core import Version
+    from .watching import Watch
 
 #: How branches tell each other: one message per link for whatever is new, or one call per operation.
 Propagation = Literal["stream", "unary"]
@@ -96,6 +99,7 @@ class Bank(Faults):
     ) -> None:
         # So that a bank that does not start can be shown in a traceback.
         self._addresses: dict[int, str] = {}
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
         self._pid = os.getpid()
         branches = mapping("branches", branches, "opening balances by branch id")
         self._addresses = dict.fromkeys(branches, "")
@@ -215,6 +219,40 @@ class Bank(Faults):
         """
         self._live().wait_until_converged(timeout).wait()
 
+    def watch(
+        self, *, account: int = 0, interval: float = 0.25, window: float = 30.0, timeout: float = 5.0
+    ) -> Watch:
+        """Watches the branches: a picture in a notebook, a few times a second; a line in a terminal; or the
+        balances as they change.
+
+        Args:
+            account: The account whose balance is watched.
+            interval: The least seconds between two pictures.
+            window: How many seconds a picture shows.
+            timeout: Seconds that a branch may take to answer at first.
+
+        Returns:
+            The watch, which begins when it is used: see `Watch` for how. It ends with the bank.
+
+        Raises:
+            ValueError: A number is out of its range.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}) as bank:
+            ...     for balances in bank.watch():
+            ...         if balances == {1: 400, 2: 400}:
+            ...             receipt = bank.customer(1).deposit(170)
+            ...         if balances == {1: 570, 2: 570}:
+            ...             break
+        """
+        from .watching import Watch  # noqa: PLC0415 (asyncio is long to import, and needed here only)
+
+        self._live()
+        watch = Watch(self._addresses, account=account, interval=interval, window=window, timeout=timeout)
+        self._watches.add(watch)
+        return watch
+
     def trace(self) -> Trace:
         """What has happened so far; of a closed bank, everything.
 
@@ -240,6 +278,8 @@ class Bank(Faults):
         """
         core, self._core = self._core, None
         if core is not None and self._pid == os.getpid():
+            for watch in list(self._watches):
+                watch.close()
             core.close().wait()
 
     def _live(self) -> CoreBank:
@@ -285,12 +325,8 @@ def describe(bank: object, addresses: Mapping[int, str], *, running: bool) -> st
 def describe_in_html(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:
     """The same as a small table."""
     count = f"{len(addresses)} branch{'' if len(addresses) == 1 else 'es'}"
-    caption = f"{type(bank).__name__}: {count}{'' if running else ', not running'}"
-    rows = [
-        f"<tr><td>{branch}</td><td>{address}</td></tr>"
-        for branch, address in list(addresses.items())[:BRANCHES_SHOWN]
-    ]
+    rows: list[tuple[object, object]] = [*list(addresses.items())[:BRANCHES_SHOWN]]
     if len(addresses) > BRANCHES_SHOWN:
-        rows.append("<tr><td>…</td><td>…</td></tr>")
-    head = "<tr><th>branch</th><th>address</th></tr>"
-    return f"<table><caption>{caption}</caption>{head}{''.join(rows)}</table>"
+        rows.append(("…", "…"))
+    caption = f"{type(bank).__name__}: {count}{'' if running else ', not running'}"
+    return tables.table(caption, ("branch", "address"), rows)

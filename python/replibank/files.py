@@ -52,7 +52,7 @@ def read_input(path: str | os.PathLike[str], kind: str = "input", bytes_max: int
     return content
 
 
-def write_atomically(path: str | os.PathLike[str], text: str) -> None:
+def write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:
     """Writes a file as a whole: it has its old content or the new one, at any moment.
 
     A symbolic link stays one, and its target is written. The permissions of an existing file stay; a
@@ -60,7 +60,7 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
 
     Args:
         path: The file.
-        text: Its new content, written as UTF-8.
+        text: Its new content; a str is written as UTF-8.
 
     Raises:
         OSError: It cannot be written; it is then unchanged. It names the file as `path` does.
@@ -74,10 +74,10 @@ def write_atomically(path: str | os.PathLike[str], text: str) -> None:
         raise OSError(failure.errno, failure.strerror, os.fspath(path)) from None
 
 
-def _write_atomically(path: str | os.PathLike[str], text: str) -> None:
+def _write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:
     target = Path(os.path.realpath(path))
     mode = _mode(target)
-    content = text.encode()
+    content = text.encode() if isinstance(text, str) else text
     if mode is not None and not stat.S_ISREG(mode):
         # To put a file in the place of a device would break the device.
         target.write_bytes(content)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _core
+from . import _core, tables
 from .bank import Bank
 from .errors import InputError
 from .files import read_input, write_atomically
@@ -116,19 +116,27 @@ class Result:
 
     __hash__ = None  # type: ignore[assignment]
 
-    def _facts(self) -> str:
+    def _ending(self) -> str:
         values = sorted(set(self.balances.values()))
-        balance = f"balance {values[0]}" if len(values) == 1 else f"balances {values[0]} to {values[-1]}"
-        return (
-            f"{self.branches} branches, {self.customers} customers, {self.events} events "
-            f"in {self.seconds:.3f} s, {balance} at the end"
-        )
+        return f"balance {values[0]}" if len(values) == 1 else f"balances {values[0]} to {values[-1]}"
 
     def __repr__(self) -> str:
-        return f"<Result: {self._facts()}>"
+        return (
+            f"<Result: {self.branches} branches, {self.customers} customers, {self.events} events "
+            f"in {self.seconds:.3f} s, {self._ending()} at the end>"
+        )
 
     def _repr_html_(self) -> str:
-        return f"<p><b>Result</b>: {self._facts()}</p>"
+        return tables.facts(
+            "Result",
+            [
+                ("bank", f"{self.branches} branches"),
+                ("asked", f"{self.customers} customers, {self.events} events"),
+                ("answers", "as of a bank without replicas" if self.correct else "not those of one bank"),
+                ("at the end", self._ending()),
+                ("took", f"{self.seconds:.3f} s"),
+            ],
+        )
 
 
 def run(

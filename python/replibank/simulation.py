@@ -7,7 +7,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from . import _core
+from . import _core, tables
 from .errors import InputError
 from .files import read_input
 from .trace import Trace, capacity
@@ -15,6 +15,9 @@ from .trace import Trace, capacity
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+
+#: How many anomalies a notebook shows.
+ANOMALIES_SHOWN = 5
 
 #: How many smaller plans are tried to shrink one that fails.
 SHRINK_TRIES = 2_000
@@ -73,9 +76,14 @@ class Verdict:
         return f"<Verdict: {'ok' if self.ok else 'broken'}, {len(self.anomalies)} anomalies>"
 
     def _repr_html_(self) -> str:
-        import html  # noqa: PLC0415 (a notebook's need)
-
-        return f"<pre>{html.escape(self._text)}</pre>"
+        shown: list[tuple[str, object]] = [
+            ("operations", f"{self.operations:,}"),
+            ("balances told", f"{self.reads:,}"),
+        ]
+        shown += [(anomaly.kind, anomaly.text) for anomaly in self.anomalies[:ANOMALIES_SHOWN]]
+        if len(self.anomalies) > ANOMALIES_SHOWN:
+            shown.append(("…", f"and {len(self.anomalies) - ANOMALIES_SHOWN} more: see anomalies"))
+        return tables.facts(f"Verdict: {'no promise is broken' if self.ok else 'broken'}", shown)
 
 
 def check(history: str | os.PathLike[str]) -> Verdict:
@@ -157,6 +165,20 @@ class Simulation:
         """
         shrunk = self._plan.shrink(tries, None)
         return None if shrunk is None else simulate(plan=shrunk[0].to_json(), trace=True)
+
+    def _repr_html_(self) -> str:
+        plan, counts = self._plan, self.counts
+        survived = ("lost", "doubled", "breaks", "crashes", "faults")
+        shown: list[tuple[str, object]] = [
+            ("bank", f"{plan.branches} branches, {plan.operations:,} operations, {plan.faults} faults"),
+            ("events", f"{counts['events']:,}, {counts['messages']:,} messages"),
+            ("befell it", ", ".join(f"{counts[name]:,} {name}" for name in survived)),
+            ("settled", "never" if self.seconds is None else f"after {self.seconds:.3f} s of virtual time"),
+            ("verdict", "no promise is broken" if self.ok else self.violations[0][1]),
+        ]
+        if plan.bug is not None:
+            shown.insert(1, ("planted", plan.bug))
+        return tables.facts(f"Simulation of seed {self.seed}", shown)
 
     def __repr__(self) -> str:
         plan, counts = self._plan, self.counts

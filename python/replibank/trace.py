@@ -42,6 +42,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _core
 from .errors import InputError
+from .extras import missing
 from .files import read_input
 
 if TYPE_CHECKING:
@@ -142,7 +143,7 @@ class Trace:
             np: Any = import_module("numpy")
             pandas: Any = import_module("pandas")
         except ImportError as error:
-            raise ImportError("to_pandas needs pandas: pip install pandas") from error
+            raise missing("to_pandas", error) from None
         frame: dict[str, Any] = {}
         for name, kind, values, empty, texts, is_category in self._core.columns():
             mask = None if empty is None else np.frombuffer(empty, dtype=np.bool_)

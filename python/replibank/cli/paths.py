@@ -66,13 +66,13 @@ def written(target: Path) -> list[Path]:
     return [target.parent, target] if target.exists() else [target.parent]
 
 
-def write_output(output: str, text: str) -> None:
-    """Writes the output.
+def write_output(output: str, text: str | bytes) -> None:
+    """Writes the output. Bytes are for files alone.
 
     Raises:
         click.ClickException: It cannot be written; the text names it as the user did.
     """
-    if output == STDOUT:
+    if output == STDOUT and isinstance(text, str):
         # A terminal is for reading: the shell's next prompt begins a line of its own.
         streams.write(text + "\n" if sys.stdout.isatty() and not text.endswith("\n") else text)
         return

@@ -2,15 +2,15 @@
 written, and nothing is left running."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import click
 
 from replibank import _core
-from replibank.cli import options, paths, report
+from replibank.cli import options, paths, pictures, report
 from replibank.cli.summary import Summary
-from replibank.trace import TRACE_CAPACITY
+from replibank.trace import TRACE_CAPACITY, Trace
 
 
 @click.command("run")
@@ -23,6 +23,7 @@ from replibank.trace import TRACE_CAPACITY
 @options.delay_option
 @options.timeout_option
 @click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
+@click.option("--plot", metavar="FILE", help="Draw the branches' balances (.png, .svg or .pdf).")
 @options.json_option
 def command(
     *,
@@ -38,6 +39,7 @@ def command(
     propagation_delay: float,
     timeout: float,
     trace: str | None,
+    plot: str | None,
     as_json: bool,
 ) -> None:
     """Start the branches of INPUT, run its customers, write OUTPUT.
@@ -51,12 +53,14 @@ def command(
       replibank run input.json -o output.json --propagation unary
       replibank run input.json -o - --processes
       replibank run input.json -o output.json --trace trace.jsonl
+      replibank run input.json -o output.json --plot balances.png
     """
     began = time.perf_counter()
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
-    if trace is not None:
-        check_trace(trace, input, output)
+    check_beside("--trace", trace, input, [output])
+    check_beside("--plot", plot, input, [output, trace])
+    picture = None if plot is None else pictures.form(plot)
     scenario = paths.read_scenario(input, order)
     options.note_on_mesh(propagation, topology)
     progress = _core.Progress()
@@ -68,16 +72,18 @@ def command(
         propagation_delay,
         data_dir=data_dir,
         durability=durability,
-        trace_capacity=0 if trace is None else TRACE_CAPACITY,
+        trace_capacity=0 if trace is plot is None else TRACE_CAPACITY,
     ) as bank:
         with report.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
-        rows = None if trace is None else bank.trace().wait()
+        rows = None if trace is plot is None else bank.trace().wait()
     paths.write_output(output, replies.output(output_form))
     if trace is not None and rows is not None:
         paths.write_output(trace, rows.to_jsonl())
+    if plot is not None and picture is not None and rows is not None:
+        pictures.write(Trace(rows), plot, "convergence", picture)
     summary = Summary(scenario, balances, time.perf_counter() - began, output)
     if as_json:
         summary.print_json(propagation, topology)
@@ -115,13 +121,18 @@ def started(
         bank.close().wait()
 
 
-def check_trace(trace: str, input_: str, output: str) -> None:
-    """Refuses a trace that cannot be written, or that would be written over something else."""
-    if trace == paths.STDOUT:
-        raise click.UsageError("--trace - is not right: a file is, for stdout has the output or the summary")
-    paths.check_output(trace, input_, "--trace")
-    if output != paths.STDOUT and paths.real_path(trace) == paths.real_path(output):
-        raise click.UsageError(f"{trace} is the output too: another file is right for --trace")
+def check_beside(option: str, file: str | None, input_: str, others: Sequence[str | None]) -> None:
+    """Refuses a file beside the output that cannot be written, or that would be written over another."""
+    if file is None:
+        return
+    if file == paths.STDOUT:
+        raise click.UsageError(
+            f"{option} - is not right: a file is, for stdout has the output or the summary"
+        )
+    paths.check_output(file, input_, option)
+    for what, other in zip(("output", "trace"), others, strict=False):
+        if other not in {None, paths.STDOUT} and paths.real_path(file) == paths.real_path(str(other)):
+            raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")
 
 
 def program() -> list[str]:
