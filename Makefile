@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long verify fix bench clean check-tools rust-lint python-lint rust-test python-test
+.PHONY: help run test test-long verify fix notebooks bench clean check-tools rust-lint python-lint rust-test python-test notebook-test
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ help: ## This list.
 run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers; write output.json.
 	$(BIN)/replibank run $(INPUT) -o output.json
 
-test: verify rust-test python-test ## Every check and every test.
+test: verify rust-test python-test notebook-test ## Every check and every test.
 
 test-long: ## The same, longer: more runs, operations, kills and seeds.
 	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 $(MAKE) test REPEAT=20
@@ -34,6 +34,9 @@ fix: $(VENV)/.tools ## Format, and mend what can be mended.
 	cargo clippy --fix --allow-dirty --allow-staged --all-targets --features python
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+notebooks: $(VENV)/.debug ## Run the notebooks again, and keep their outputs in them.
+	$(BIN)/python examples/notebooks/execute.py
 
 bench: $(VENV)/.release ## Time the whole course run, and the simulator.
 	$(BIN)/python benches/course_run.py
@@ -91,3 +94,7 @@ rust-test: check-tools
 
 python-test: $(VENV)/.debug
 	REPLIBANK_REPEAT=$(REPEAT) $(BIN)/python -m pytest -q
+
+# A cell that warns fails, as a test does. (ipykernel itself warns of what is pending.)
+notebook-test: $(VENV)/.debug
+	PYTHONWARNINGS=error,ignore::PendingDeprecationWarning $(BIN)/python -m pytest -q --nbmake --nbmake-timeout=60 examples/notebooks
