@@ -123,7 +123,8 @@ class Latency:
         self._waits(ax, ink, clock)
         if self.uneven if uneven is None else uneven:
             ax.set_yscale("log")
-            ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0)))
+            low, high = ax.get_ylim()
+            ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
             ax.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
             ax.yaxis.set_minor_locator(NullLocator())
         else:
