@@ -173,6 +173,26 @@ def test_an_account_that_is_none_is_refused() -> None:
         next(iter(bank.watch(account=9)))
 
 
+def test_what_ends_a_watch_by_itself_is_raised(
+    monkeypatch: pytest.MonkeyPatch, wait_until: Callable[..., None]
+) -> None:
+    def broken(*_: object) -> None:
+        raise replibank.ProtocolError("what a branch never says")
+
+    with replibank.Bank({1: 400}) as bank:
+        balances = iter(bank.watch())
+        assert next(balances) == {1: 400}
+        watch = bank.watch()
+        watch.__enter__()
+        monkeypatch.setattr("replibank.following.Following._seen", broken)
+        bank.customer(1).deposit(1)
+        with pytest.raises(replibank.ProtocolError, match="never says"):
+            list(balances)
+        wait_until(lambda: watch._following.ended, "the other watch has ended")
+        with pytest.raises(replibank.ProtocolError, match="never says"):
+            watch.__exit__(None)
+
+
 def test_arguments_that_are_out_of_range_are_refused() -> None:
     with replibank.Bank({1: 400}) as bank:
         with pytest.raises(ValueError, match="interval 0 is not right"):

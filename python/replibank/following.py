@@ -78,6 +78,8 @@ class Following:
         #: How many changes there were.
         self.count = 0
         self.ended = False
+        #: What ended it, other than `stop`.
+        self.error: BaseException | None = None
 
     def start(self) -> None:
         """Begins, and returns once every branch has answered or failed to.
@@ -91,7 +93,7 @@ class Following:
         self._thread.start()
         with self._changed:
             self._changed.wait_for(lambda: self.ended or len(self._heard) == len(self._addresses))
-            failure = self._failure if self.ended or not self._now else None
+            failure = self.error or (None if self._now else self._failure)
         if failure is not None:
             self.stop()
             raise failure
@@ -170,8 +172,8 @@ class Following:
     def _run(self) -> None:
         try:
             asyncio.run(self._all())
-        except ReplibankError as error:
-            self._failure = error
+        except BaseException as error:  # it belongs to whoever started this, who raises it
+            self.error = error
         finally:
             with self._changed:
                 self.ended = True

@@ -103,6 +103,7 @@ class Watch:
                 self._show(screen, seconds)
             finally:
                 self._end(look=True)
+        self._raise()
         screen.close()
 
     def draw(self, ax: Axes | None = None) -> Axes:
@@ -139,6 +140,13 @@ class Watch:
     def _end(self, *, look: bool = False) -> None:
         self._following.stop(look=look)
         self._state = "ended"
+
+    def _raise(self) -> None:
+        """What ended it that was not to."""
+        if self._following.error is not None:
+            raise self._following.error
+        if self._failure is not None:
+            raise self._failure
 
     def _show(self, screen: screens.Screen, seconds: float | None) -> None:
         """Shows the newest state again and again, and at last the last."""
@@ -177,8 +185,8 @@ class Watch:
 
     def __exit__(self, kind: object, *_: object) -> None:
         self.close()
-        if self._failure is not None and kind is None:
-            raise self._failure
+        if kind is None:
+            self._raise()
         self._screen.close()
 
     async def __aenter__(self) -> Self:
@@ -200,6 +208,7 @@ class Watch:
                 if balances != last and not following.ended:
                     yield balances
                 last = balances
+            self._raise()
         finally:
             self._end()
 
@@ -217,6 +226,7 @@ class Watch:
                     last = balances
                 else:
                     await changed.wait()
+            self._raise()
         finally:
             forget()
             # Short: what it waits for is a thread that ends at once.
