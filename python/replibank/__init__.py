@@ -54,6 +54,7 @@ if TYPE_CHECKING:
         VersionNotReached,
     )
     from .faults import AsyncFault, Fault
+    from .playing import Play, play
     from .running import Result, run
     from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
     from .state import Link, Snapshot, Status
@@ -83,6 +84,7 @@ __all__ = [
     "NotConverged",
     "NotRunning",
     "Overloaded",
+    "Play",
     "ProcessError",
     "ProtocolError",
     "Query",
@@ -110,6 +112,7 @@ __all__ = [
     "bugs",
     "check",
     "measures",
+    "play",
     "plot",
     "proto_path",
     "read_trace",
@@ -126,6 +129,7 @@ _HOMES = {
     "bank": ("Bank",),
     "customer": ("Customer",),
     "faults": ("AsyncFault", "Fault"),
+    "playing": ("Play", "play"),
     "running": ("Result", "run"),
     "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
     "state": ("Link", "Snapshot", "Status"),

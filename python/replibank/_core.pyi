@@ -19,6 +19,7 @@ __all__ = [
     "Customer",
     "Deposit",
     "Plan",
+    "Played",
     "Progress",
     "Query",
     "Receipt",
@@ -35,6 +36,8 @@ __all__ = [
     "bugs",
     "check_history",
     "connect",
+    "differences",
+    "play",
     "run",
     "serve_branch",
     "shiviz_parser",
@@ -189,6 +192,9 @@ class Bank:
     def heal(self) -> Call[None]: ...
     def pause(self, branch: int) -> Call[None]: ...
     def resume(self, branch: int) -> Call[None]: ...
+    def history(self) -> Call[tuple[str, int]]:
+        """JSON lines for `check_history`, and how many events found no room."""
+
     def trace(self) -> Call[Trace | None]:
         """What has happened so far, at branches that have ended too; None without a trace."""
 
@@ -318,6 +324,37 @@ class Plan:
 
     def shrink(self, tries: int, progress: Callable[[int], None] | None) -> tuple[Plan, str, int] | None:
         """The smallest plan that fails in the same way, what it shows, and how many were tried."""
+
+def differences(plan: Plan) -> list[str]:
+    """What of a plan is other than in the simulator when it is played, in sentences. Raises
+    ConfigError for one that cannot be played."""
+
+def play(
+    plan: Plan,
+    program: Sequence[str] | None,
+    data_dir: str | os.PathLike[str] | None,
+    capacity: int,
+    progress: Progress,
+) -> Call[Played]:
+    """Plays a plan on a live bank. `capacity`: of the trace and of the history, in events."""
+
+@final
+class Played:
+    """What came of a play."""
+
+    @property
+    def violations(self) -> list[tuple[str, str]]: ...
+    @property
+    def verdict(self) -> Verdict: ...
+    def history(self) -> str: ...
+    @property
+    def lost(self) -> int: ...
+    @property
+    def trace(self) -> Trace | None: ...
+    @property
+    def faults(self) -> int: ...
+    @property
+    def seconds(self) -> float: ...
 
 @final
 class Run:

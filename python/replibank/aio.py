@@ -11,7 +11,7 @@ import weakref
 from typing import TYPE_CHECKING, Self
 
 from . import _core
-from .bank import describe, describe_in_html, traced
+from .bank import describe, describe_in_html, told, traced
 from .errors import Closed
 from .faults import AsyncFaults
 from .starting import mapping, start
@@ -491,6 +491,24 @@ class AsyncBank(AsyncFaults):
             ForkedError: The bank is that of the process that this one was forked from.
         """
         return traced(None if self._traced is None else await self._traced.trace().future())
+
+    async def history(self) -> str:
+        """What customers that `customer` has made asked and were told, and the branches that came back, as
+        JSON lines for `check`: see `Bank.history`.
+
+        If nobody waits for an answer and every branch runs and has everything, it ends with the settled
+        end. What other programs' customers asked is not in it, and makes it look wrong.
+
+        Returns:
+            The history. It keeps as many events as the trace does; from the first that finds no room on,
+            nothing more is written, and a `RuntimeWarning` says how many there were.
+
+        Raises:
+            ConfigError: The bank keeps no trace: start it with `trace=True`; or it went on from a data
+                directory that had been used.
+            Closed: The bank is closed.
+        """
+        return told(await self._live().history().future())
 
     async def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a

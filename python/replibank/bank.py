@@ -272,6 +272,33 @@ class Bank(Faults):
         """
         return traced(None if self._traced is None else self._traced.trace().wait())
 
+    def history(self) -> str:
+        """What customers that `customer` has made asked and were told, and the branches that came back, as
+        JSON lines for `check`.
+
+        If nobody waits for an answer and every branch runs and has everything, it ends with the settled
+        end. What other programs' customers asked is not in it, and makes it look wrong.
+
+        Returns:
+            The history. It keeps as many events as the trace does; from the first that finds no room on,
+            nothing more is written, and a `RuntimeWarning` says how many there were.
+
+        Raises:
+            ConfigError: The bank keeps no trace: start it with `trace=True`; or it went on from a data
+                directory that had been used.
+            Closed: The bank is closed.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400, 2: 400}, trace=True) as bank:
+            ...     receipt = bank.customer(1).deposit(170, concern="all")
+            ...     history = bank.history()
+            >>> verdict = replibank.check(history)
+            >>> verdict.ok, verdict.operations
+            (True, 1)
+        """
+        return told(self._live().history().wait())
+
     def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a
         forked child, where there is nothing to stop.
@@ -309,8 +336,22 @@ class Bank(Faults):
 def traced(core: CoreTrace | None) -> Trace:
     """A bank's trace, if it has one."""
     if core is None:
-        raise ConfigError("this bank keeps no trace: start it with trace=True")
+        raise ConfigError(
+            "this bank keeps no trace: start it with trace=True, and its branches in this process"
+        )
     return Trace(core)
+
+
+def told(history: tuple[str, int]) -> str:
+    """A bank's history, with a warning if it is not all of it."""
+    text, lost = history
+    if lost > 0:
+        warnings.warn(
+            f"this history ends early: {lost} later events found no room (a larger trace=... keeps more)",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return text
 
 
 def describe(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:

@@ -67,10 +67,6 @@ impl BankConfig {
             let (count, limit) = (self.branches.len(), MAX_ORIGINS / 2);
             return Err(BankError::Config { reason: format!("{count} branches were given: {limit} are the most") });
         }
-        if self.trace_capacity > 0 && self.program.is_some() {
-            let reason = "branches that are processes of their own keep no trace yet: start them in this process";
-            return Err(BankError::Config { reason: reason.to_owned() });
-        }
         self.check_ports()?;
         check_accounts(&self.accounts)
     }

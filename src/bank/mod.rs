@@ -6,7 +6,9 @@ mod config;
 mod error;
 mod faults;
 mod files;
+mod history;
 mod local;
+mod play;
 mod process;
 mod run;
 mod served;
@@ -21,6 +23,7 @@ mod words;
 pub use config::BankConfig;
 pub use error::BankError;
 pub use faults::{Fault, FaultId, Messages};
+pub use play::{Played, Stage, differences, play};
 pub use run::{Progress, run};
 pub use served::{BranchConfig, Served};
 pub use supervised::supervised;
@@ -43,8 +46,12 @@ use crate::{
 };
 
 use faults::InForce;
+use history::Told;
 use local::Tasks;
 use process::Processes;
+
+/// How long branches that have just started may take to say what they have.
+const LOOK_BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// A running bank. Dropping it stops its branches; [`Bank::close`] also waits for them.
 #[derive(Debug)]
@@ -56,6 +63,8 @@ pub struct Bank {
     topology: Arc<Topology>,
     /// Held while branches are told of them, so that what is told last is what holds.
     in_force: tokio::sync::Mutex<InForce>,
+    /// What its customers are told, if it keeps a trace.
+    told: Option<Told>,
 }
 
 /// Where the branches live.
@@ -94,8 +103,28 @@ impl Bank {
             Members::Tasks(tasks) => tasks.addresses(),
             Members::Processes(processes) => processes.addresses(),
         };
-        let topology = config.topology();
-        Ok(Self { addresses, members, is_closed: Arc::default(), topology, in_force: tokio::sync::Mutex::default() })
+        let (topology, told) = (config.topology(), Told::new(&config));
+        let in_force = tokio::sync::Mutex::default();
+        let mut bank = Self { addresses, members, is_closed: Arc::default(), topology, in_force, told };
+        bank.look_back().await?;
+        Ok(bank)
+    }
+
+    /// What is in the data directories, if the history must know.
+    async fn look_back(&mut self) -> Result<(), BankError> {
+        if self.told.as_ref().is_some_and(Told::keeps_data) {
+            let statuses = self.statuses(LOOK_BACK_WITHIN).await?;
+            if let Some(told) = &mut self.told {
+                told.begins_at(&statuses);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every pair of branches that have a link, in both orders.
+    fn linked(&self) -> impl Iterator<Item = (BranchId, BranchId)> + '_ {
+        let links = |&one: &BranchId| self.topology.links(one).into_keys().map(move |other| (one, other));
+        self.addresses.keys().flat_map(links)
     }
 
     /// Where each branch listens.
@@ -112,7 +141,11 @@ impl Bank {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(BankError::Closed);
         }
-        Ok(Customer::connect(&address.to_string(), timeout).await?.until(self.is_closed.clone()))
+        let customer = Customer::connect(&address.to_string(), timeout).await?.until(self.is_closed.clone());
+        Ok(match &self.told {
+            Some(told) => customer.noted(told.journal(), branch),
+            None => customer,
+        })
     }
 
     fn address(&self, branch: BranchId) -> Result<SocketAddr, BankError> {
@@ -149,6 +182,9 @@ impl Bank {
         // One that ended by itself may have been paused.
         in_force.paused.remove(&branch);
         let faults = in_force.at(branch, &self.topology);
+        if let Some(told) = &self.told {
+            told.restarts(branch);
+        }
         match &self.members {
             Members::Tasks(tasks) => tasks.restart(branch, address, faults).await,
             Members::Processes(processes) => processes.restart(branch, address, &faults).await,

@@ -8,8 +8,10 @@ use tonic::Status;
 use super::{
     Customer, CustomerError,
     connection::{Asks, GRACE, Retry},
+    journal::Notes,
 };
 use crate::{
+    check::Outcome,
     types::{Action, Answer, Terms, Tried},
     wire::proto::{ExecuteRequest, ExecuteResponse},
 };
@@ -32,6 +34,7 @@ struct Pipeline<'a> {
     sent_below: usize,
     /// What is known of the life in which they are first tried: that of the branch before them.
     tried: Tried,
+    notes: Option<Notes<'a>>,
 }
 
 impl Pipeline<'_> {
@@ -58,8 +61,11 @@ impl Pipeline<'_> {
     /// Takes an answer; false if it is to no request of ours.
     fn take(&mut self, number: u64, answer: Answer) -> bool {
         let index = number.checked_sub(self.first_number).and_then(|index| usize::try_from(index).ok());
-        let Some(slot) = index.and_then(|index| self.answers.get_mut(index)) else { return false };
-        *slot = Some(answer);
+        let Some(index) = index.filter(|&index| index < self.answers.len()) else { return false };
+        if let Some(notes) = &mut self.notes {
+            notes.done(index, Outcome::Answered(answer.clone()));
+        }
+        self.answers[index] = Some(answer);
         while self.answers.get(self.answered_below).is_some_and(Option::is_some) {
             self.answered_below += 1;
         }
@@ -76,13 +82,15 @@ impl Customer {
     /// [`CustomerError`] if the branch falls silent; any of the writes may then have happened.
     pub async fn execute(&self, actions: &[Action], terms: &Terms) -> Result<Vec<Answer>, CustomerError> {
         self.connection.check()?;
+        let first_number = self.take_numbers(actions.len() as u64);
         let mut pipeline = Pipeline {
             actions,
             answers: vec![None; actions.len()],
-            first_number: self.take_numbers(actions.len() as u64),
+            first_number,
             answered_below: 0,
             sent_below: 0,
             tried: self.life().map_or(Tried::Sometime, Tried::In),
+            notes: self.noted.as_ref().map(|noted| noted.ask(self.client, Some(first_number), actions, terms)),
         };
         let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, None);
         while !pipeline.is_done() {

@@ -4,10 +4,12 @@
 mod connection;
 mod error;
 mod execute;
+mod journal;
 mod watch;
 
 pub use crate::wire::{LinkStatus, Snapshot, Status};
 pub use error::{CustomerError, seconds};
+pub use journal::{Journal, Page};
 pub use watch::Watch;
 
 use std::{
@@ -19,14 +21,16 @@ use std::{
 };
 
 use crate::{
+    check::Outcome,
     types::{
-        AccountId, Amount, Answer, ClientId, Committed, Incarnation, Operation, OperationKind, Queried, Refusal,
-        RequestId, Terms,
+        AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Incarnation, Operation, OperationKind,
+        Queried, Refusal, RequestId, Terms,
     },
     wire::proto,
 };
 
 use connection::{Asks, Connection, Retry};
+use journal::Noted;
 
 /// A connection to one branch, under one client id. Cheap to clone; clones share both.
 #[derive(Clone, Debug)]
@@ -36,6 +40,8 @@ pub struct Customer {
     last_number: Arc<AtomicU64>,
     /// The branch's life that answered last; [`NO_LIFE`] before any did.
     life: Arc<AtomicU64>,
+    /// Where its requests are written down, if they are.
+    noted: Option<Noted>,
 }
 
 const NO_LIFE: u64 = u64::MAX;
@@ -51,7 +57,23 @@ impl Customer {
             client: draw_client(address)?,
             last_number: Arc::default(),
             life: Arc::new(AtomicU64::new(NO_LIFE)),
+            noted: None,
         })
+    }
+
+    /// Another customer on the same connection, under a client id of its own.
+    ///
+    /// # Errors
+    /// [`CustomerError::Unreachable`] if the system gives no random number to name it.
+    pub fn another(&self) -> Result<Self, CustomerError> {
+        let client = draw_client(self.address())?;
+        let life = Arc::new(AtomicU64::new(NO_LIFE));
+        Ok(Self { client, last_number: Arc::default(), life, ..self.clone() })
+    }
+
+    /// The same customer, whose requests to `branch` are written down from now on.
+    pub fn noted(self, journal: Arc<Journal>, branch: BranchId) -> Self {
+        Self { noted: Some(Noted { journal, branch }), ..self }
     }
 
     /// The same customer, of a branch that will never answer again once this flag is set: then every
@@ -98,6 +120,23 @@ impl Customer {
         terms: &Terms,
     ) -> Result<Queried, CustomerError> {
         self.connection.check()?;
+        let asked = [Action::Query { account }];
+        let mut notes = self.noted.as_ref().map(|noted| noted.ask(self.client, None, &asked, terms));
+        let result = self.query_unnoted(account, include_version, terms).await;
+        match (&mut notes, &result) {
+            (Some(notes), Ok(queried)) => notes.done(0, Outcome::Answered(Answer::Queried(queried.clone()))),
+            (Some(notes), Err(error)) => notes.failed(error),
+            (None, _) => {}
+        }
+        result
+    }
+
+    async fn query_unnoted(
+        &self,
+        account: AccountId,
+        include_version: bool,
+        terms: &Terms,
+    ) -> Result<Queried, CustomerError> {
         let mut retry = Retry::new(&self.connection, terms, Asks::ToRead, None);
         let response = loop {
             let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
@@ -136,6 +175,23 @@ impl Customer {
     pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
         self.connection.check()?;
         let id = RequestId { client: self.client, number: self.take_numbers(1) };
+        let asked = [Action::Write(operation)];
+        let mut notes = self.noted.as_ref().map(|noted| noted.ask(self.client, Some(id.number), &asked, terms));
+        let result = self.write_unnoted(id, operation, terms).await;
+        match (&mut notes, &result) {
+            (Some(notes), Ok(committed)) => notes.done(0, Outcome::Answered(Answer::Committed(*committed))),
+            (Some(notes), Err(error)) => notes.failed(error),
+            (None, _) => {}
+        }
+        result
+    }
+
+    async fn write_unnoted(
+        &self,
+        id: RequestId,
+        operation: Operation,
+        terms: &Terms,
+    ) -> Result<Committed, CustomerError> {
         let Operation { kind, account, amount } = operation;
         let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, self.life());
         let answer = loop {

@@ -217,6 +217,15 @@ impl Bank {
         Call::new(py, async move { Ok(bank.resume(branch).await?) })
     }
 
+    /// What its customers asked and were told, as JSON lines; and how many events found no room.
+    fn history(&self, py: Python<'_>) -> PyResult<Call> {
+        let bank = self.inner.value()?.clone();
+        Call::new(py, async move {
+            let (history, lost) = bank.history().await?;
+            Ok((history.to_jsonl(), lost))
+        })
+    }
+
     /// What has happened so far; `None` without a trace.
     fn trace(&self, py: Python<'_>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();

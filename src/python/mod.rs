@@ -11,6 +11,7 @@ mod error;
 mod fault;
 mod owned;
 mod pieces;
+mod play;
 mod runtime;
 mod scenario;
 mod served;
@@ -32,6 +33,8 @@ mod _core {
     use super::call::Call;
     #[pymodule_export]
     use super::customer::{Customer, Watch, connect};
+    #[pymodule_export]
+    use super::play::{Played, differences, play};
     #[pymodule_export]
     use super::scenario::{Progress, Replies, Scenario, run};
     #[pymodule_export]

@@ -19,7 +19,7 @@ const REPORT_INTERVAL: Duration = Duration::from_millis(100);
 /// Everything that a simulation does, as data.
 #[pyclass(frozen, module = "replibank._core", name = "Plan")]
 pub(super) struct PyPlan {
-    inner: Plan,
+    pub(super) inner: Plan,
 }
 
 /// What is given of a plan; the seed draws the rest.
@@ -224,7 +224,7 @@ impl Run {
 /// What the checkers say of a history.
 #[pyclass(frozen, module = "replibank._core")]
 pub(super) struct Verdict {
-    inner: check::Verdict,
+    pub(super) inner: check::Verdict,
 }
 
 #[pymethods]

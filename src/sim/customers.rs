@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 
 use super::{
-    Act, Bug, Level, Plan, Step,
+    Act, Bug, Plan, Step,
     world::{Event, NodeIndex, World},
 };
 use crate::{
@@ -113,11 +113,7 @@ impl Step {
     }
 
     fn concern(&self) -> Concern {
-        match self.concern {
-            Level::Local => Concern::Local,
-            Level::Majority => Concern::Majority,
-            Level::All => Concern::All,
-        }
+        self.concern.into()
     }
 }
 

@@ -81,8 +81,19 @@ impl Latency {
         }
     }
 
+    /// What a message from one branch to another (ids) usually takes.
+    pub fn between(&self, from: u32, to: u32) -> u64 {
+        match self {
+            Self::Fixed(_) | Self::Uniform(..) | Self::LogNormal { .. } => self.usual(),
+            Self::Regions(table) => {
+                let region = |id: u32| id as usize % table.len().max(1);
+                table.get(region(from)).and_then(|row| row.get(region(to))).copied().unwrap_or(0)
+            }
+        }
+    }
+
     /// What a message usually takes.
-    pub(super) fn usual(&self) -> u64 {
+    pub fn usual(&self) -> u64 {
         match self {
             Self::Fixed(time) => *time,
             Self::Uniform(least, most) => least.midpoint(*most),

@@ -160,6 +160,16 @@ pub enum Level {
     All,
 }
 
+impl From<Level> for crate::types::Concern {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Local => Self::Local,
+            Level::Majority => Self::Majority,
+            Level::All => Self::All,
+        }
+    }
+}
+
 impl std::str::FromStr for Level {
     type Err = String;
 

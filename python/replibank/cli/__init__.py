@@ -18,6 +18,7 @@ COMMANDS = {
     "client": "Run the customers of an input against served branches.",
     "branch": "Serve one branch on this host.",
     "simulate": "Run the bank in virtual time, under faults from a seed.",
+    "play": "Run a simulation's plan on a live bank.",
     "plot": "Draw a picture of a trace.",
     "check": "Grade an output file, or judge a history.",
     "report": "Show a trace as one HTML page.",

@@ -1,0 +1,98 @@
+"""`replibank play`: a simulation's plan on a live bank, judged by the same checkers."""
+
+import json
+import tempfile
+from contextlib import ExitStack
+
+import click
+
+from replibank import _core
+from replibank.cli import options, report
+from replibank.cli.outcome import CHECK_FAILED
+from replibank.cli.simulate import paragraphs, write
+from replibank.playing import Play, read_plan, run
+
+
+@click.command("play")
+@click.argument("plan", metavar="[PLAN]", required=False)
+@click.option(
+    "--seed", type=click.IntRange(0, 2**64 - 1), help="Play what this seed draws (default: a new one)."
+)
+@options.processes_option
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False),
+    metavar="DIR",
+    help="Where branches with disks keep their data; empty (default: a temporary directory).",
+)
+@click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
+@click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
+@options.json_option
+def command(
+    *,
+    plan: str | None,
+    seed: int | None,
+    processes: bool,
+    data_dir: str | None,
+    trace: str | None,
+    history: str | None,
+    as_json: bool,
+) -> int:
+    """Play PLAN on a live bank: its operations and faults at their times.
+
+    PLAN is a file as `replibank simulate --save-plan` writes it; without it,
+    a seed draws one. Branches and customers are real: crashes, pauses,
+    partitions, slow links and losses befall them as the plan says. Then all
+    faults lift, the bank must settle, and the checkers judge what customers
+    saw. Exit code 1: something happened that must never happen.
+
+    A live run's timing is nobody's to repeat: the same plan may end otherwise.
+
+    \b
+    Examples:
+      replibank play --seed 7
+      replibank simulate --seed 7 --save-plan plan.json
+      replibank play plan.json --processes --history history.jsonl
+    """
+    if plan is not None and seed is not None:
+        raise click.UsageError("a plan and a seed were given: give one of them")
+    read = read_plan(plan, seed)
+    differences = _core.differences(read)
+    if trace is not None and processes:
+        raise click.UsageError("--trace needs the branches in one process: leave --processes out")
+    if not as_json:
+        for difference in differences:
+            report.say(paragraphs(f"note         {difference}"))
+    counter = _core.Progress()
+    with ExitStack() as cleanup:
+        if data_dir is None:
+            data_dir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="replibank-"))
+        with report.ShownProgress(counter, read.operations):
+            played = Play(read, run(read, processes, data_dir, counter))
+    if trace is not None and played.trace is not None:
+        write(trace, played.trace.to_jsonl())
+    write(history, played.history)
+    if as_json:
+        facts = {
+            "seed": played.seed,
+            "ok": played.ok,
+            "violations": [text for _, text in played.violations],
+            "faults": played.faults,
+            "seconds": played.seconds,
+            "differences": list(played.differences),
+        }
+        click.echo(json.dumps(facts))
+    else:
+        summary(played)
+    return 0 if played.ok else CHECK_FAILED
+
+
+def summary(played: Play) -> None:
+    report.say(f"seed         {played.seed}")
+    report.say(
+        f"bank         {played.branches} branches, {played.operations:,} operations, {played.faults} faults"
+    )
+    report.say(f"time         {played.seconds:.1f} s")
+    for _, text in played.violations:
+        report.say(paragraphs(f"violation    {text}"))
+    report.say(paragraphs(str(played.verdict)))
