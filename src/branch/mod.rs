@@ -267,6 +267,11 @@ impl Branch {
         self.core.check().err()
     }
 
+    /// How many saves are on its disk; 0 without one.
+    pub fn saves(&self) -> u64 {
+        self.core.saves()
+    }
+
     /// Returns when its disk has failed.
     pub async fn failed(&self) -> StoreError {
         self.core.failed().await

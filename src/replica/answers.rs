@@ -39,6 +39,13 @@ struct Client {
     forgotten_through: u64,
 }
 
+impl Client {
+    /// The highest number that is remembered; 0: none is.
+    fn newest(&self) -> u64 {
+        self.answers.back().map_or(0, |&(number, ..)| number)
+    }
+}
+
 /// Two generations of clients: when the young one is full, the old one is forgotten and the young
 /// one grows old. A client that is seen again becomes young again.
 #[derive(Clone, Debug, Default)]
@@ -80,6 +87,9 @@ impl Answers {
 
     pub(super) fn recall(&mut self, request: RequestId, operation: Operation) -> Recall {
         let client = self.client(request.client);
+        if request.number > client.newest().max(client.forgotten_through) {
+            return Recall::New;
+        }
         match client.answers.binary_search_by_key(&request.number, |&(number, ..)| number) {
             Ok(position) => {
                 let (_, earlier, outcome) = client.answers[position];
@@ -93,8 +103,13 @@ impl Answers {
     /// Remembers what came of a new request.
     pub(super) fn remember(&mut self, request: RequestId, operation: Operation, outcome: Outcome) {
         let client = self.client(request.client);
-        let position = client.answers.partition_point(|&(number, ..)| number < request.number);
-        client.answers.insert(position, (request.number, operation, outcome));
+        let answer = (request.number, operation, outcome);
+        if request.number > client.newest() {
+            client.answers.push_back(answer);
+        } else {
+            let position = client.answers.partition_point(|&(number, ..)| number < request.number);
+            client.answers.insert(position, answer);
+        }
         let full = client.answers.len() > ANSWERS_PER_CLIENT;
         let forgotten = if full { client.answers.pop_front() } else { None };
         if let Some((number, ..)) = forgotten {
@@ -107,15 +122,13 @@ impl Answers {
     }
 
     fn client(&mut self, id: ClientId) -> &mut Client {
-        if !self.young.contains_key(&id) {
+        if self.young.len() >= CLIENTS_REMEMBERED && !self.young.contains_key(&id) {
             // Taken out before the old ones are forgotten, or it might be one of them.
             let client = self.old.remove(&id).unwrap_or_default();
-            if self.young.len() >= CLIENTS_REMEMBERED {
-                let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
-                forgotten.into_keys().for_each(|client| self.changed(AnswerChange::ForgetClient(client)));
-            }
+            let forgotten = std::mem::replace(&mut self.old, std::mem::take(&mut self.young));
+            forgotten.into_keys().for_each(|client| self.changed(AnswerChange::ForgetClient(client)));
             self.young.insert(id, client);
         }
-        self.young.entry(id).or_default()
+        self.young.entry(id).or_insert_with(|| self.old.remove(&id).unwrap_or_default())
     }
 }

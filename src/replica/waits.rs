@@ -54,6 +54,9 @@ impl Waits {
 
     /// Takes out the requests that waited for `origin` to reach at most `sequence`.
     pub(super) fn take_requests(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
+        if self.requests.is_empty() {
+            return Vec::new();
+        }
         let range = (origin, 0, 0)..=(origin, sequence, u64::MAX);
         let keys: Vec<_> = self.requests.range(range).map(|(&key, _)| key).collect();
         let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();

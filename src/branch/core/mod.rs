@@ -221,14 +221,22 @@ impl Core {
         self.check()?;
         let pending = {
             let mut state = self.lock();
-            let ticket = self.request(&mut state, asked);
-            let answer = self.deliver(&mut state, Some(ticket));
-            match answer {
+            let state = &mut *state;
+            let ticket = request(state, self.now(), asked);
+            let mut found = None;
+            self.deliver(state, |to, answer| {
+                if to == ticket {
+                    found = Some(answer);
+                    return None;
+                }
+                Some(answer)
+            });
+            match found {
                 Some(answer) => return Ok(answer),
                 None => {
                     let (sender, receiver) = oneshot::channel();
                     state.waiters.insert(ticket, Waiter::Call(sender));
-                    self.arm(&mut state);
+                    self.arm(state);
                     receiver
                 }
             }
@@ -239,46 +247,49 @@ impl Core {
         }
     }
 
-    /// Decides a batch under one lock. Appends what is decided at once to `answers`; the others
-    /// come later, through `late`. Returns how many those are.
+    /// Decides a batch under one lock, at one time. What is decided at once goes to `answered`; the
+    /// others come later, through `late`. Returns how many those are.
     pub(super) fn ask_all(
         &self,
-        batch: impl IntoIterator<Item = (u64, Asked)>,
-        answers: &mut Vec<(u64, Answer)>,
+        batch: impl Iterator<Item = (u64, Asked)>,
+        mut answered: impl FnMut(u64, Answer),
         late: &mpsc::UnboundedSender<(u64, Answer)>,
     ) -> usize {
         let mut state = self.lock();
-        let mut waiting = 0;
+        let state = &mut *state;
+        let now = self.now();
+        let first = state.last_ticket + 1;
+        // By their tickets, which follow each other; `None` once answered.
+        let mut numbers = Vec::with_capacity(batch.size_hint().1.unwrap_or(0));
         for (number, asked) in batch {
-            let ticket = self.request(&mut state, asked);
-            match self.deliver(&mut state, Some(ticket)) {
-                Some(answer) => answers.push((number, answer)),
-                None => {
-                    state.waiters.insert(ticket, Waiter::Stream { number, answers: late.clone() });
-                    waiting += 1;
+            request(state, now, asked);
+            numbers.push(Some(number));
+        }
+        self.deliver(state, |ticket, answer| {
+            let asked = ticket.checked_sub(first).and_then(|index| numbers.get_mut(usize::try_from(index).ok()?));
+            match asked.and_then(Option::take) {
+                Some(number) => {
+                    answered(number, answer);
+                    None
                 }
+                None => Some(answer),
+            }
+        });
+        let mut waiting = 0;
+        for (ticket, number) in (first..).zip(numbers) {
+            if let Some(number) = number {
+                state.waiters.insert(ticket, Waiter::Stream { number, answers: late.clone() });
+                waiting += 1;
             }
         }
         if waiting > 0 {
-            self.arm(&mut state);
+            self.arm(state);
         }
         waiting
     }
 
-    fn request(&self, state: &mut State, asked: Asked) -> u64 {
-        state.last_ticket += 1;
-        let (ticket, now) = (state.last_ticket, self.now());
-        let Asked { id, action, terms, include_version } = asked;
-        let deadline = now + terms.wait;
-        let request = Request { ticket, id, action, terms, include_version, deadline };
-        state.record(|recorder, now| recorder.asked(now, &request));
-        state.replica.step(now, Input::Request(request), &mut state.outputs);
-        ticket
-    }
-
-    /// Acts on the outputs of a step; returns the answer to `mine` if it is among them.
-    fn deliver(&self, state: &mut State, mine: Option<u64>) -> Option<Answer> {
-        let mut found = None;
+    /// Acts on the outputs of steps. Whose answers `mine` gives back, they are sent to.
+    fn deliver(&self, state: &mut State, mut mine: impl FnMut(u64, Answer) -> Option<Answer>) {
         state.record_news();
         let mut outputs = std::mem::take(&mut state.outputs);
         while !outputs.is_empty() {
@@ -286,9 +297,7 @@ impl Core {
                 match output {
                     Output::Reply { ticket, answer } => {
                         state.record(|recorder, now| recorder.answered(now, ticket, &answer));
-                        if mine == Some(ticket) {
-                            found = Some(answer);
-                        } else {
+                        if let Some(answer) = mine(ticket, answer) {
                             reply(state, ticket, answer);
                         }
                     }
@@ -310,7 +319,6 @@ impl Core {
         if std::mem::replace(&mut state.told_of, operations) != operations && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
-        found
     }
 
     /// Rings the clock task if something is due before it wakes.
@@ -329,7 +337,7 @@ impl Core {
         if state.replica.next_deadline().is_some_and(|due| due <= now) {
             let state = &mut *state;
             state.replica.step(now, Input::Tick, &mut state.outputs);
-            self.deliver(state, None);
+            self.deliver(state, others);
         }
         state.alarm_at = state.replica.next_deadline();
         state.alarm_at.map(|due| std::time::Duration::from_micros(due.0.saturating_sub(now.0)))
@@ -345,8 +353,13 @@ impl Core {
         let mut state = self.lock();
         let state = &mut *state;
         state.replica.step(self.now(), Input::Saved(number), &mut state.outputs);
-        self.deliver(state, None);
+        self.deliver(state, others);
         self.on_disk.send_modify(|on_disk| on_disk.number = number);
+    }
+
+    /// How many saves are on disk.
+    pub(super) fn saves(&self) -> u64 {
+        self.on_disk.borrow().number
     }
 
     /// A save is not on disk, or may not be: this ends the branch.
@@ -370,6 +383,23 @@ impl Core {
             log::log!(level(status), "{complaint}");
         }
     }
+}
+
+/// Hands a request to the replica; returns its ticket.
+fn request(state: &mut State, now: Time, asked: Asked) -> u64 {
+    state.last_ticket += 1;
+    let Asked { id, action, terms, include_version } = asked;
+    let deadline = now + terms.wait;
+    let request = Request { ticket: state.last_ticket, id, action, terms, include_version, deadline };
+    state.record(|recorder, now| recorder.asked(now, &request));
+    state.replica.step(now, Input::Request(request), &mut state.outputs);
+    state.record_news();
+    state.last_ticket
+}
+
+/// None of the answers is the caller's own.
+fn others(_ticket: u64, answer: Answer) -> Option<Answer> {
+    Some(answer)
 }
 
 fn reply(state: &mut State, ticket: u64, answer: Answer) {

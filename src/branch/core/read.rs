@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use super::{Arrived, Core};
+use super::{Arrived, Core, others};
 use crate::{
     branch::BranchError,
     record,
@@ -49,7 +49,7 @@ impl Core {
                 recorder.received(now, message, arrived.mark);
             });
             let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
-            self.deliver(state, None);
+            self.deliver(state, others);
             (sequence?, state.replica.unsaved())
         };
         self.settled(unsaved).await?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{Core, State};
+use super::{Core, State, others};
 use crate::{
     branch::error::SessionEnd,
     record,
@@ -58,7 +58,7 @@ impl Core {
         state.sessions.insert(peer, Current { number, ready: ready.clone(), end });
         state.record(|recorder, now| recorder.link_up(now, peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
-        self.deliver(state, None);
+        self.deliver(state, others);
         Ok(Session { number, ready, ended })
     }
 
@@ -68,7 +68,7 @@ impl Core {
         let state = &mut *state;
         if state.is_current(peer, session) {
             self.end(state, peer, None);
-            self.deliver(state, None);
+            self.deliver(state, others);
         }
     }
 
@@ -99,7 +99,7 @@ impl Core {
             state.record(|recorder, now| recorder.received(now, record::message(peer, &message, bytes), mark));
         }
         state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
-        self.deliver(state, None);
+        self.deliver(state, others);
         self.arm(state);
         state.is_current(peer, session)
     }

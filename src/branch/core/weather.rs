@@ -13,7 +13,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{Arrived, Core};
+use super::{Arrived, Core, others};
 use crate::{
     branch::{Faults, error::SessionEnd},
     trace::{FaultKind, Mark, Message, MessageKind},
@@ -47,7 +47,7 @@ impl Core {
         }
         // Who was paused or delayed may have something to send now.
         state.sessions.values().for_each(|session| session.ready.notify_one());
-        self.deliver(state, None);
+        self.deliver(state, others);
     }
 
     fn needs_both_ways(&self) -> bool {
