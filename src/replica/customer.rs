@@ -114,7 +114,7 @@ impl Replica {
             Err(Refusal::ConcernNotReached { .. }) if !self.waits.is_full() => {
                 let Ok(committed) = outcome else { return };
                 self.ledger.want_receipts();
-                self.wake_idle(outputs);
+                self.wake_all(outputs);
                 self.waits.park_write(self.needed(concern), WaitingWrite { ticket, concern, committed, deadline });
             }
             verdict => reply(ticket, verdict.map(Answer::Committed), outputs),

@@ -32,6 +32,8 @@ pub(super) struct Ledger {
     /// and skipped; when most are, they are dropped.
     order: Vec<(u64, PageIndex)>,
     last_stamp: u64,
+    /// The last change by which an origin asked for receipts.
+    last_wish: u64,
     /// Whether a link has read up to `last_stamp`. If none has, the next change of the same page
     /// needs no new stamp: a burst of operations costs one.
     read: bool,
@@ -53,6 +55,7 @@ impl Ledger {
             stamps: Vec::new(),
             order: Vec::new(),
             last_stamp: 0,
+            last_wish: 0,
             read: true,
             moved: None,
         };
@@ -129,6 +132,7 @@ impl Ledger {
         if own.confirm_through < own.sequence {
             own.confirm_through = own.sequence;
             self.stamp(Self::OWN);
+            self.last_wish = self.last_stamp;
         }
     }
 
@@ -150,7 +154,7 @@ impl Ledger {
         let mut new = Page::new(delta.origin);
         let page = known.map_or(&mut new, |index| &mut self.pages[index]);
         let (balances, moved) = (&mut self.balances, &mut self.moved);
-        let before = page.sequence;
+        let (before, wished) = (page.sequence, page.confirm_through);
         let joined = page.join(delta, |account, change| {
             if let Some(balance) = balances.get_mut(&account) {
                 *balance += change;
@@ -158,12 +162,16 @@ impl Ledger {
             }
         })?;
         self.operations += page.sequence - before;
+        let wishes = page.confirm_through > wished;
         if joined != Joined::Advanced {
             // A page begins with its first operation: an empty one would only take another's place.
             return Ok((known, joined));
         }
         let index = known.unwrap_or_else(|| self.add(new));
         self.stamp(index);
+        if wishes {
+            self.last_wish = self.last_stamp;
+        }
         Ok((Some(index), joined))
     }
 
@@ -289,6 +297,10 @@ impl Ledger {
 
     pub(super) fn last_stamp(&self) -> u64 {
         self.last_stamp
+    }
+
+    pub(super) fn last_wish(&self) -> u64 {
+        self.last_wish
     }
 
     /// Checks what must hold in every state.

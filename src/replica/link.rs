@@ -1,13 +1,15 @@
 //! What a replica knows of one peer, and what it says to it next. At most one update is under way
-//! on a link; whatever happens meanwhile gathers into the next one. That is all the flow control
-//! and all the coalescing there is.
+//! on a link; whatever happens meanwhile gathers into the next one. How soon that one may leave on a
+//! busy link is its [`Tempo`]'s to say.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    Call, Delta, PeerMessage, Update,
+    Call, Delta, PeerMessage, Receipt, Update,
+    flight::{InFlight, Known},
     ledger::{Ledger, PageIndex},
     receipts::Receipts,
+    tempo::{Pace, Tempo},
 };
 use crate::types::{BranchId, Duration, MAX_ORIGINS, Operation, Origin, Propagation, Time};
 
@@ -26,38 +28,6 @@ enum Greeting {
     Due,
     Sent,
     Done,
-}
-
-/// What was sent and is not yet acknowledged.
-#[derive(Clone, PartialEq, Eq, Debug)]
-struct InFlight {
-    number: u64,
-    /// Which pages, and how far they went.
-    pages: Vec<(PageIndex, Known)>,
-    /// Where the cursors will stand once this is acknowledged.
-    cursor: u64,
-    receipt_cursor: u64,
-    /// Whether it carried the first of `operations`.
-    carries_operation: bool,
-}
-
-/// What the peer has of one page, at least.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-struct Known {
-    sequence: u64,
-    /// Up to where it knows that the origin wants receipts.
-    confirm_through: u64,
-}
-
-/// How a replica speaks on each of its links.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Pace {
-    pub(super) propagation: Propagation,
-    /// The first wait before an unacknowledged message is sent again.
-    pub(super) resend_after: Duration,
-    /// How long a page is left to somebody else, before we compare versions with the peer and
-    /// repair.
-    pub(super) repair_after: Duration,
 }
 
 #[derive(Clone, Debug)]
@@ -79,6 +49,7 @@ pub(super) struct Link {
     cursor: u64,
     receipt_cursor: u64,
     in_flight: Option<InFlight>,
+    tempo: Tempo,
     last_number: u64,
     resend_at: Option<Time>,
     greet_again_at: Option<Time>,
@@ -113,6 +84,7 @@ impl Link {
             cursor: 0,
             receipt_cursor: 0,
             in_flight: None,
+            tempo: Tempo::new(),
             last_number: 0,
             resend_at: None,
             greet_again_at: None,
@@ -208,8 +180,9 @@ impl Link {
 
     /// The peer has taken update `number` and now has these pages so far. Ignored unless it is the
     /// one under way.
-    pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
+    pub(super) fn acknowledged(&mut self, now: Time, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
         let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
+        self.tempo.answered(now);
         let thought: Vec<u64> = sent.pages.iter().map(|&(index, _)| self.known(index).sequence).collect();
         self.set(version, ledger);
         self.cursor = sent.cursor;
@@ -311,7 +284,7 @@ impl Link {
         if std::mem::take(&mut self.denied) {
             self.repair_at.get_or_insert(now + self.pace.repair_after);
         }
-        if !self.greeted || self.in_flight.is_some() {
+        if !self.greeted || self.in_flight.is_some() || self.paced_until(now, ledger, receipts).is_some() {
             return None;
         }
         let message = match self.pace.propagation {
@@ -332,8 +305,7 @@ impl Link {
                 receipt_cursor = stamp - 1;
                 break;
             }
-            // An origin needs no word of its own page to go on; the branch named knows it.
-            if receipt.origin != own && receipt.branch != self.peer {
+            if self.tells(&receipt, own) {
                 told.push(receipt);
             }
         }
@@ -342,6 +314,7 @@ impl Link {
             self.receipt_cursor = receipt_cursor;
             return None;
         }
+        self.tempo.sent(now);
         let deltas = lacking.iter().map(|&index| self.delta(ledger, index)).collect();
         let number = self.send(lacking, ledger, cursor, receipt_cursor, false);
         Some(PeerMessage::Update(Update { number, deltas, receipts: told }))
@@ -429,6 +402,24 @@ impl Link {
         let pages = pages.into_iter().map(told).collect();
         self.in_flight = Some(InFlight { number: self.last_number, pages, cursor, receipt_cursor, carries_operation });
         self.last_number
+    }
+
+    /// An origin needs no word of its own page to go on; the branch named knows it.
+    fn tells(&self, receipt: &Receipt, own: Origin) -> bool {
+        receipt.origin != own && receipt.branch != self.peer
+    }
+
+    /// When the link may send what the peer lacks, if it must wait until then. Nobody waits for receipts
+    /// longer than for the wire, so what asks for them, and they themselves, do not wait.
+    pub(super) fn paced_until(&self, now: Time, ledger: &Ledger, receipts: &Receipts) -> Option<Time> {
+        let free_at = self.tempo.free_at();
+        let is_busy = self.pace.propagation == Propagation::Stream && free_at > now;
+        if !is_busy || self.cursor == ledger.last_stamp() || self.cursor < ledger.last_wish() {
+            return None;
+        }
+        let own = ledger.own().origin;
+        let told = receipts.changed_after(self.receipt_cursor).any(|(_, receipt)| self.tells(&receipt, own));
+        (!told).then_some(free_at)
     }
 
     /// Whether nothing happens here until something changes elsewhere.

@@ -11,6 +11,7 @@ mod branches;
 mod customer;
 mod entries;
 mod fault;
+mod flight;
 mod ledger;
 mod link;
 mod message;
@@ -19,6 +20,7 @@ mod page;
 mod peer;
 mod receipts;
 mod save;
+mod tempo;
 mod waits;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,9 +28,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use answers::Answers;
 use branches::Branches;
 use ledger::Ledger;
-use link::{Link, Pace};
+use link::Link;
 use receipts::Receipts;
 use save::DiskLink;
+use tempo::Pace;
 use waits::Waits;
 
 pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
@@ -145,6 +148,10 @@ pub struct Replica {
     links: BTreeMap<BranchId, Link>,
     /// The links that have nothing under way, and so must be told of a change.
     idle: BTreeSet<BranchId>,
+    /// Those among them that let changes gather, by the time until which they do.
+    paced: BTreeSet<(Time, BranchId)>,
+    /// The time of this step.
+    now: Time,
     receipts: Receipts,
     /// `None`: nothing is kept on disk.
     disk: Option<DiskLink>,
@@ -176,6 +183,8 @@ impl Replica {
             waits: Waits::default(),
             links: config.links.into_iter().map(link).collect(),
             idle: BTreeSet::new(),
+            paced: BTreeSet::new(),
+            now: Time(0),
             receipts: Receipts::default(),
             disk: None,
             news: None,
@@ -207,6 +216,7 @@ impl Replica {
     /// Takes one input; appends what follows from it to `outputs`.
     pub fn step(&mut self, now: Time, input: Input, outputs: &mut Vec<Output>) {
         let first = outputs.len();
+        self.now = now;
         match input {
             Input::Request(request) => self.request(request, outputs),
             Input::LinkUp(peer) => self.link_up(peer, outputs),
@@ -245,6 +255,7 @@ impl Replica {
     /// the last one leaves together.
     pub fn poll_send(&mut self, now: Time, peer: BranchId) -> Option<PeerMessage> {
         let link = self.links.get_mut(&peer)?;
+        self.paced.retain(|&(_, paced)| paced != peer);
         let message = match &mut self.disk {
             None => link.poll(now, &mut self.ledger, &self.receipts),
             Some(disk) if disk.holds(peer) => disk.release(peer),
@@ -253,14 +264,18 @@ impl Replica {
                 .and_then(|message| disk.pass(peer, message, &self.ledger, &self.answers)),
         };
         if message.is_none() && link.is_idle() {
-            self.idle.insert(peer);
+            match link.paced_until(now, &self.ledger, &self.receipts) {
+                Some(at) => self.paced.insert((at, peer)),
+                None => self.idle.insert(peer),
+            };
         }
         message
     }
 
     /// When [`Input::Tick`] is due, if ever. It may change with every step and poll.
     pub fn next_deadline(&self) -> Option<Time> {
-        self.links.values().filter_map(Link::next_deadline).chain(self.waits.next_deadline()).min()
+        let paced = self.paced.first().map(|&(at, _)| at);
+        self.links.values().filter_map(Link::next_deadline).chain(self.waits.next_deadline()).chain(paced).min()
     }
 
     fn tick(&mut self, now: Time, outputs: &mut Vec<Output>) {
@@ -269,12 +284,29 @@ impl Replica {
                 outputs.push(Output::Ready(peer));
             }
         }
+        self.wake_paced(now, outputs);
         self.expire(now, outputs);
     }
 
     /// Something changed that peers may lack: wakes the links that are not busy anyway.
     fn wake_idle(&mut self, outputs: &mut Vec<Output>) {
         while let Some(peer) = self.idle.pop_first() {
+            outputs.push(Output::Ready(peer));
+        }
+        self.wake_paced(self.now, outputs);
+    }
+
+    /// The same when somebody waits for it.
+    fn wake_all(&mut self, outputs: &mut Vec<Output>) {
+        self.wake_idle(outputs);
+        self.wake_paced(Time(u64::MAX), outputs);
+    }
+
+    /// Wakes the links that have let changes gather for long enough by `now`.
+    fn wake_paced(&mut self, now: Time, outputs: &mut Vec<Output>) {
+        while self.paced.first().is_some_and(|&(at, _)| at <= now)
+            && let Some((_, peer)) = self.paced.pop_first()
+        {
             outputs.push(Output::Ready(peer));
         }
     }

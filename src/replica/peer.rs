@@ -13,6 +13,7 @@ impl Replica {
         if let Some(link) = self.links.get_mut(&peer) {
             link.up();
             self.idle.remove(&peer);
+            self.paced.retain(|&(_, paced)| paced != peer);
             self.unsay(peer);
             outputs.push(Output::Ready(peer));
         }
@@ -97,7 +98,7 @@ impl Replica {
         self.judge_version(version)?;
         let Some(link) = self.links.get_mut(&from) else { return Ok(()) };
         if number > 0 {
-            link.acknowledged(number, version, &self.ledger);
+            link.acknowledged(self.now, number, version, &self.ledger);
         } else if link.awaits_version() {
             link.learn(version, &self.ledger);
         }
@@ -136,7 +137,11 @@ impl Replica {
         match joined {
             Joined::Advanced => {
                 self.issue_receipt(index, outputs);
-                self.wake_idle(outputs);
+                if self.ledger.last_wish() == self.ledger.last_stamp() {
+                    self.wake_all(outputs);
+                } else {
+                    self.wake_idle(outputs);
+                }
                 self.reached(delta.origin, outputs);
             }
             Joined::Known => self.issue_receipt(index, outputs),
@@ -159,7 +164,7 @@ impl Replica {
         let told = origin == self.own || self.links.get(&origin.branch).is_some_and(Link::is_up);
         if !told && page.confirm_through > self.receipts.sequence(origin, own) {
             self.receipts.raise(Receipt { branch: own, origin, sequence });
-            self.wake_idle(outputs);
+            self.wake_all(outputs);
         }
     }
 
@@ -180,7 +185,7 @@ impl Replica {
             link.skip_receipt(before, after);
         }
         if after > before {
-            self.wake_idle(outputs);
+            self.wake_all(outputs);
         }
         Ok(())
     }
