@@ -78,13 +78,15 @@ def test_every_operation() -> None:
                 assert await customer.read() == (450, Version({1: 2}))
                 answers = await customer.execute([Deposit(1), Query()], at_least=receipt)
                 assert answers[1] == 451
+                balances = [answer.balance for answer in await customer.deposit_many([1, 1], account=7)]
+                assert balances == [11, 12]
                 assert (await customer.status()).links == (replibank.Link(2, True, 0),)
                 with pytest.raises(replibank.InsufficientFunds):
                     await customer.withdraw(1000)
             with pytest.raises(replibank.Closed):
                 await customer.query()
             await bank.wait_until_converged()
-            assert await bank.versions() == {1: Version({1: 3}), 2: Version({1: 3})}
+            assert await bank.versions() == {1: Version({1: 5}), 2: Version({1: 5})}
 
     asyncio.run(main())
 

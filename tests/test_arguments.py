@@ -108,6 +108,10 @@ def test_what_execute_and_deposit_take(bank: Bank) -> None:
     wrong: Any = 5
     with pytest.raises(TypeError, match="actions 5 is not right: a list of Deposit, Withdraw and Query is"):
         bank.customer(1).execute(wrong)
+    with pytest.raises(TypeError, match="amounts 5 is not right: a list of whole numbers is"):
+        bank.customer(1).deposit_many(wrong)
+    with pytest.raises(TypeError, match="amount 'x' is not right: a whole number from 1 to"):
+        bank.customer(1).deposit_many(["x"])  # type: ignore[list-item]
     with pytest.raises(TypeError, match='concern 5 is not right: "local", "majority" and "all" are'):
         bank.customer(1).deposit(1, concern=wrong)
 

@@ -49,6 +49,22 @@ def test_a_batch_is_answered_in_its_order_and_refusals_are_values() -> None:
         assert bank.customer(1).execute([]) == []
 
 
+def test_many_deposits_are_answered_in_order() -> None:
+    with replibank.Bank({1: 400}, accounts={7: 0}) as bank:
+        first, refused = bank.customer(1).deposit_many(iter([5, 2**48 - 1]), account=7)
+        assert isinstance(first, Receipt)
+        assert (first.balance, first.version) == (5, Version({1: 1}))
+        assert isinstance(refused, replibank.TotalLimit)
+        receipts = bank.customer(1).deposit_many([1] * 3000)
+        assert [receipt.balance for receipt in receipts if isinstance(receipt, Receipt)] == list(
+            range(401, 3401)
+        )
+        with pytest.raises(ValueError, match="amount 0 is not right"):
+            bank.customer(1).deposit_many([1, 0])
+        assert bank.balances() == {1: 3400}
+        assert bank.customer(1).deposit_many([]) == []
+
+
 def test_a_long_batch_counts_each_action_once() -> None:
     with replibank.Bank({1: 0, 2: 0}) as bank:
         answers = bank.customer(1).execute([Deposit(1)] * 20_000, concern="all", timeout=60)

@@ -148,6 +148,16 @@ class Customer:
     ) -> Call[list[Any]]:
         """Answer i is to action i: a balance, a Receipt, or an (unraised) Refused."""
 
+    def deposit_many(
+        self,
+        amounts: Iterable[int],
+        account: int,
+        concern: str,
+        at_least: Version | Receipt | None,
+        timeout: float,
+    ) -> Call[list[Any]]:
+        """Answer i is to amount i: a Receipt, or an (unraised) Refused."""
+
     def status(self, timeout: float) -> Call[dict[str, Any]]:
         """Keys: branch, incarnation, balances {account: balance}, version, and links, a list of
         (peer, connected, behind)."""

@@ -233,6 +233,39 @@ class Customer:
         """
         return self._live().execute(actions, concern, at_least, self._seconds(timeout)).wait()
 
+    def deposit_many(
+        self,
+        amounts: Iterable[int],
+        *,
+        account: int = 0,
+        concern: Concern = "local",
+        at_least: Version | Receipt | None = None,
+        timeout: float | None = None,
+    ) -> list[Receipt | Refused]:
+        """Deposits each of these amounts, down one stream: `execute` without an object for each.
+
+        Args:
+            amounts: In the account's smallest unit, each from 1 to 2**48 - 1.
+            account: The account's id.
+            concern: How many branches must have a deposit before it is answered.
+            at_least: Begin only once the branch has this version, or the write of this receipt.
+            timeout: Seconds, for all of it; the customer's own if None.
+
+        Returns:
+            One receipt per amount, in the same order, or the refusal, which is not raised.
+
+        Raises:
+            Unreachable, DeadlineExceeded: Not every answer came: see `may_have_happened`.
+            TypeError, ValueError: An amount is out of its range; then nothing was deposited.
+
+        Example:
+            >>> import replibank
+            >>> with replibank.Bank({1: 400}) as bank:
+            ...     [receipt.balance for receipt in bank.customer(1).deposit_many([10, 20, 30])]
+            [410, 430, 460]
+        """
+        return self._live().deposit_many(amounts, account, concern, at_least, self._seconds(timeout)).wait()
+
     def status(self, *, timeout: float | None = None) -> Status:
         """Asks the branch about itself.
 

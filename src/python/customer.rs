@@ -13,7 +13,7 @@ use tokio::sync::Mutex;
 use super::{action::Receipt, argument, call::Call, owned::Owned, pieces, runtime, terms, version::Version};
 use crate::{
     customer,
-    types::{AccountId, Answer, Concern, Operation, OperationKind, Terms},
+    types::{AccountId, Action, Answer, Concern, Operation, OperationKind, Terms},
 };
 
 /// One branch's customer; its methods return calls.
@@ -117,13 +117,22 @@ impl Customer {
         at_least: Option<&Bound<'_, PyAny>>,
         timeout: &Bound<'_, PyAny>,
     ) -> PyResult<Call> {
-        let customer = self.inner.value()?.clone();
-        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
-        let actions = pieces::actions(actions)?;
-        Call::new(
-            py,
-            async move { Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms }) },
-        )
+        self.execute_all(py, pieces::actions(actions)?, (concern, at_least, timeout))
+    }
+
+    /// Answer i is to amount i: a Receipt, or a Refused that is not raised.
+    #[pyo3(signature = (amounts, account, concern, at_least, timeout))]
+    fn deposit_many(
+        &self,
+        py: Python<'_>,
+        amounts: &Bound<'_, PyAny>,
+        account: &Bound<'_, PyAny>,
+        concern: &Bound<'_, PyAny>,
+        at_least: Option<&Bound<'_, PyAny>>,
+        timeout: &Bound<'_, PyAny>,
+    ) -> PyResult<Call> {
+        let deposits = pieces::deposits(amounts, argument::account(account)?)?;
+        self.execute_all(py, deposits, (concern, at_least, timeout))
     }
 
     fn status(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
@@ -143,6 +152,20 @@ impl Customer {
 type Conditions<'a, 'py> = (&'a Bound<'py, PyAny>, Option<&'a Bound<'py, PyAny>>, &'a Bound<'py, PyAny>);
 
 impl Customer {
+    fn execute_all(
+        &self,
+        py: Python<'_>,
+        actions: Vec<Action>,
+        (concern, at_least, timeout): Conditions<'_, '_>,
+    ) -> PyResult<Call> {
+        let customer = self.inner.value()?.clone();
+        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
+        Call::new(
+            py,
+            async move { Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms }) },
+        )
+    }
+
     fn write(
         &self,
         py: Python<'_>,

@@ -3,8 +3,8 @@
 
 use pyo3::{exceptions::PyTypeError, prelude::*, types::PyList};
 
-use super::action::action;
-use crate::types::Action;
+use super::{action::action, argument};
+use crate::types::{AccountId, Action, Operation, OperationKind};
 
 /// How many objects are converted in one go: some milliseconds, about the interval at which Python
 /// itself changes threads.
@@ -12,14 +12,30 @@ const PIECE: usize = 10_000;
 
 /// The actions of a batch, from any iterable.
 pub(super) fn actions(items: &Bound<'_, PyAny>) -> PyResult<Vec<Action>> {
+    collect("actions", items, "a list of Deposit, Withdraw and Query", action)
+}
+
+/// Deposits of these amounts, from any iterable.
+pub(super) fn deposits(amounts: &Bound<'_, PyAny>, account: AccountId) -> PyResult<Vec<Action>> {
+    collect("amounts", amounts, "a list of whole numbers", |amount| {
+        let amount = argument::amount(amount)?;
+        Ok(Action::Write(Operation { kind: OperationKind::Deposit, account, amount }))
+    })
+}
+
+fn collect<'py>(
+    name: &str,
+    items: &Bound<'py, PyAny>,
+    right: &str,
+    convert: impl Fn(&Bound<'py, PyAny>) -> PyResult<Action>,
+) -> PyResult<Vec<Action>> {
     let py = items.py();
-    let wrong = |shown: String| {
-        PyTypeError::new_err(format!("actions {shown} is not right: a list of Deposit, Withdraw and Query is"))
+    let Ok(iterator) = items.try_iter() else {
+        return Err(PyTypeError::new_err(format!("{name} {} is not right: {right} is", items.repr()?)));
     };
-    let Ok(iterator) = items.try_iter() else { return Err(wrong(items.repr()?.to_string())) };
     let mut taken = Vec::with_capacity(items.len().unwrap_or(0));
     for item in iterator {
-        taken.push(action(&item?)?);
+        taken.push(convert(&item?)?);
         if taken.len().is_multiple_of(PIECE) {
             py.check_signals()?;
             py.detach(|| ());
