@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long verify fix notebooks bench clean check-tools rust-lint python-lint rust-test python-test notebook-test
+.PHONY: help run test test-long verify fix notebooks bench bench-quick clean check-tools rust-lint python-lint rust-test python-test notebook-test
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,7 +22,7 @@ help: ## This list.
 run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers; write output.json.
 	$(BIN)/replibank run $(INPUT) -o output.json
 
-test: verify rust-test python-test notebook-test ## Every check and every test.
+test: verify rust-test python-test notebook-test bench-quick ## Every check and every test.
 
 test-long: ## The same, longer: more runs, operations, kills and seeds.
 	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 $(MAKE) test REPEAT=20
@@ -38,12 +38,14 @@ fix: $(VENV)/.tools ## Format, and mend what can be mended.
 notebooks: $(VENV)/.debug ## Run the notebooks again, and keep their outputs in them.
 	$(BIN)/python examples/notebooks/execute.py
 
-bench: $(VENV)/.release ## Time the whole course run, and the simulator.
-	$(BIN)/python benches/course_run.py
-	cargo bench --quiet --no-default-features --bench simulation
+bench: $(VENV)/.release $(VENV)/.tools ## Measure it against its peers: a table, benches/results.json, a picture.
+	$(BIN)/python benches/run.py $(BENCH)
+
+bench-quick: $(VENV)/.debug ## Only prove that the benchmark runs.
+	$(BIN)/python benches/run.py --quick >/dev/null
 
 clean: ## Remove everything that was built.
-	rm -rf $(VENV) target output.json
+	rm -rf $(VENV) target benches/peers/target output.json
 	find python -name '_core*.so' -delete
 
 check-tools:

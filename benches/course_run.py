@@ -43,21 +43,25 @@ def main():
     with tempfile.TemporaryDirectory() as directory:
         output = Path(directory) / "output.json"
         for name, options in MODES.items():
-            command = [sys.executable, "-m", "replibank", "run", arguments.input, "-o", output, *options]
-            times = [timed(command) for _ in range(repeats + 1)][1:]
+            run = command(arguments.input, output, options)
+            times = [timed(run) for _ in range(repeats + 1)][1:]
             check(arguments.input, output)
             print(f"{name:24}{statistics.median(times):8.3f}{min(times):9.3f}{max(times):9.3f}{len(times):6}")
 
 
-def timed(command):
+def command(input_path, output, options):
+    return [sys.executable, "-m", "replibank", "run", input_path, "-o", output, *options]
+
+
+def timed(words):
     began = time.perf_counter()
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=60)
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL, timeout=60)
     return time.perf_counter() - began
 
 
 def check(input_path, output):
-    command = [sys.executable, "-m", "replibank", "check", "grpc", input_path, output]
-    subprocess.run(command, check=True, stderr=subprocess.DEVNULL, timeout=60)
+    words = [sys.executable, "-m", "replibank", "check", "grpc", input_path, output]
+    subprocess.run(words, check=True, stderr=subprocess.DEVNULL, timeout=60)
 
 
 if __name__ == "__main__":

@@ -166,6 +166,10 @@ impl Tasks {
         ask_all(questions).await
     }
 
+    pub(super) fn saves(&self) -> BTreeMap<BranchId, u64> {
+        self.running().into_iter().map(|(id, branch)| (id, branch.saves())).collect()
+    }
+
     pub(super) async fn trace(&self) -> Option<Trace> {
         // A branch that is just ending is neither among those that run nor among those that have ended.
         let _unchanged = self.changing.lock().await;

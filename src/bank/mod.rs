@@ -212,6 +212,15 @@ impl Bank {
         self.explain(statuses).await
     }
 
+    /// How many saves each branch has on its disk; empty for branches that are child processes. Each
+    /// save is a transaction of all that had gathered.
+    pub fn saves(&self) -> BTreeMap<BranchId, u64> {
+        match &self.members {
+            Members::Tasks(tasks) => tasks.saves(),
+            Members::Processes(_) => BTreeMap::new(),
+        }
+    }
+
     /// What has happened so far, at branches that have ended too; `None` without a
     /// [`BankConfig::trace_capacity`].
     pub async fn trace(&self) -> Option<Trace> {
