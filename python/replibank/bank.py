@@ -61,7 +61,8 @@ class Bank(Faults):
             machine fails (power, kernel), the last writes of its branches may be lost, and a directory
             may be found damaged as a whole: give such a branch an empty one.
         trace: Whether to keep what happens, for `trace`. A number: the most rows that are kept, of all
-            branches (True: a million, in some 130 MB); those that find no room are counted.
+            branches (True: a million, in some 130 MB); those that find no room are counted. It also
+            keeps the `history`. Child processes keep no trace yet, but the history all the same.
 
     Raises:
         ConfigError: The bank cannot be as it is described, or needs more open files than it may have.
@@ -260,7 +261,7 @@ class Bank(Faults):
             The rows of all branches, in the order of time, those of branches that were killed included.
 
         Raises:
-            ConfigError: The bank keeps no trace: start it with `trace=True`.
+            ConfigError: The bank keeps no trace: start it with `trace=True`, and without `processes`.
             ForkedError: The bank is that of the process that this one was forked from.
 
         Example:
