@@ -11,7 +11,7 @@ const BURST: u64 = 16;
 
 /// The gap on a link whose updates wait for nothing.
 const GAP_MIN: Duration = Duration(400);
-const GAP_MAX: Duration = Duration::milliseconds(20);
+const GAP_MAX: Duration = Duration::milliseconds(200);
 
 /// How many times as long as it waited for its turn a link gives way to others.
 const GIVES_WAY: u64 = 4;
