@@ -17,7 +17,7 @@ const PEER: u32 = 2;
 const BURST: u64 = 16;
 
 /// The least gap, in microseconds.
-const GAP: u64 = 400;
+const GAP: u64 = 1_000;
 
 /// Deposits; whether the link to the peer is to be asked.
 fn deposit_at(replica: &mut Replica, now: u64) -> bool {

@@ -10,7 +10,7 @@ use crate::types::{Duration, Propagation, Time};
 const BURST: u64 = 16;
 
 /// The gap on a link whose updates wait for nothing.
-const GAP_MIN: Duration = Duration(400);
+const GAP_MIN: Duration = Duration::milliseconds(1);
 const GAP_MAX: Duration = Duration::milliseconds(200);
 
 /// How many times as long as it waited for its turn a link gives way to others.
