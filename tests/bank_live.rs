@@ -183,7 +183,7 @@ async fn reading_a_version_waits_for_it_rather_than_for_the_clock() {
 
 /// How many messages the branches sent each other that are wanted.
 async fn sent(bank: &Bank, wanted: impl Fn(&Message) -> bool) -> usize {
-    let trace = bank.trace().await.expect("a trace is kept");
+    let trace = bank.trace().await.expect("nobody is paused").expect("a trace is kept");
     assert_eq!(trace.header().lost, 0);
     trace.rows().iter().filter(|row| matches!(&row.event, Event::Sent(message) if wanted(message))).count()
 }

@@ -148,6 +148,8 @@ def test_drawn_plans_are_played_and_break_no_promise(
         played = replibank.play(plan, processes=processes, data_dir=directory)
         assert played.ok, (seed, played.violations)
         assert events(played.history)[-4:] == ["final"] * 4
+        assert played.trace is not None
+        assert len(set(played.trace.versions().values())) == 1, "the settled end"
         happened |= set(events(played.history))
     assert {"invoke", "ok", "refused", "restarted", "final"} <= happened
 
@@ -183,8 +185,10 @@ def test_the_command_plays_a_plan_and_keeps_what_was_seen(tmp_path: Path) -> Non
     assert "seed         3\nbank         3 branches, 60 operations" in done.stderr
     assert replibank.check(history).ok
     assert len(replibank.Trace.read(trace)) > 100
-    again = command("play", str(plan), "--processes", "--json")
+    again = command("play", str(plan), "--processes", "--json", "--trace", str(trace))
     assert json.loads(again.stdout)["ok"] is True
+    kinds = {row["event"] for row in replibank.Trace.read(trace).to_dicts()}
+    assert {"deposit", "joined", "sent", "received", "paused", "resumed"} <= kinds
     assert len(list(tmp_path.iterdir())) == 3
     both = command("play", str(plan), "--seed", "7")
     assert (both.returncode, "give one of them" in both.stderr) == (2, True)

@@ -6,11 +6,15 @@ import asyncio
 import json
 import subprocess
 import sys
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import polars as pl
+import psutil
 import pytest
 import replibank
 from replibank.files import INPUT_BYTES_MAX, read_input
@@ -33,9 +37,15 @@ def simulated() -> replibank.Trace:
     return replibank.simulate(seed=5, branches=4, operations=150, accounts=3, trace=True).trace
 
 
-def live(propagation: replibank.bank.Propagation) -> tuple[replibank.Trace, dict[int, replibank.Version]]:
+def live(
+    propagation: replibank.bank.Propagation, processes: bool = False
+) -> tuple[replibank.Trace, dict[int, replibank.Version]]:
     with replibank.Bank(
-        dict.fromkeys(range(1, 5), OPENING), accounts={7: 20}, propagation=propagation, trace=True
+        dict.fromkeys(range(1, 5), OPENING),
+        accounts={7: 20},
+        propagation=propagation,
+        processes=processes,
+        trace=True,
     ) as bank:
         for branch in bank.branches:
             customer = bank.customer(branch)
@@ -52,10 +62,13 @@ def live(propagation: replibank.bank.Propagation) -> tuple[replibank.Trace, dict
     return bank.trace(), versions
 
 
-def holds_its_laws(rows: list[dict[str, Any]]) -> None:
-    """Clocks grow, receipts follow their sendings, balances and versions follow from the rows before."""
+def holds_its_laws(rows: list[dict[str, Any]], gone: frozenset[int] = frozenset()) -> None:
+    """Clocks grow, receipts follow their sendings, balances and versions follow from the rows before.
+    Of the branches `gone`, a life is lost, and what it sent has no sending.
+    """
     clocks: dict[int, int] = {}
     sent: dict[int, dict[str, Any]] = {}
+    received: dict[int, dict[str, Any]] = {}
     balances: dict[tuple[int, int], int] = {}
     for row in rows:
         branch = row["branch"]
@@ -65,13 +78,18 @@ def holds_its_laws(rows: list[dict[str, Any]]) -> None:
             assert row["message_id"] not in sent
             sent[row["message_id"]] = row
         elif row["event"] == "received":
+            received[row["message_id"]] = row
+            if row["message_id"] not in sent and row["peer"] in gone:
+                continue
             before = sent[row["message_id"]]
             assert (before["branch"], before["peer"]) == (row["peer"], branch)
             for name in ("message", "operations", "bytes", "origin", "sequence_from", "sequence_through"):
                 assert before[name] == row[name]
             assert before["clock"] <= row["clock"] - row["ticks"]
             assert before["time_us"] <= row["time_us"]
-        elif row["event"] in ("deposit", "withdraw", "joined"):
+        elif row["event"] == "restarted":
+            balances = {place: balance for place, balance in balances.items() if place[0] != branch}
+        elif row["event"] in ("deposit", "withdraw", "joined", "recovered"):
             place = (branch, row["account"])
             opening = OPENING if row["account"] == 0 else 20
             change = -row["amount"] if row["event"] == "withdraw" else row["amount"]
@@ -79,12 +97,13 @@ def holds_its_laws(rows: list[dict[str, Any]]) -> None:
             assert balances[place] == row["balance"]
             assert sum(row["version"].to_dict().values()) == row["known"]
             if row["event"] == "joined":
-                assert sent[row["message_id"]]["peer"] == branch
+                assert received[row["message_id"]]["branch"] == branch
 
 
+@pytest.mark.parametrize("processes", [False, True], ids=["tasks", "processes"])
 @pytest.mark.parametrize("propagation", ["stream", "unary"])
-def test_a_live_bank_tells_what_happened(propagation: replibank.bank.Propagation) -> None:
-    trace, versions = live(propagation)
+def test_a_live_bank_tells_what_happened(propagation: replibank.bank.Propagation, processes: bool) -> None:
+    trace, versions = live(propagation, processes)
     rows = trace.to_dicts(versions=True)
     holds_its_laws(rows)
     assert trace.lost == 0
@@ -92,7 +111,8 @@ def test_a_live_bank_tells_what_happened(propagation: replibank.bank.Propagation
     assert trace.versions() == versions
     events = [row["event"] for row in rows]
     assert (events.count("deposit"), events.count("withdraw")) == (4 * 22, 4 * 20)
-    assert (events.count("query"), events.count("refused")) == (4, 8)
+    # A bank of processes asks each branch itself whether it has everything.
+    assert (events.count("query"), events.count("refused")) == (8 if processes else 4, 8)
     operations = [row for row in rows if row["event"] in ("deposit", "withdraw", "query", "refused")]
     assert all(row["waited_us"] is not None for row in operations)
     assert all(len(row["client"]) == 16 for row in rows if row["event"] == "deposit")
@@ -127,8 +147,131 @@ def test_a_bank_that_restarts_goes_on_with_one_clock(tmp_path: Path) -> None:
         assert trace.versions() == versions
 
 
-def test_a_trace_that_is_full_counts_what_it_loses() -> None:
-    with replibank.Bank({1: OPENING, 2: OPENING}, trace=10) as bank:
+def test_child_processes_hand_over_their_rows_at_any_moment() -> None:
+    branches = dict.fromkeys((1, 2, 3), OPENING)
+    with replibank.Bank(branches, processes=True, trace=True) as bank:
+        customers = [bank.customer(branch) for branch in bank.branches]
+        seen = [bank.trace()]
+        with ThreadPoolExecutor() as pool:
+            # More rows than a line has.
+            busy = [pool.submit(customer.execute, [replibank.Deposit(1)] * 3_000) for customer in customers]
+            while not all(work.done() for work in busy):
+                seen.append(bank.trace())
+        bank.wait_until_converged()
+        with bank.partition([1], [2, 3]), bank.pause(3):
+            pass
+        bank.wait_until_converged()
+        versions, whole = bank.versions(), bank.trace()
+    for trace in [*seen, whole, bank.trace()]:
+        assert trace.lost == 0
+        holds_its_laws(trace.to_dicts(versions=True))
+    assert [len(trace) for trace in seen] == sorted(len(trace) for trace in seen)
+    assert whole.versions() == bank.trace().versions() == versions
+    rows = whole.to_dicts()
+    assert [row["event"] for row in rows].count("deposit") == 9_000
+    faults = {(row["branch"], row["event"], row["peer"]) for row in rows}
+    assert {
+        (1, "cut", 3),
+        (3, "cut", 1),
+        (1, "mended", 2),
+        (3, "paused", None),
+        (3, "resumed", None),
+    } <= faults
+    assert replibank.Trace.read(whole.to_jsonl()).to_dicts() == rows
+
+
+@pytest.mark.parametrize("keeps_data", [False, True])
+def test_a_process_that_is_killed_takes_its_rows_with_it(keeps_data: bool, tmp_path: Path) -> None:
+    branches = dict.fromkeys((1, 2, 3), OPENING)
+    data_dir = tmp_path if keeps_data else None
+    with replibank.Bank(branches, processes=True, trace=True, data_dir=data_dir) as bank:
+        bank.customer(2).deposit(3, concern="all")
+        for amount in (4, 5):
+            bank.kill(2)
+            bank.customer(1).deposit(amount, concern="majority")
+            bank.restart(2)
+            bank.wait_until_converged()
+        bank.customer(2).deposit(6, concern="all")
+        bank.wait_until_converged()
+        versions, trace = bank.versions(), bank.trace()
+    assert bank.trace().versions() == trace.versions() == versions
+    rows = trace.to_dicts(versions=True)
+    holds_its_laws(rows, gone=frozenset({2}))
+    own = [row for row in rows if row["branch"] == 2]
+    assert [row["event"] for row in own[:4]] == ["killed", "restarted"] * 2
+    assert all(
+        row["reason"] == "kill -9: the rows of this life are lost with its process"
+        for row in own
+        if row["event"] == "killed"
+    )
+    assert own[1]["reason"] == ("with its data" if keeps_data else "without its data")
+    assert ("recovered" in {row["event"] for row in own}) == keeps_data
+    # Above what the peers had heard from the lives before, and under other names.
+    heard = [row for row in rows if row["event"] == "received" and row["peer"] == 2]
+    sent = {row["message_id"] for row in own if row["event"] == "sent"}
+    before = [row for row in heard if row["time_us"] < own[0]["time_us"]]
+    assert before
+    assert not sent & {row["message_id"] for row in before}
+    assert own[3]["clock"] > max(row["clock"] for row in before)
+
+
+def test_a_process_that_ended_by_itself_is_missed_in_the_trace(
+    wait_until: Callable[..., None], has_ended: Callable[[psutil.Process], bool]
+) -> None:
+    with replibank.Bank({1: OPENING, 2: OPENING}, processes=True, trace=True) as bank:
+        bank.customer(1).deposit(1, concern="all")
+        victim = next(
+            child
+            for child in psutil.Process().children()
+            if bank.addresses[2] in {f"{c.laddr.ip}:{c.laddr.port}" for c in child.net_connections("tcp")}
+        )
+        victim.kill()
+        wait_until(lambda: has_ended(victim), "its end")
+        trace, again = bank.trace(), bank.trace()
+    for rows in (
+        trace.to_dicts(versions=True),
+        again.to_dicts(versions=True),
+        bank.trace().to_dicts(versions=True),
+    ):
+        holds_its_laws(rows, gone=frozenset({2}))
+        (left,) = [row for row in rows if row["branch"] == 2]
+        assert left["event"] == "killed"
+        assert "its process ended (signal: 9" in left["reason"]
+        assert left["reason"].endswith("the rows of this life are lost with its process")
+
+
+def test_a_process_that_is_paused_cannot_hand_over_its_rows() -> None:
+    with replibank.Bank({1: OPENING, 2: OPENING}, processes=True, trace=True) as bank:
+        bank.customer(2).deposit(1, concern="all")
+        with bank.pause(2), pytest.raises(replibank.DeadlineExceeded, match="branch 2 is paused"):
+            bank.trace()
+        assert "resumed" in [row["event"] for row in bank.trace().to_dicts()]
+        bank.pause(2)
+    # At its end, everybody goes on.
+    rows = bank.trace().to_dicts()
+    assert [row["event"] for row in rows if row["event"] in ("paused", "resumed", "deposit")] == [
+        *("deposit", "paused", "resumed", "paused")
+    ]
+
+
+def test_whoever_gives_up_a_trace_of_processes_leaves_nothing_half_asked() -> None:
+    async def main() -> replibank.Trace:
+        async with replibank.AsyncBank({1: OPENING, 2: OPENING}, processes=True, trace=True) as bank:
+            await (await bank.customer(1)).execute([replibank.Deposit(1)] * 5_000)
+            for seconds in (0.0, 0.001, 0.01, 0.03):
+                with suppress(asyncio.TimeoutError):
+                    await asyncio.wait_for(bank.trace(), seconds)
+            await bank.wait_until_converged()
+            return await bank.trace()
+
+    rows = asyncio.run(main()).to_dicts(versions=True)
+    holds_its_laws(rows)
+    assert [row["event"] for row in rows].count("deposit") == 5_000
+
+
+@pytest.mark.parametrize("processes", [False, True], ids=["tasks", "processes"])
+def test_a_trace_that_is_full_counts_what_it_loses(processes: bool) -> None:
+    with replibank.Bank({1: OPENING, 2: OPENING}, trace=10, processes=processes) as bank:
         bank.customer(1).execute([replibank.Deposit(1)] * 50)
         trace = bank.trace()
     assert len(trace) <= 10
@@ -274,25 +417,43 @@ def test_what_is_no_text_is_refused(tmp_path: Path) -> None:
         replibank.read_trace(tmp_path / "nothing")
 
 
-def test_a_run_keeps_its_trace(tmp_path: Path) -> None:
+@pytest.mark.parametrize("processes", [False, True], ids=["tasks", "processes"])
+def test_a_run_keeps_its_trace_and_its_history(processes: bool, tmp_path: Path) -> None:
     records = [
         {"id": 1, "type": "customer", "events": [{"id": 1, "interface": "deposit", "money": 70}]},
         {"id": 1, "type": "branch", "balance": 400},
         {"id": 2, "type": "branch", "balance": 400},
     ]
-    result = replibank.run(records, trace=True)
+    result = replibank.run(records, trace=True, processes=processes)
     assert result.trace is not None
+    assert result.history is not None
+    assert replibank.check(result.history).operations == 1
     assert [row["balance"] for row in result.trace.to_dicts() if row["event"] == "joined"] == [470]
-    assert replibank.run(records).trace is None
+    without = replibank.run(records)
+    assert (without.trace, without.history) == (None, None)
 
-    given, written, output = (tmp_path / name for name in ("input.json", "trace.jsonl", "output.json"))
+    names = ("input.json", "trace.jsonl", "history.jsonl", "output.json")
+    given, written, history, output = (tmp_path / name for name in names)
     given.write_text(json.dumps(records))
-    words = [sys.executable, "-m", "replibank", "run", str(given), "-o", str(output), "--trace"]
+    words = [
+        sys.executable,
+        "-m",
+        "replibank",
+        "run",
+        str(given),
+        "-o",
+        str(output),
+        "--history",
+        str(history),
+    ]
+    words += ["--processes"] * processes + ["--trace"]
     done = subprocess.run([*words, str(written)], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     trace = replibank.read_trace(written)
     assert [row["amount"] for row in trace.to_dicts() if row["event"] == "deposit"] == [70]
-    for wrong in ("-", str(output), str(given), str(tmp_path / "no" / "where")):
+    verdict = replibank.check(history)
+    assert (verdict.ok, verdict.operations) == (True, 1)
+    for wrong in ("-", str(output), str(given), str(history), str(tmp_path / "no" / "where")):
         refused = subprocess.run([*words, wrong], capture_output=True, text=True, timeout=60, check=False)
         assert refused.returncode == 2, refused.stderr
         assert "--trace" in refused.stderr or "no" in refused.stderr

@@ -206,7 +206,8 @@ class Bank:
         """JSON lines for `check_history`, and how many events found no room."""
 
     def trace(self) -> Call[Trace | None]:
-        """What has happened so far, at branches that have ended too; None without a trace."""
+        """What has happened so far, at branches that have ended too, but not in processes that were killed;
+        None without a trace."""
 
     def failures(self) -> Call[dict[int, str]]:
         """The branches that have ended by themselves, and why."""

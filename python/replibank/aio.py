@@ -509,13 +509,17 @@ class AsyncBank(AsyncFaults):
         return watch
 
     async def trace(self) -> Trace:
-        """What has happened so far; of a closed bank, everything: see `Bank.trace`.
+        """What has happened so far; of a closed bank, everything: see `Bank.trace`, also for what is
+        left of a child process that was killed.
 
         Returns:
-            The rows of all branches, in the order of time, those of branches that were killed included.
+            The rows of all branches, in the order of time; in this process, those of branches that were
+            killed included.
 
         Raises:
             ConfigError: The bank keeps no trace: start it with `trace=True`.
+            DeadlineExceeded: A child process is paused, and cannot hand over its rows.
+            ProcessError: A child process does not hand over its rows in time.
             ForkedError: The bank is that of the process that this one was forked from.
         """
         return traced(None if self._traced is None else await self._traced.trace().future())

@@ -61,8 +61,8 @@ class Bank(Faults):
             machine fails (power, kernel), the last writes of its branches may be lost, and a directory
             may be found damaged as a whole: give such a branch an empty one.
         trace: Whether to keep what happens, for `trace`. A number: the most rows that are kept, of all
-            branches (True: a million, in some 130 MB); those that find no room are counted. It also
-            keeps the `history`. Child processes keep no trace yet, but the history all the same.
+            branches (True: a million, in some 130 MB); those that find no room are counted. Child
+            processes keep their own rows, with equal shares of that number. It also keeps the `history`.
 
     Raises:
         ConfigError: The bank cannot be as it is described, or needs more open files than it may have.
@@ -257,11 +257,20 @@ class Bank(Faults):
     def trace(self) -> Trace:
         """What has happened so far; of a closed bank, everything.
 
+        Child processes keep their rows themselves and hand them over when asked, all until the same
+        moment, and once more when the bank is closed. A process that is killed takes its rows with it:
+        all that is left of that life is its `killed` row, the reason of which says so, and what its peers
+        received from it, whose sending is then missing. The queries with which `wait_until_converged` asks
+        child processes are among the rows.
+
         Returns:
-            The rows of all branches, in the order of time, those of branches that were killed included.
+            The rows of all branches, in the order of time; in this process, those of branches that were
+            killed included.
 
         Raises:
-            ConfigError: The bank keeps no trace: start it with `trace=True`, and without `processes`.
+            ConfigError: The bank keeps no trace: start it with `trace=True`.
+            DeadlineExceeded: A child process is paused, and cannot hand over its rows.
+            ProcessError: A child process does not hand over its rows in time.
             ForkedError: The bank is that of the process that this one was forked from.
 
         Example:
@@ -337,9 +346,7 @@ class Bank(Faults):
 def traced(core: CoreTrace | None) -> Trace:
     """A bank's trace, if it has one."""
     if core is None:
-        raise ConfigError(
-            "this bank keeps no trace: start it with trace=True, and its branches in this process"
-        )
+        raise ConfigError("this bank keeps no trace: start it with trace=True")
     return Trace(core)
 
 

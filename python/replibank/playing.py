@@ -48,7 +48,7 @@ class Play:
         violations: What did, as (kind, text).
         verdict: What the checkers say of the history.
         history: What the customers asked and were told, as JSON lines for `check`.
-        trace: What happened at the branches; None if they were child processes.
+        trace: What happened at the branches; of child processes that were killed, what is left.
         differences: What was other than in the simulator, in sentences.
         operations: How many the plan has.
         faults: How many befell the bank.

@@ -43,6 +43,8 @@ class Result:
         customers: The number of customer records.
         events: The number of their events.
         trace: What happened, if it was asked for; otherwise None.
+        history: What the customers asked and were told, as JSON lines for `check`, if the trace was asked
+            for; otherwise None.
     """
 
     def __init__(
@@ -51,7 +53,9 @@ class Result:
         replies: _core.Replies,
         balances: dict[int, int],
         seconds: float,
+        *,
         trace: Trace | None = None,
+        history: str | None = None,
     ) -> None:
         """Not for users: `run` makes results."""
         self._scenario = scenario
@@ -59,6 +63,7 @@ class Result:
         self.balances = balances
         self.seconds = seconds
         self.trace = trace
+        self.history = history
         self.branches = len(scenario.branches)
         self.customers = len(scenario.customers)
         self.events = scenario.event_count
@@ -165,7 +170,8 @@ def run(
         order: A customer's events "file": in the order of the file, or "id": by their ids.
         timeout: Seconds, for each request and for the convergence at the end.
         propagation_delay: Seconds that each message between branches is held back.
-        trace: Whether to keep what happens, for `Result.trace`, or the most rows that are kept.
+        trace: Whether to keep what happens, for `Result.trace` and `Result.history`, or the most rows that
+            are kept.
         progress: Called with the number of events answered and that of all events: about ten times a
             second from a thread of its own, and once at the end. What it raises ends the reports, and
             is raised when the run is over.
@@ -208,7 +214,9 @@ def run(
         bank.wait_until_converged(timeout)
         seconds = time.perf_counter() - begun
         balances = bank.balances(timeout=timeout)
-    return Result(scenario, replies, balances, seconds, bank.trace() if trace else None)
+        history = bank.history() if trace else None
+    kept = bank.trace() if trace else None
+    return Result(scenario, replies, balances, seconds, trace=kept, history=history)
 
 
 def read_scenario(

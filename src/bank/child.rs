@@ -15,7 +15,11 @@ use super::{
     warden::Warden,
     words::{Question, Word},
 };
-use crate::{branch::Faults, customer::seconds, types::BranchId};
+use crate::{
+    branch::{Faults, Part},
+    customer::seconds,
+    types::{BranchId, Time},
+};
 
 /// How long a child may take to start, to answer, and to end once told.
 const START_WITHIN: Duration = Duration::from_secs(30);
@@ -121,7 +125,7 @@ impl Child {
                 Err(BankError::Listen { branch, address: listen.to_string(), reason, in_use })
             }
             Word::Unusable { reason } => Err(BankError::Store { branch, reason }),
-            Word::Ready | Word::Done => Err(self.failed("it was ready before it listened")),
+            Word::Ready | Word::Done | Word::Rows(_) => Err(self.failed("it was ready before it listened")),
         }
     }
 
@@ -130,7 +134,9 @@ impl Child {
         match self.ask(peers, START_WITHIN).await? {
             Word::Ready => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } | Word::Done => Err(self.failed("it did not get ready")),
+            Word::Listening(_) | Word::Refused { .. } | Word::Done | Word::Rows(_) => {
+                Err(self.failed("it did not get ready"))
+            }
         }
     }
 
@@ -139,7 +145,44 @@ impl Child {
         match self.ask(&Question::Befall(faults.into()), ANSWER_WITHIN).await? {
             Word::Done => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } | Word::Ready => Err(self.failed("it misunderstood a question")),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Rows(_) => Err(self.misunderstood()),
+        }
+    }
+
+    fn misunderstood(&self) -> BankError {
+        self.failed("it misunderstood a question")
+    }
+
+    /// Everything that it has written of before `until`, in lines of a bounded length.
+    ///
+    /// # Errors
+    /// [`BankError::Paused`], or why it does not tell.
+    pub(super) async fn rows(&mut self, until: Time) -> Result<Part, BankError> {
+        let mut all = self.part(until, 0).await?;
+        while !all.is_last {
+            let mut more = self.part(until, all.rows.len()).await?;
+            if more.rows.is_empty() && !more.is_last {
+                return Err(self.misunderstood());
+            }
+            all.rows.append(&mut more.rows);
+            all = Part { rows: all.rows, ..more };
+        }
+        Ok(all)
+    }
+
+    /// Its Lamport clock now.
+    pub(super) async fn clock(&mut self) -> Result<u64, BankError> {
+        Ok(self.part(Time(0), 0).await?.clock)
+    }
+
+    async fn part(&mut self, until: Time, from: usize) -> Result<Part, BankError> {
+        if self.is_paused() {
+            return Err(BankError::Paused { branch: self.branch });
+        }
+        match self.ask(&Question::Rows { until_us: until.0, from }, ANSWER_WITHIN).await? {
+            Word::Rows(line) => Ok(line.into()),
+            Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Done => Err(self.misunderstood()),
         }
     }
 
@@ -150,6 +193,11 @@ impl Child {
             return Ok(());
         }
         Err(self.ended().await)
+    }
+
+    /// Whether it was noticed that it has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.failure.is_some()
     }
 
     /// Why it has ended.

@@ -30,7 +30,8 @@ pub struct BankConfig {
     pub propagation: Propagation,
     /// Held back before each message to a peer: for teaching and tests.
     pub propagation_delay: Duration,
-    /// How many rows the bank's trace keeps, of all branches; 0: there is none.
+    /// How many rows the bank's trace keeps, of all branches; 0: there is none. Child processes have
+    /// equal shares of them.
     pub trace_capacity: usize,
     /// Where the branches keep their pages and tables of requests, each in a directory of its own:
     /// `branch-1`, `branch-2` and so on. `None`: in memory only.

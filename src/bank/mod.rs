@@ -3,9 +3,11 @@
 
 mod child;
 mod config;
+mod epoch;
 mod error;
 mod faults;
 mod files;
+mod gathered;
 mod history;
 mod local;
 mod play;
@@ -222,16 +224,21 @@ impl Bank {
     }
 
     /// What has happened so far, at branches that have ended too; `None` without a
-    /// [`BankConfig::trace_capacity`].
-    pub async fn trace(&self) -> Option<Trace> {
+    /// [`BankConfig::trace_capacity`]. Child processes are asked for their rows, and once more when the bank
+    /// is closed; those of a process that was killed are lost with it, as the row of its end says.
+    ///
+    /// # Errors
+    /// [`BankError::Paused`] for a child process that cannot answer, or why another does not.
+    pub async fn trace(&self) -> Result<Option<Trace>, BankError> {
         match &self.members {
-            Members::Tasks(tasks) => tasks.trace().await,
-            Members::Processes(_) => None,
+            Members::Tasks(tasks) => Ok(tasks.trace().await),
+            Members::Processes(processes) => processes.trace().await,
         }
     }
 
     /// Writes into the trace, if there is one, that something befell a branch on purpose: for everybody,
-    /// or between it and one peer.
+    /// or between it and one peer. What the bank itself does to a branch is there without it; a child
+    /// process writes that alone.
     pub fn record_fault(&self, branch: BranchId, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
         match &self.members {
             Members::Tasks(tasks) => tasks.record_fault(branch, kind, peer, reason),

@@ -9,15 +9,17 @@ use super::{
     child::{Child, END_WITHIN},
     config::{Life, shorten},
     error, files,
+    gathered::Gathered,
     local::ask_all,
     supervised::Assignment,
     together::together,
     words::Introduction,
 };
 use crate::{
-    branch::Faults,
+    branch::{Faults, Part},
     customer::{Customer, CustomerError, Status},
-    types::{AccountId, BranchId, Duration as Span, Terms},
+    trace::Trace,
+    types::{AccountId, BranchId, Duration as Span, Terms, Time},
 };
 
 #[derive(Debug)]
@@ -25,6 +27,7 @@ pub(super) struct Processes {
     config: BankConfig,
     program: Vec<OsString>,
     addresses: BTreeMap<BranchId, SocketAddr>,
+    trace: Option<Gathered>,
     children: tokio::sync::Mutex<Children>,
 }
 
@@ -35,14 +38,62 @@ struct Children {
     closed: bool,
 }
 
+impl Children {
+    /// The highest Lamport clock of those that can be asked.
+    async fn clock(&mut self) -> u64 {
+        let awake = self.running.values_mut().filter(|child| !child.is_paused());
+        let clocks = together(awake.map(Child::clock)).await;
+        // One that has ended tells nothing any more, and whoever asks the bank next hears of it.
+        clocks.into_iter().filter_map(Result::ok).max().unwrap_or(0)
+    }
+
+    /// The rows of each; `None` for one that has ended by itself, of which the trace is told.
+    async fn hand_over(
+        &mut self,
+        trace: &Gathered,
+        until: Time,
+    ) -> BTreeMap<BranchId, Result<Option<Part>, BankError>> {
+        let ask = async |(&branch, child): (&BranchId, &mut Child)| {
+            let handed_over = match child.rows(until).await {
+                Err(failure) if child.has_ended() => {
+                    trace.ended(branch, &failure.to_string());
+                    Ok(None)
+                }
+                other => other.map(Some),
+            };
+            (branch, handed_over)
+        };
+        together(self.running.iter_mut().map(ask)).await.into_iter().collect()
+    }
+
+    /// Before they end. Those that are paused go on; what cannot be had is missing, and the trace says so.
+    async fn hand_over_at_last(&mut self, trace: &Gathered) {
+        for child in self.running.values_mut() {
+            if let Err(error) = child.resume().await {
+                log::error!("{error}");
+            }
+        }
+        let until = trace.now();
+        for (branch, handed_over) in self.hand_over(trace, until).await {
+            match handed_over {
+                Ok(Some(part)) => trace.keep(branch, part),
+                Ok(None) => {}
+                Err(failure) => trace.ended(branch, &failure.to_string()),
+            }
+        }
+    }
+}
+
 /// Tells each child what to be and who its peers are; returns where they listen.
 async fn introduce(
     config: &BankConfig,
     children: &mut BTreeMap<BranchId, Child>,
+    trace: Option<&Gathered>,
 ) -> Result<BTreeMap<BranchId, SocketAddr>, BankError> {
     let assign = async |(&branch, child): (&BranchId, &mut Child)| {
         let listen = config.listen(branch);
-        let assignment = Assignment::new(branch, Life::First, listen, config);
+        let recording = trace.map(Gathered::first_life);
+        let assignment = Assignment::new(branch, Life::First, listen, config, recording);
         child.assign(&assignment, listen).await.map(|address| (branch, address))
     };
     let assigned = together(children.iter_mut().map(assign)).await;
@@ -57,11 +108,12 @@ impl Processes {
     pub(super) async fn start(config: &BankConfig, program: &[OsString]) -> Result<Self, BankError> {
         let what = format!("a bank of {} in processes", shorten(config.branches.keys()));
         files::ensure(files::needed_by_parent(config), &what, "or take fewer branches")?;
+        let trace = Gathered::new(config, &config.topology());
         let mut running = BTreeMap::new();
         for &branch in config.branches.keys() {
             running.insert(branch, Child::spawn(branch, program)?);
         }
-        let addresses = match introduce(config, &mut running).await {
+        let addresses = match introduce(config, &mut running, trace.as_ref()).await {
             Ok(addresses) => addresses,
             Err(error) => {
                 // A bank starts whole or not at all: when this is told, nothing is left of it.
@@ -74,7 +126,7 @@ impl Processes {
             }
         };
         let children = tokio::sync::Mutex::new(Children { running, closed: false });
-        Ok(Self { config: config.clone(), program: program.to_vec(), addresses, children })
+        Ok(Self { config: config.clone(), program: program.to_vec(), addresses, trace, children })
     }
 
     pub(super) fn addresses(&self) -> BTreeMap<BranchId, SocketAddr> {
@@ -87,8 +139,19 @@ impl Processes {
             return Err(BankError::Closed);
         }
         let mut child = children.running.remove(&branch).ok_or(BankError::NotRunning { branch })?;
-        child.check().await?;
+        if let Err(failure) = child.check().await {
+            self.ended(branch, &failure.to_string());
+            return Err(failure);
+        }
+        // Whatever comes now, it ends: a child that is dropped is killed too.
+        self.ended(branch, "kill -9");
         child.kill().await
+    }
+
+    fn ended(&self, branch: BranchId, why: &str) {
+        if let Some(trace) = &self.trace {
+            trace.ended(branch, why);
+        }
     }
 
     /// Lets these faults befall a branch, and no others: its process is held, or told. Nothing befalls a
@@ -126,12 +189,37 @@ impl Processes {
             let failure = child.check().await.err().ok_or(BankError::AlreadyRunning { branch })?;
             log::warn!("{failure}: it is restarted");
             children.running.remove(&branch);
+            self.ended(branch, &failure.to_string());
         }
+        let life = match &self.trace {
+            Some(trace) => Some((trace, trace.next_life(branch, children.clock().await))),
+            None => None,
+        };
         let mut child = Child::spawn(branch, &self.program)?;
-        child.assign(&Assignment::new(branch, Life::Later, address, &self.config), address).await?;
+        let recording = life.map(|(_, beginning)| beginning.line);
+        child.assign(&Assignment::new(branch, Life::Later, address, &self.config, recording), address).await?;
         child.introduce(&introduction(&self.addresses, faults)).await?;
+        if let Some((trace, beginning)) = life {
+            trace.began(beginning, self.config.data_dir.is_some());
+        }
         children.running.insert(branch, child);
         Ok(())
+    }
+
+    /// What has happened until now, as far as it was not lost with a process; `None` without a trace.
+    ///
+    /// # Errors
+    /// [`BankError::Paused`] for a branch that cannot be asked.
+    pub(super) async fn trace(&self) -> Result<Option<Trace>, BankError> {
+        let Some(trace) = &self.trace else { return Ok(None) };
+        let mut children = self.children.lock().await;
+        // All are cut at one moment: no message is received in their rows that was not sent in them.
+        let until = trace.now();
+        let mut parts = Vec::new();
+        for part in children.hand_over(trace, until).await.into_values() {
+            parts.extend(part?);
+        }
+        Ok(Some(trace.trace(trace.now(), parts)))
     }
 
     /// The branches that ended without having been told or killed, and why.
@@ -198,6 +286,9 @@ impl Processes {
     pub(super) async fn close(&self) {
         let mut children = self.children.lock().await;
         children.closed = true;
+        if let Some(trace) = &self.trace {
+            children.hand_over_at_last(trace).await;
+        }
         let mut ending = Vec::new();
         for (branch, child) in std::mem::take(&mut children.running) {
             ending.push((branch, child.end().await));

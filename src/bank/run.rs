@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{BankError, config::shorten};
+use super::{Bank, BankError, config::shorten};
 use crate::{
     customer::{Customer, CustomerError},
     scenario::{Action, Reply, Scenario},
@@ -35,6 +35,31 @@ pub async fn run(
     timeout: Duration,
     progress: &Progress,
 ) -> Result<Vec<Vec<Reply>>, BankError> {
+    run_at(addresses, None, scenario, timeout, progress).await
+}
+
+impl Bank {
+    /// The same against this bank, whose history, if it keeps one, then has all of it.
+    ///
+    /// # Errors
+    /// As for [`run`].
+    pub async fn run(
+        &self,
+        scenario: &Scenario,
+        timeout: Duration,
+        progress: &Progress,
+    ) -> Result<Vec<Vec<Reply>>, BankError> {
+        run_at(self.addresses(), Some(self), scenario, timeout, progress).await
+    }
+}
+
+async fn run_at(
+    addresses: &BTreeMap<BranchId, SocketAddr>,
+    bank: Option<&Bank>,
+    scenario: &Scenario,
+    timeout: Duration,
+    progress: &Progress,
+) -> Result<Vec<Vec<Reply>>, BankError> {
     let wait = Span(u64::try_from(timeout.as_micros()).unwrap_or(u64::MAX));
     // All of them before the first moves money.
     for record in &scenario.customers {
@@ -48,7 +73,10 @@ pub async fn run(
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(unknown) => {
                 let address = address_of(addresses, record.branch)?;
-                unknown.insert(Customer::connect(&address.to_string(), timeout).await?)
+                unknown.insert(match bank {
+                    Some(bank) => bank.customer(record.branch, timeout).await?,
+                    None => Customer::connect(&address.to_string(), timeout).await?,
+                })
             }
         };
         // Once the branch has decided the first event it has all of `written`, and it stays so.

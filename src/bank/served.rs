@@ -12,7 +12,7 @@ use super::{
 use crate::{
     branch::{self, Branch, BranchError, Data},
     topology::Shape,
-    types::{AccountId, BranchId, Origin, Propagation},
+    types::{AccountId, BranchId, Origin, Propagation, Time},
 };
 
 /// A branch alone, for a host of its own.
@@ -103,6 +103,11 @@ impl Served {
     /// Lets these faults befall it from now on, and no others.
     pub(super) fn befall(&self, faults: branch::Faults) {
         self.branch.befall(faults);
+    }
+
+    /// Some of its rows: see [`Branch::part`].
+    pub(super) fn part(&self, until: Time, from: usize, count: usize) -> Option<branch::Part> {
+        self.branch.part(until, from, count)
     }
 
     /// Returns when its disk has failed: it answers every call with that until it is closed.

@@ -3,7 +3,7 @@
 //! outlives its parent, however that ends. The parent says what the child is to be, then who its peers
 //! are, and then whatever it has to ask; each line has one answer.
 
-use std::{io, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{collections::BTreeSet, io, net::SocketAddr, path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
@@ -11,11 +11,14 @@ use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
 use super::{
     BankConfig, BankError, Served,
     config::Life,
-    words::{Introduction, Question, Word},
+    epoch,
+    words::{Introduction, Question, ROWS_A_LINE, RecordingLine, Word},
 };
 use crate::{
-    branch::{self, Data},
-    types::{AccountId, BranchId, Incarnation, Origin},
+    branch::{self, Data, Recording},
+    record::Recorder,
+    trace::Room,
+    types::{AccountId, BranchId, Incarnation, Origin, Time},
 };
 
 /// The first line from the parent: the branch to be.
@@ -30,16 +33,24 @@ pub(super) struct Assignment {
     pub(super) propagation: String,
     pub(super) propagation_delay_us: u64,
     pub(super) data: Option<(PathBuf, String)>,
+    pub(super) recording: Option<RecordingLine>,
 }
 
 impl Assignment {
-    pub(super) fn new(branch: BranchId, life: Life, listen: SocketAddr, config: &BankConfig) -> Self {
+    pub(super) fn new(
+        branch: BranchId,
+        life: Life,
+        listen: SocketAddr,
+        config: &BankConfig,
+        recording: Option<RecordingLine>,
+    ) -> Self {
         let data = config.data(branch).map(|data| (data.directory, data.durability.to_string()));
         Self {
             branch: branch.value(),
             incarnation: config.incarnation(life).0,
             listen: listen.to_string(),
             data,
+            recording,
             branches: config.branches.keys().map(|branch| branch.value()).collect(),
             accounts: config.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect(),
             shape: config.shape.to_string(),
@@ -50,16 +61,17 @@ impl Assignment {
 
     fn config(&self) -> Result<branch::Config, String> {
         let id = |value: u32| BranchId::new(value).ok_or("a branch id is 0".to_owned());
+        let own = Origin { branch: id(self.branch)?, incarnation: Incarnation(self.incarnation) };
         let branches = self.branches.iter().copied().map(id).collect::<Result<_, _>>()?;
         let propagation = self.propagation.parse()?;
         Ok(branch::Config {
-            own: Origin { branch: id(self.branch)?, incarnation: Incarnation(self.incarnation) },
+            own,
+            recording: self.recording.map(|line| recording(own.branch, &branches, line)),
             topology: branch::topology(self.shape.parse()?, propagation, &branches),
             branches,
             accounts: self.accounts.iter().map(|&(account, opening)| (AccountId(account), opening)).collect(),
             propagation,
             propagation_delay: Duration::from_micros(self.propagation_delay_us),
-            recording: None,
         })
     }
 
@@ -67,6 +79,13 @@ impl Assignment {
         let Some((directory, durability)) = &self.data else { return Ok(None) };
         Ok(Some(Data { directory: directory.clone(), durability: durability.parse()? }))
     }
+}
+
+/// Its part of the bank's trace, on the bank's time.
+fn recording(branch: BranchId, branches: &BTreeSet<BranchId>, line: RecordingLine) -> Recording {
+    let mut recorder = Recorder::new(branch, branches, Room::new(line.capacity));
+    recorder.resume(line.clock, line.messages);
+    Recording::new(recorder, epoch::instant(line.began_ns))
 }
 
 /// Serves one branch as its parent says, until standard input ends. To be the whole work of a
@@ -104,10 +123,17 @@ pub async fn supervised() -> Result<(), BankError> {
 /// Answers questions until there are no more.
 async fn answer_all(served: &Served, lines: &mut Lines<BufReader<Stdin>>) -> Result<(), BankError> {
     while let Some(question) = hear::<Question>(lines).await? {
-        match question {
-            Question::Befall(faults) => served.befall(faults.into()),
-        }
-        say(&Word::Done).await?;
+        let word = match question {
+            Question::Befall(faults) => {
+                served.befall(faults.into());
+                Word::Done
+            }
+            Question::Rows { until_us, from } => match served.part(Time(until_us), from, ROWS_A_LINE) {
+                Some(part) => Word::Rows(part.into()),
+                None => Word::Refused { reason: "it keeps no trace".to_owned(), in_use: false },
+            },
+        };
+        say(&word).await?;
     }
     Ok(())
 }

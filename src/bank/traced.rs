@@ -29,16 +29,8 @@ pub(super) struct Traced {
 impl Traced {
     /// `None`: no trace is asked for.
     pub(super) fn new(config: &BankConfig, topology: &Topology) -> Option<Self> {
-        let pairs = |branch: BranchId| topology.links(branch).into_keys().map(move |peer| (branch, peer));
         (config.trace_capacity > 0).then(|| Self {
-            header: Header {
-                branches: config.ids(),
-                accounts: config.accounts.clone(),
-                links: config.ids().into_iter().flat_map(pairs).filter(|(one, other)| one < other).collect(),
-                lost: 0,
-                source: Source::Bank,
-                before: Default::default(),
-            },
+            header: header(config, topology),
             began: Instant::now(),
             room: Room::new(config.trace_capacity),
             ended: Mutex::default(),
@@ -89,5 +81,18 @@ impl Traced {
         self.lock().values().flatten().for_each(|recording| take(recording.rows(until)));
         running.into_iter().for_each(|branch| take(branch.rows(until)));
         Trace::new(header, rows)
+    }
+}
+
+/// What the trace of a bank is of.
+pub(super) fn header(config: &BankConfig, topology: &Topology) -> Header {
+    let pairs = |branch: BranchId| topology.links(branch).into_keys().map(move |peer| (branch, peer));
+    Header {
+        branches: config.ids(),
+        accounts: config.accounts.clone(),
+        links: config.ids().into_iter().flat_map(pairs).filter(|(one, other)| one < other).collect(),
+        lost: 0,
+        source: Source::Bank,
+        before: Default::default(),
     }
 }

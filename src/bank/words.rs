@@ -3,18 +3,24 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, time::Duration};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::{
-    branch::{Faults, Way, Wire},
+    branch::{Faults, Part, Way, Wire},
+    trace::{Cells, Row},
     types::BranchId,
 };
+
+/// The most rows of a trace in a line: some hundred kilobytes.
+pub(super) const ROWS_A_LINE: usize = 2_000;
 
 /// A line from the parent while the child serves. Each has one answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub(super) enum Question {
     /// Let these faults befall you; answered by [`Word::Done`].
     Befall(FaultsLine),
+    /// Hand over your rows of before `until_us`, from number `from` on; answered by [`Word::Rows`].
+    Rows { until_us: u64, from: usize },
 }
 
 /// What the child says: to the assignment, to the second line, which names the peers, and to questions.
@@ -31,6 +37,58 @@ pub(super) enum Word {
     },
     Ready,
     Done,
+    Rows(RowsLine),
+}
+
+/// What a child must know to write its part of the bank's trace.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct RecordingLine {
+    /// How many rows it may keep.
+    pub(super) capacity: usize,
+    /// When the bank began, in nanoseconds since 1970: see [`super::epoch`].
+    pub(super) began_ns: u64,
+    /// How far the clocks of earlier lives may have come, and how many messages those may have sent.
+    pub(super) clock: u64,
+    pub(super) messages: u64,
+}
+
+/// At most [`ROWS_A_LINE`] rows.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub(super) struct RowsLine {
+    rows: Vec<RowCells>,
+    is_last: bool,
+    lost: u64,
+    clock: u64,
+}
+
+/// A row as JSON lines have it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct RowCells(Row);
+
+impl Serialize for RowCells {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.cells().serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for RowCells {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Cells::deserialize(deserializer)?.row().map(Self).map_err(de::Error::custom)
+    }
+}
+
+impl From<Part> for RowsLine {
+    fn from(part: Part) -> Self {
+        let rows = part.rows.into_iter().map(RowCells).collect();
+        Self { rows, is_last: part.is_last, lost: part.lost, clock: part.clock }
+    }
+}
+
+impl From<RowsLine> for Part {
+    fn from(line: RowsLine) -> Self {
+        let rows = line.rows.into_iter().map(|RowCells(row)| row).collect();
+        Self { rows, is_last: line.is_last, lost: line.lost, clock: line.clock }
+    }
 }
 
 /// The second line from the parent: where each branch listens, and what befalls this one from the start.

@@ -22,7 +22,7 @@ mod server;
 pub use channels::Channels;
 pub use error::BranchError;
 pub use faults::{Faults, Way, Wire};
-pub use recording::Recording;
+pub use recording::{Part, Recording};
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -235,6 +235,11 @@ impl Branch {
     /// a recording.
     pub fn rows(&self, until: Time) -> (Vec<Row>, u64) {
         self.core.rows(until)
+    }
+
+    /// At most `count` of these rows, from number `from` on; `None` without a recording.
+    pub fn part(&self, until: Time, from: usize, count: usize) -> Option<Part> {
+        self.core.part(until, from, count)
     }
 
     /// Writes into its trace, if it has one, that something befell it on purpose.

@@ -9,6 +9,19 @@ use crate::{
     types::{BranchId, Time},
 };
 
+/// Some of a branch's rows, in their order.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Part {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether none follow.
+    pub is_last: bool,
+    /// How many rows found no room so far.
+    pub lost: u64,
+    /// The branch's Lamport clock now.
+    pub clock: u64,
+}
+
 /// A recorder, and the beginning of its time. A branch has it while it lives; its bank keeps it between
 /// two lives.
 #[derive(Clone, Debug)]
@@ -49,5 +62,14 @@ impl Recording {
         let buffer = self.recorder.buffer();
         let before = buffer.rows().partition_point(|row| row.at < until);
         (buffer.rows()[..before].to_vec(), buffer.lost())
+    }
+
+    /// At most `count` of these rows, from number `from` on.
+    pub fn part(&self, until: Time, from: usize, count: usize) -> Part {
+        let buffer = self.recorder.buffer();
+        let before = buffer.rows().partition_point(|row| row.at < until);
+        let end = from.saturating_add(count).min(before);
+        let rows = buffer.rows().get(from..end).unwrap_or_default().to_vec();
+        Part { rows, is_last: end >= before, lost: buffer.lost(), clock: buffer.clock() }
     }
 }

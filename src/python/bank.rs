@@ -229,7 +229,7 @@ impl Bank {
     /// What has happened so far; `None` without a trace.
     fn trace(&self, py: Python<'_>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
-        Call::new(py, async move { Ok(bank.trace().await.map(Trace::new)) })
+        Call::new(py, async move { Ok(bank.trace().await?.map(Trace::new)) })
     }
 
     /// The branches that have ended by themselves, and why.
@@ -253,7 +253,7 @@ impl Bank {
         let (scenario, progress) = (scenario.get().inner.clone(), progress.get().inner.clone());
         let timeout = argument::timeout(timeout)?;
         Call::new(py, async move {
-            let replies = bank::run(bank.addresses(), &scenario, timeout, &progress).await?;
+            let replies = bank.run(&scenario, timeout, &progress).await?;
             Ok(Replies { scenario, replies })
         })
     }

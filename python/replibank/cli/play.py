@@ -58,8 +58,6 @@ def command(
         raise click.UsageError("a plan and a seed were given: give one of them")
     read = read_plan(plan, seed)
     differences = _core.differences(read)
-    if trace is not None and processes:
-        raise click.UsageError("--trace needs the branches in one process: leave --processes out")
     if not as_json:
         for difference in differences:
             report.say(paragraphs(f"note         {difference}"))

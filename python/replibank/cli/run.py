@@ -8,6 +8,7 @@ from contextlib import contextmanager
 import click
 
 from replibank import _core
+from replibank.bank import told
 from replibank.cli import options, paths, pictures, report
 from replibank.cli.summary import Summary
 from replibank.trace import TRACE_CAPACITY, Trace
@@ -23,6 +24,7 @@ from replibank.trace import TRACE_CAPACITY, Trace
 @options.delay_option
 @options.timeout_option
 @click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
+@click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
 @click.option("--plot", metavar="FILE", help="Draw the branches' balances (.png, .svg or .pdf).")
 @options.json_option
 def command(
@@ -39,6 +41,7 @@ def command(
     propagation_delay: float,
     timeout: float,
     trace: str | None,
+    history: str | None,
     plot: str | None,
     as_json: bool,
 ) -> None:
@@ -53,13 +56,15 @@ def command(
       replibank run input.json -o output.json --propagation unary
       replibank run input.json -o - --processes
       replibank run input.json -o output.json --trace trace.jsonl
+      replibank run input.json -o output.json --history history.jsonl
       replibank run input.json -o output.json --plot balances.png
     """
     began = time.perf_counter()
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
     check_beside("--trace", trace, input, [output])
-    check_beside("--plot", plot, input, [output, trace])
+    check_beside("--history", history, input, [output, trace])
+    check_beside("--plot", plot, input, [output, trace, history])
     picture = None if plot is None else pictures.form(plot)
     scenario = paths.read_scenario(input, order)
     options.note_on_mesh(propagation, topology)
@@ -72,16 +77,23 @@ def command(
         propagation_delay,
         data_dir=data_dir,
         durability=durability,
-        trace_capacity=0 if trace is plot is None else TRACE_CAPACITY,
+        trace_capacity=0 if trace is history is plot is None else TRACE_CAPACITY,
     ) as bank:
+        if history is not None:
+            # A bank that goes on from its data has none: that is said before anything is done.
+            bank.history().wait()
         with report.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
-        rows = None if trace is plot is None else bank.trace().wait()
+        seen = None if history is None else told(bank.history().wait())
+    # Of a bank that has ended, it is everything.
+    rows = None if trace is plot is None else bank.trace().wait()
     paths.write_output(output, replies.output(output_form))
     if trace is not None and rows is not None:
         paths.write_output(trace, rows.to_jsonl())
+    if history is not None and seen is not None:
+        paths.write_output(history, seen)
     if plot is not None and picture is not None and rows is not None:
         pictures.write(Trace(rows), plot, "convergence", picture)
     summary = Summary(scenario, balances, time.perf_counter() - began, output)
@@ -130,7 +142,7 @@ def check_beside(option: str, file: str | None, input_: str, others: Sequence[st
             f"{option} - is not right: a file is, for stdout has the output or the summary"
         )
     paths.check_output(file, input_, option)
-    for what, other in zip(("output", "trace"), others, strict=False):
+    for what, other in zip(("output", "trace", "history"), others, strict=False):
         if other not in {None, paths.STDOUT} and paths.real_path(file) == paths.real_path(str(other)):
             raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")
 

@@ -47,7 +47,7 @@ pub struct Played {
     pub lost: u64,
     /// What the checkers say of it.
     pub verdict: Verdict,
-    /// What happened at the branches, if a trace can be had of them.
+    /// What happened at the branches.
     pub trace: Option<Trace>,
     /// Everything that must never happen, and happened: its kind, and its story.
     pub violations: Vec<(String, String)>,
@@ -93,7 +93,8 @@ pub async fn play(plan: &Plan, stage: Stage, progress: &Progress) -> Result<Play
     let bank = Arc::new(Bank::start(config).await?);
     let played = perform(plan, &bank, progress).await;
     bank.close().await;
-    played
+    // Of a closed bank, it is everything.
+    Ok(Played { trace: bank.trace().await?, ..played? })
 }
 
 fn config(plan: &Plan, stage: &Stage) -> Result<BankConfig, BankError> {
@@ -155,8 +156,7 @@ async fn perform(plan: &Plan, bank: &Arc<Bank>, progress: &Progress) -> Result<P
     let verdict = check::check(&history);
     let breaches = verdict.anomalies.iter().filter(|anomaly| anomaly.is_breach());
     violations.extend(breaches.map(|anomaly| (anomaly.kind.to_string(), anomaly.to_string())));
-    let trace = bank.trace().await;
-    Ok(Played { history, lost, verdict, trace, violations, faults: plan.faults.len(), took })
+    Ok(Played { history, lost, verdict, trace: None, violations, faults: plan.faults.len(), took })
 }
 
 /// How often the progress is told.

@@ -2,7 +2,7 @@
 
 use super::{Arrived, Core, State};
 use crate::{
-    branch::Recording,
+    branch::{Part, Recording},
     record::Recorder,
     trace::{FaultKind, Mark, Message, MessageKind, Row},
     types::{Answer, BranchId, Refusal, RequestId, Time},
@@ -61,6 +61,10 @@ impl Core {
 
     pub(in crate::branch) fn rows(&self, until: Time) -> (Vec<Row>, u64) {
         self.lock().recording.as_ref().map(|recording| recording.rows(until)).unwrap_or_default()
+    }
+
+    pub(in crate::branch) fn part(&self, until: Time, from: usize, count: usize) -> Option<Part> {
+        self.lock().recording.as_ref().map(|recording| recording.part(until, from, count))
     }
 
     pub(in crate::branch) fn record_fault(&self, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
