@@ -11,7 +11,8 @@ const BURST: u64 = 16;
 
 /// The gap on a link whose updates wait for nothing.
 const GAP_MIN: Duration = Duration::milliseconds(1);
-const GAP_MAX: Duration = Duration::milliseconds(200);
+/// What a link whose round trips vary for another reason, such as a jittery network, may lose by it.
+const GAP_MAX: Duration = Duration::milliseconds(20);
 
 /// How many times as long as it waited for its turn a link gives way to others.
 const GIVES_WAY: u64 = 4;
