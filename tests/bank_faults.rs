@@ -146,6 +146,10 @@ async fn a_branch_without_data_begins_a_new_life_and_hears_of_its_old_one() {
         bank.restart(branch(2)).await.expect("it comes back");
         bank.wait_until_converged(SOON).await.unwrap_or_else(|error| panic!("{propagation} {meanwhile}: {error}"));
         assert_eq!(balances(&bank).await, [470 - meanwhile as i64; 3], "{propagation}");
+        // A deposit whose first try met the connection that the kill had broken would be refused as expired: this
+        // branch cannot know what became of it. A query is tried again until there is a connection.
+        let seen = customer.query(AccountId::DEFAULT, false, &Terms::default()).await.expect("it is served again");
+        assert_eq!(seen.balance, 470 - meanwhile as i64, "{propagation}");
         let second = customer.write(deposit(0, 5), &everywhere).await.expect("the old customer goes on");
         assert_eq!(second.origin.branch, first.origin.branch);
         assert_ne!(second.origin, first.origin, "a new page");
