@@ -297,6 +297,10 @@ class Turns:
         self._thread.join()
 
 
+#: A busy machine may leave the other thread no processor for as long as a list takes; not ten times.
+TRIES = 10
+
+
 def test_long_lists_leave_the_gil_to_others(monkeypatch: pytest.MonkeyPatch) -> None:
     marks = []
 
@@ -305,16 +309,19 @@ def test_long_lists_leave_the_gil_to_others(monkeypatch: pytest.MonkeyPatch) -> 
 
     # Refusals are made of Python: two of them tell when the receipts between them begin and end.
     monkeypatch.setattr(replibank.InsufficientFunds, "__init__", mark)
+    taken, made = [], []
     with replibank.Bank({1: 0}) as bank, Turns() as turns:
         customer = bank.customer(1, timeout=60)
-        before = turns.count
-        customer._live().execute([Deposit(1)] * 1_000_000, "local", None, 60.0)
-        taken = turns.count - before
-        customer.execute([Withdraw(1), *[Deposit(1)] * 300_000, Withdraw(10**9)])
-    first, last = marks
-    # With the GIL held throughout, either is 1 or 2.
-    assert taken > 3
-    assert last - first > 3
+        while len(taken) < TRIES and max(taken, default=0) <= 3:
+            before = turns.count
+            customer._live().execute([Deposit(1)] * 1_000_000, "local", None, 60.0)
+            taken.append(turns.count - before)
+        while len(made) < TRIES and max(made, default=0) <= 3:
+            customer.execute([Withdraw(10**9), *[Deposit(1)] * 300_000, Withdraw(10**9)])
+            made.append(marks[-1] - marks[-2])
+    # With the GIL held throughout, each is 1 or 2.
+    assert max(taken) > 3, taken
+    assert max(made) > 3, made
 
 
 def test_customers_of_a_closed_bank_fail_at_once() -> None:
