@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -111,8 +112,40 @@ def test_divergence_is_the_spread_of_balances_and_the_most_behind(two_writes: An
 
 def test_divergence_of_another_account_and_of_none(two_writes: Any) -> None:
     assert measures.divergence(two_writes, account=7)["spread"].max() == 0
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match=r"account 8 is not right: the trace has 0, 7$"):
         measures.divergence(two_writes, account=8)
+
+
+@pytest.mark.parametrize("name", measures.__all__)
+def test_what_is_no_trace_is_refused(name: str) -> None:
+    measure = getattr(measures, name)
+    more = {"t_ms": 1.0} if name == "consistency" else {}
+    run = replibank.simulate(seed=1, branches=2, operations=5, trace=True)
+    told = []
+    with replibank.Bank({1: 400}, trace=True) as bank:
+        for given in (run, bank, 3, None, run.trace.to_pandas()):
+            with pytest.raises(TypeError, match="is no trace: ") as raised:
+                measure(given, **more)
+            told.append(str(raised.value))
+    assert told == [
+        "a Simulation is no trace: give its trace: run.trace",
+        "a Bank is no trace: give its trace: bank.trace()",
+        "an int is no trace: a replibank.Trace is right",
+        "a NoneType is no trace: a replibank.Trace is right",
+        "a DataFrame is no trace: a replibank.Trace is right",
+    ]
+
+
+def test_the_result_of_a_run_is_told_where_its_trace_is() -> None:
+    given = Path(__file__).parents[1] / "examples/course/grpc/input.json"
+    for options, told in (
+        ({"trace": True}, "a Result is no trace: give its trace: run.trace"),
+        ({}, "a Result is no trace: it kept no trace: run it with trace=True, and give run.trace"),
+    ):
+        result: Any = replibank.run(given, **options)
+        with pytest.raises(TypeError) as raised:
+            measures.cost(result)
+        assert str(raised.value) == told
 
 
 def test_versions_behind_at_each_change(two_writes: Any) -> None:
@@ -172,6 +205,12 @@ def test_consistency_is_the_share_of_branches_that_have_a_write(two_writes: Any)
     assert measures.consistency(two_writes, 0) == pytest.approx(2 / 6)
     shares = measures.consistency(two_writes, [[0, 1.999, 2], [4, 6, 8]])
     assert shares.tolist() == [pytest.approx([2 / 6, 2 / 6, 3 / 6]), pytest.approx([4 / 6, 5 / 6, 1])]
+
+
+@pytest.mark.parametrize("t_ms", [-1, float("nan"), [0.0, -0.5], np.array([[1.0, np.nan]])])
+def test_consistency_at_no_time_is_refused(two_writes: Any, t_ms: Any) -> None:
+    with pytest.raises(ValueError, match=r"t_ms (-1|nan|-0\.5) is not right: milliseconds from 0 are"):
+        measures.consistency(two_writes, t_ms)
 
 
 def test_consistency_of_nothing_is_no_number() -> None:

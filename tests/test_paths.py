@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -74,3 +75,18 @@ def test_the_package_names_the_file_too(path, name):
     with pytest.raises(OSError, match=name) as failure:
         replibank.run(path).write(name)
     assert failure.value.filename == name
+
+
+@pytest.mark.skipif(
+    not (Path(__file__).parents[1] / ".git").exists() or shutil.which("git") is None,
+    reason="this is no clone, or git is not here",
+)
+def test_outputs_of_examples_are_ignored_and_nothing_else_that_is_kept():
+    def git(*words):
+        command = ["git", "-C", Path(__file__).parents[1], *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=LIMIT, check=False)
+
+    for output in ("output.json", "examples/course/grpc/output.json"):
+        assert git("check-ignore", "--quiet", output).returncode == 0, output
+    kept = git("ls-files", "--cached", "--ignored", "--exclude-standard")
+    assert (kept.returncode, kept.stdout) == (0, ""), kept.stderr

@@ -21,6 +21,7 @@ from replibank.plot import canvas
 from replibank.plot.compare import PICTURES
 from replibank.plot.convergence import Convergence
 from replibank.plot.spacetime import Spacetime
+from replibank.plot.staleness import Staleness
 
 DRAWN = {name: getattr(plot, name) for name in PICTURES}
 
@@ -137,8 +138,24 @@ def test_convergence_shows_what_the_bank_says() -> None:
 
 
 def test_convergence_of_an_account_that_is_none_is_refused(three: Any) -> None:
-    with pytest.raises(KeyError):
+    with pytest.raises(ValueError, match="account 99 is not right: the trace has 0"):
         plot.convergence(three, account=99)
+
+
+@pytest.mark.parametrize("name", [*DRAWN, "compare"])
+def test_what_is_no_trace_and_no_axes_is_refused(name: str, three: Any) -> None:
+    run = replibank.simulate(seed=1, branches=2, operations=5, trace=True)
+    for given, told in ((run, "a Simulation is no trace: give its trace: run.trace"), (3, "an int is no")):
+        for kind in PICTURES if name == "compare" else [""]:
+            with pytest.raises(TypeError, match=told):
+                plot.compare(three, given, kind=kind) if kind else DRAWN[name](given)
+    if name in DRAWN:
+        with pytest.raises(TypeError, match="ax is not right, of type int: Axes of matplotlib are"):
+            DRAWN[name](three, ax=3)
+    else:
+        with pytest.raises(TypeError, match="a dict is no trace"):
+            plot.compare(three, {"one": three}, kind="staleness")  # type: ignore[arg-type]
+    assert plt.get_fignums() == []
 
 
 def test_a_branch_that_does_not_run_has_no_line() -> None:
@@ -209,6 +226,17 @@ def test_a_comparison_of_nothing_is_refused(three: Any) -> None:
 def test_several_staleness_curves_are_named(three: Any) -> None:
     ax = plot.staleness({"near": three, "far": three})
     assert [text.get_text().partition(":")[0] for text in ax.get_legend().get_texts()] == ["near", "far"]
+
+
+@pytest.mark.parametrize(
+    ("ms", "told"),
+    [(0, "0"), (0.001, "0.001"), (1.876, "1.88"), (99.96, "100"), (1884.2, "1,884"), (1.2e7, "12,000,000")],
+)
+def test_times_are_written_as_people_write_them(ms: float, told: str) -> None:
+    delays = np.array([ms] * 100)
+    ax = Staleness({"": delays}).draw()
+    ax.get_figure(root=True).draw_without_rendering()
+    assert [text.get_text() for text in ax.get_legend().get_texts()] == [f"99% at {told} ms"]
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -286,6 +314,30 @@ def test_the_command_says_what_is_wrong(words: list[str], told: str, tmp_path: P
     assert run.returncode == 2
     assert told in run.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_a_window_outside_of_the_run_is_refused(three: Any, tmp_path: Path) -> None:
+    (tmp_path / "trace.jsonl").write_text(three.to_jsonl())
+    last = three.to_dicts()[-1]["time_us"] / 1e6
+    done = command(
+        "plot", "trace.jsonl", "-o", "out.png", "--kind", "spacetime", "--window", 5000, 6000, cwd=tmp_path
+    )
+    assert done.returncode == 2
+    told = f"error: --window 5000 6000 is outside the run (0 to {last:,.6g} s)"
+    assert done.stderr.startswith(told), done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert not (tmp_path / "out.png").exists()
+
+
+@pytest.mark.parametrize("kind", PICTURES)
+def test_the_command_draws_no_trace_without_events(kind: str, tmp_path: Path) -> None:
+    (tmp_path / "trace.jsonl").write_text(
+        '{"trace": {"branches": [1], "accounts": {"0": 400}, "links": [], "lost": 0, "source": "bank"}}\n'
+    )
+    done = command("plot", "trace.jsonl", "-o", "out.png", "--kind", kind, cwd=tmp_path)
+    assert done.returncode == 2
+    assert done.stderr == "error: trace.jsonl: there are no events in this trace, and nothing to draw\n"
+    assert not (tmp_path / "out.png").exists()
 
 
 def test_a_run_draws_its_picture(tmp_path: Path) -> None:

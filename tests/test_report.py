@@ -219,6 +219,43 @@ def test_a_history_that_cannot_be_read_is_refused() -> None:
         simulated().to_html("{}")
 
 
+@pytest.mark.parametrize(
+    ("bank", "told"),
+    [
+        ({"branches": [1, 2], "accounts": {"0": 400}}, "it has branches 1, 2; the trace has 1, 2, 3, 4"),
+        (
+            {"branches": [1, 2, 3, 4], "accounts": {"0": -1, "7": 5}},
+            "it has accounts 0 with -1, 7 with 5; the trace has 0 with OPENING, no 7",
+        ),
+        ({"branches": [4, 3, 2, 1], "accounts": {}}, "it has accounts no 0; the trace has 0 with OPENING"),
+    ],
+)
+def test_the_history_of_another_bank_is_refused(bank: dict[str, Any], told: str, tmp_path: Path) -> None:
+    trace = simulated(accounts=1)
+    told = told.replace("OPENING", str(trace.accounts[0]))
+    history = "\n" + json.dumps({"bank": bank}) + "\n"
+    with pytest.raises(replibank.InputError) as raised:
+        trace.to_html(history)
+    assert str(raised.value) == f"the history is not of this trace: {told}"
+    (tmp_path / "trace.jsonl").write_text(trace.to_jsonl())
+    (tmp_path / "history.jsonl").write_text(history)
+    out = tmp_path / "out.html"
+    done = command("report", tmp_path / "trace.jsonl", "-o", out, "--history", tmp_path / "history.jsonl")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == f"error: the history is not of this trace: {told}\n"
+    assert not out.exists()
+
+
+def test_the_history_of_a_part_and_of_a_live_bank_is_taken() -> None:
+    run = replibank.simulate(seed=7, branches=3, operations=20, trace=True)
+    assert Page(run.trace[:5_000].to_html(run.history)).facts["verdict"]["ok"] is True
+    with replibank.Bank({1: 400, 2: 400}, trace=True) as bank:
+        bank.customer(1).deposit(5)
+        bank.wait_until_converged(timeout=5)
+        history, trace = bank.history(), bank.trace()
+    assert Page(trace.to_html(history)).facts["verdict"]["ok"] is True
+
+
 def test_every_module_of_the_page_is_bundled_with_its_names() -> None:
     _, script = sources()
     modules = {path.stem for path in PAGE.glob("*.js")}

@@ -56,7 +56,7 @@ def faults(trace: Trace) -> pd.DataFrame:
         >>> set(replibank.measures.faults(run.trace)["kind"]) <= {"paused"}
         True
     """
-    frame = trace.to_pandas()
+    frame = replaying.frame_of(trace)
     end_us = int(frame["time_us"].max()) if len(frame) else 0
     rows = frame[frame["event"].isin([*KINDS, *ENDS])]
     begin_us = replaying.begin_us(trace, frame)

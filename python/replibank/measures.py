@@ -22,6 +22,7 @@ from .replaying import (
     DOWN,
     UNKNOWN,
     balances,
+    frame_of,
     play,
     positions,
     progress,
@@ -72,7 +73,7 @@ def convergence_time(trace: Trace) -> float | None:
         >>> replibank.measures.convergence_time(trace) > 0
         True
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     written = frame["time_us"][frame["event"].isin(COMMITS)]
     if written.empty:
         return 0.0
@@ -102,7 +103,7 @@ def divergence(trace: Trace, account: int = 0) -> pd.DataFrame:
         smallest unit, and `behind` (int64), in operations.
 
     Raises:
-        KeyError: The trace has no such account.
+        ValueError: The trace has no such account.
 
     Example:
         >>> import replibank
@@ -110,7 +111,7 @@ def divergence(trace: Trace, account: int = 0) -> pd.DataFrame:
         >>> replibank.measures.divergence(trace).iloc[-1].tolist()
         [0, 0]
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     steps = balances(trace, frame, account)
     known = progress(trace, frame).known
     # A branch that does not run shows no balance: both are looked at on one axis of time.
@@ -155,7 +156,7 @@ def versions_behind(trace: Trace, bins: int | None = None) -> pd.DataFrame:
         >>> replibank.measures.versions_behind(trace, bins=100).shape
         (100, 3)
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     played = progress(trace, frame)
     times = played.known.time_us
     if bins is None:
@@ -203,7 +204,7 @@ def staleness(trace: Trace) -> pd.DataFrame:
         >>> list(replibank.measures.staleness(trace).columns)
         ['time_us', 'branch', 'account', 'versions', 'ms']
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     knowledge, _, steps = steps_of(trace, frame, "query")
     times = frame["time_us"].to_numpy()
     accounts = frame["account"].fillna(0).astype("int64").to_numpy()
@@ -258,7 +259,7 @@ def visibility(trace: Trace) -> pd.DataFrame:
         >>> bool((everywhere_ms > 0).all())
         True
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     commits = frame[frame["event"].isin(COMMITS)]
     advances = frame[frame["event"].isin(ADVANCES)]
     origins, names = pd.factorize(commits["origin"].astype(object))
@@ -309,14 +310,21 @@ def consistency(trace: Trace, t_ms: Any) -> Any:
     Returns:
         A probability from 0 to 1, or an array of them in the shape of `t_ms`; nan if nothing was written.
 
+    Raises:
+        ValueError: A time is negative, or no number.
+
     Example:
         >>> import replibank
         >>> trace = replibank.simulate(seed=1, branches=3, operations=20, trace=True).trace
         >>> replibank.measures.consistency(trace, 60_000)
         1.0
     """
-    seen = visibility(trace).loc[:, running(trace, trace.to_pandas())].to_numpy().ravel()
+    frame = frame_of(trace)
     wanted = np.asarray(t_ms, dtype=float)
+    wrong = wanted[~(wanted >= 0)]
+    if wrong.size:
+        raise ValueError(f"t_ms {wrong.flat[0]:g} is not right: milliseconds from 0 are")
+    seen = visibility(trace).loc[:, running(trace, frame)].to_numpy().ravel()
     if len(seen) == 0:
         found = np.full(wanted.shape, np.nan)
     else:
@@ -345,7 +353,7 @@ def cost(trace: Trace) -> pd.DataFrame:
         >>> bool(replibank.measures.cost(trace).loc["all", "messages"] > 0)
         True
     """
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     sent = frame[frame["event"] == "sent"]
     kinds = sent["message"].astype(object)
     table = pd.DataFrame(
@@ -391,7 +399,7 @@ def latency(trace: Trace, percentiles: Sequence[float] = (50, 90, 99, 100)) -> p
     for percentile in percentiles:
         if not 0 < percentile <= 100:
             raise ValueError(f"percentile {percentile:g} is not right: above 0 and up to 100 is")
-    frame = trace.to_pandas()
+    frame = frame_of(trace)
     answered = frame[frame["event"].isin((*COMMITS, "query", "refused")) & frame["waited_us"].notna()]
     waits = answered["waited_us"].astype("int64")
     names = [name for name in (*COMMITS, "query", "refused") if (answered["event"] == name).any()]

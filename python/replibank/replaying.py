@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from .extras import missing
+from .trace import a_trace
 
 try:
     import numpy as np
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from .trace import Trace
+
+#: So many accounts are listed where a wrong one was asked for.
+ACCOUNTS_NAMED = 10
 
 #: A branch decided an operation.
 COMMITS = ("deposit", "withdraw")
@@ -160,6 +164,15 @@ def _name(origin: int | tuple[int, int]) -> str:
     return str(origin) if isinstance(origin, int) else f"{origin[0]}.{origin[1]}"
 
 
+def frame_of(trace: Trace) -> pd.DataFrame:
+    """The rows of what a measure or a picture was given.
+
+    Raises:
+        TypeError: It is no trace.
+    """
+    return a_trace(trace).to_pandas()
+
+
 def begin_us(trace: Trace, frame: pd.DataFrame) -> int:
     """When the trace begins: 0 if it is whole, or the time of the first row of a part."""
     return int(frame["time_us"].iloc[0]) if before(trace, frame) else 0
@@ -222,8 +235,13 @@ def balances(trace: Trace, frame: pd.DataFrame, account: int) -> Steps:
     """Each branch's balance of one account; `UNKNOWN` where a part of a trace has no row about it.
 
     Raises:
-        KeyError: The trace has no such account.
+        ValueError: The trace has no such account.
     """
+    if account not in trace.accounts:
+        some = [str(id_) for id_ in trace.accounts][:ACCOUNTS_NAMED]
+        more = len(trace.accounts) - len(some)
+        had = ", ".join(some) + (f" and {more:,} more" if more else "")
+        raise ValueError(f"account {account!r} is not right: the trace has {had}")
     opening = trace.accounts[account]
     told = frame["event"].isin((*ADVANCES, "query")).to_numpy()
     told = told & (frame["account"] == account).fillna(False).to_numpy(dtype=bool)

@@ -38,6 +38,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal
 
 from . import _core
@@ -222,7 +223,8 @@ class Trace:
             The page. Rows that found no room are missing in it, and it says how many.
 
         Raises:
-            InputError: The history cannot be read, or is written wrongly; the message names the line.
+            InputError: The history cannot be read, or is written wrongly; the message names the line. Or it
+                is that of a bank with other branches or accounts.
 
         Example:
             >>> import replibank
@@ -307,6 +309,29 @@ class Trace:
 
     def _repr_html_(self) -> str:
         return f"<p><b>Trace</b> of a {self.source}: {', '.join(self._facts())}</p>"
+
+
+def a_trace(given: object) -> Trace:
+    """What was given, which must be a trace.
+
+    Raises:
+        TypeError: It is none; the message says where a run or a bank has its trace.
+    """
+    if isinstance(given, Trace):
+        return given
+    kind = type(given).__name__
+    has = getattr(type(given), "trace", None)
+    if callable(has):
+        call = "await bank.trace()" if iscoroutinefunction(has) else "bank.trace()"
+        hint = f"give its trace: {call}"
+    elif has is None and not isinstance(given, type) and "trace" in getattr(given, "__dict__", {}):
+        hint = "give its trace: run.trace"
+        if given.__dict__["trace"] is None:
+            hint = "it kept no trace: run it with trace=True, and give run.trace"
+    else:
+        hint = "a replibank.Trace is right"
+    article = "an" if kind[0] in "AEIOUaeiou" else "a"
+    raise TypeError(f"{article} {kind} is no trace: {hint}")
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:

@@ -3,7 +3,8 @@
 import click
 
 from replibank.cli import options, paths, pictures
-from replibank.trace import read_trace
+from replibank.errors import InputError
+from replibank.trace import Trace, read_trace
 
 
 @click.command("plot")
@@ -40,4 +41,24 @@ def command(*, trace: str, output: str, kind: str, window: tuple[float, float] |
         raise click.UsageError(f"--window {window[0]:g} {window[1]:g} is empty: FROM is less than TO")
     form = pictures.form(output)
     paths.check_output(output, trace)
-    pictures.write(read_trace(trace), output, kind, form, window=window, dark=dark)
+    read = read_trace(trace)
+    _check_drawable(read, trace, window)
+    pictures.write(read, output, kind, form, window=window, dark=dark)
+
+
+def _check_drawable(read: Trace, name: str, window: tuple[float, float] | None) -> None:
+    """Refuses a picture in which there would be nothing.
+
+    Raises:
+        click.ClickException, InputError: The trace has no events, or none within the window.
+    """
+    span = read._core.span
+    if span is None:
+        raise InputError(f"{name}: there are no events in this trace, and nothing to draw")
+    if window is None:
+        return
+    last = span[1] / 1e6
+    if window[0] > last:
+        raise click.UsageError(
+            f"--window {window[0]:g} {window[1]:g} is outside the run (0 to {last:,.6g} s)"
+        )

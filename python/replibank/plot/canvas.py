@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import matplotlib.pyplot as plt
+from matplotlib.axes import Axes
 from matplotlib.colors import to_hex, to_rgb, to_rgba
 from matplotlib.gridspec import GridSpecFromSubplotSpec
 from matplotlib.ticker import MaxNLocator
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from matplotlib.axes import Axes
 
 #: Okabe and Ito 2008, "Color Universal Design", without black and yellow, which would be lost on paper.
 LIGHT = {
@@ -135,9 +134,15 @@ def axes(ax: Axes | None, width: float = 9.0, height: float = 5.0) -> Axes:
         ax: Axes, or None.
         width: The new figure's, in inches.
         height: The same.
+
+    Raises:
+        TypeError: What was given is no Axes.
     """
     if ax is None:
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
+    if not isinstance(ax, Axes):
+        kind = type(ax).__name__
+        raise TypeError(f"ax is not right, of type {kind}: Axes of matplotlib are, or None for a new figure")
     return ax
 
 
@@ -198,6 +203,11 @@ def branch_ticks(ax: Axes, branches: Sequence[int], most: int) -> None:
     ax.set_yticks(named, [str(branches[row]) for row in named])
     ax.tick_params(axis="y", length=0)
     ax.set_ylabel("branch")
+
+
+def number(value: float) -> str:
+    """As people write it: three digits, or all of a large one, with commas; no power of ten."""
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
 def whole_numbers(ax: Axes, ticks: int = 4) -> None:

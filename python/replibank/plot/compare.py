@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 
+from replibank.trace import a_trace
+
 from . import canvas, strip
 from .convergence import Convergence
 from .lag import Lag
@@ -64,7 +66,7 @@ def compare(
     """
     if kind not in PICTURES:
         raise ValueError(f"kind {kind!r} is not right: {', '.join(PICTURES)} are")
-    pictures = _taken(kind, (a, b))
+    pictures = _taken(kind, (a_trace(a), a_trace(b)))
     figure, mains = plt.subplots(1, 2, figsize=(14, 5), layout="constrained")
     options = _shared(pictures)
     panels: list[list[Axes]] = []

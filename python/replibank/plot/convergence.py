@@ -41,7 +41,7 @@ def convergence(trace: Trace, *, account: int = 0, ax: Axes | None = None) -> Ax
         The Axes of the balances.
 
     Raises:
-        KeyError: The trace has no such account.
+        ValueError: The trace has no such account.
 
     Example:
         >>> import replibank
@@ -81,7 +81,7 @@ class Convergence:
     @classmethod
     def of(cls, trace: Trace, account: int = 0) -> Convergence:
         """Takes what is needed out of a trace."""
-        frame = trace.to_pandas()
+        frame = replaying.frame_of(trace)
         steps = replaying.balances(trace, frame, account)
         faults = measures.faults(trace)
         end_us = float(frame["time_us"].max()) if len(frame) else 1.0

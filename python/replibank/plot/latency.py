@@ -76,7 +76,7 @@ class Latency:
         """Takes what is needed out of a trace."""
         if bins < 1:
             raise ValueError(f"{bins} bins are not right: a positive number is")
-        frame = trace.to_pandas()
+        frame = replaying.frame_of(trace)
         answered = frame[frame["event"].isin(list(ANSWERS)) & frame["waited_us"].notna()]
         end = float(frame["time_us"].max()) + 1 if len(frame) else 1.0
         edges = np.linspace(replaying.begin_us(trace, frame), end, bins + 1)
@@ -125,7 +125,7 @@ class Latency:
             ax.set_yscale("log")
             low, high = ax.get_ylim()
             ax.yaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
-            ax.yaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+            ax.yaxis.set_major_formatter(lambda value, _: canvas.number(value))
             ax.yaxis.set_minor_locator(NullLocator())
         else:
             ax.set_ylim(bottom=0)

@@ -116,7 +116,7 @@ class Spacetime:
         acknowledgements: bool = False,
     ) -> Spacetime:
         """Takes what is needed out of a trace."""
-        frame = trace.to_pandas()
+        frame = replaying.frame_of(trace)
         begin_us = float(replaying.begin_us(trace, frame))
         run = (begin_us, float(frame["time_us"].max()) if len(frame) else 1.0)
         messages = arrows.messages(frame, trace.branches, acknowledgements)

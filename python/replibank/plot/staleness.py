@@ -68,7 +68,7 @@ class Staleness:
         delays = {}
         for name, trace in named.items():
             seen = measures.visibility(trace)
-            alive = replaying.running(trace, trace.to_pandas())
+            alive = replaying.running(trace, replaying.frame_of(trace))
             delays[str(name)] = np.sort(seen.loc[:, alive].to_numpy().ravel())
         return cls(delays)
 
@@ -91,7 +91,7 @@ class Staleness:
         shortest = float(np.quantile(late, 0.02)) if len(late) else 1.0
         if longest > 30 * shortest:
             ax.set_xscale("symlog", linthresh=10 ** np.floor(np.log10(shortest)), linscale=0.4)
-            ax.xaxis.set_major_formatter(lambda value, _: f"{value:,g}")
+            ax.xaxis.set_major_formatter(lambda value, _: canvas.number(value))
         for place, (name, delays) in enumerate(self.delays_ms.items()):
             if len(delays):
                 self._curve(ax, name, longest, ink.colour(place), ink)
@@ -113,7 +113,7 @@ class Staleness:
         x = np.concatenate([delays[kept], [longest * 1.05]])
         y = np.concatenate([share[kept], [kept.sum() / len(delays)]])
         reached = measures.nearest_rank(delays, 100 * SHARE)
-        when = f"99% at {reached:,.3g} ms" if np.isfinite(reached) else f"{y[-1]:.1%} at the end"
+        when = f"99% at {canvas.number(reached)} ms" if np.isfinite(reached) else f"{y[-1]:.1%} at the end"
         label = f"{name}: {when}" if name else when
         ax.step(x, y, where="post", color=colour, linewidth=2.0, label=label)
         if np.isfinite(reached):

@@ -36,11 +36,11 @@ def page(trace: Trace, history: str | os.PathLike[str] | None = None, title: str
         The HTML.
 
     Raises:
-        InputError: The history cannot be read, or is written wrongly.
+        InputError: The history cannot be read, or is written wrongly, or is that of another bank.
     """
     # A trace without rows is its header.
     header = json.loads(trace.window(0, 0).to_jsonl())["trace"]
-    verdict = None if history is None else verdict_facts(history, trace.to_dicts())
+    verdict = None if history is None else verdict_facts(history, trace.to_dicts(), header)
     return assemble(header, Columns(trace._core.columns()), verdict, title or "A bank's trace")
 
 

@@ -6,6 +6,7 @@ import json
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ..errors import InputError
 from ..files import read_input
 from ..simulation import check
 
@@ -15,21 +16,28 @@ if TYPE_CHECKING:
 
     from ..simulation import Anomaly
 
+NAMED = 8
+"""So many branches or accounts are named in an error."""
+
 ANSWERS = frozenset({"deposit", "withdraw", "query", "refused"})
 """Events that are a customer's."""
 
 
-def verdict_facts(history: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def verdict_facts(
+    history: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], bank: Mapping[str, Any]
+) -> dict[str, Any]:
     """The verdict as JSON has it.
 
     Args:
         history: As `check` takes it.
         rows: The trace's.
+        bank: The trace's header.
 
     Raises:
-        InputError: The history cannot be read, or is written wrongly.
+        InputError: The history cannot be read, or is written wrongly, or is that of another bank.
     """
     verdict = check(history)
+    _check_same(history, bank)
     invocations = _invocations(history) if verdict.anomalies else {}
     places = _Places(rows) if verdict.anomalies else None
     return {
@@ -59,13 +67,44 @@ class _Invocation(NamedTuple):
 
 def _invocations(history: str | os.PathLike[str]) -> dict[int, _Invocation]:
     """By their ids. The history is known to be right."""
-    is_text = isinstance(history, str) and history.lstrip().startswith("{")
-    text = str(history) if is_text else read_input(history, "history").decode()
-    lines = [json.loads(line) for line in text.splitlines() if '"id"' in line]
+    lines = [json.loads(line) for line in _lines(history) if '"id"' in line]
     told = {line["id"]: line for line in lines if line["event"] != "invoke"}
     return {
         line["id"]: _Invocation(line, told.get(line["id"], {})) for line in lines if line["event"] == "invoke"
     }
+
+
+def _lines(history: str | os.PathLike[str]) -> list[str]:
+    is_text = isinstance(history, str) and history.lstrip().startswith("{")
+    return (str(history) if is_text else read_input(history, "history").decode()).split("\n")
+
+
+def _check_same(history: str | os.PathLike[str], bank: Mapping[str, Any]) -> None:
+    """Refuses the history of another bank: what is wrong with it was not in this trace. The history is
+    known to be right.
+    """
+    told = json.loads(next(line for line in _lines(history) if line.strip()))["bank"]
+    branches = (set(told["branches"]), set(bank["branches"]))
+    if branches[0] != branches[1]:
+        raise _other("branches", *(", ".join(map(str, _some(sorted(ids)))) for ids in branches))
+    # Numbers may be written in more than one way, as texts too.
+    opened = [{int(id_): balance for id_, balance in it["accounts"].items()} for it in (told, bank)]
+    differing = sorted(id_ for id_ in opened[0] | opened[1] if opened[0].get(id_) != opened[1].get(id_))
+    if differing:
+        texts = []
+        for accounts in opened:
+            named = [f"{id_} with {accounts[id_]}" if id_ in accounts else f"no {id_}" for id_ in differing]
+            texts.append(", ".join(_some(named)))
+        raise _other("accounts", *texts)
+
+
+def _other(what: str, told: str, traced: str) -> InputError:
+    return InputError(f"the history is not of this trace: it has {what} {told}; the trace has {traced}")
+
+
+def _some(items: list[Any]) -> list[Any]:
+    """The first few."""
+    return items if len(items) <= NAMED else [*items[:NAMED], f"and {len(items) - NAMED:,} more"]
 
 
 class _Places:
