@@ -157,3 +157,49 @@ def test_what_is_closed_is_not_entered_again() -> None:
     for closed in (customer, bank):
         with pytest.raises(replibank.Closed), closed:
             pass
+
+
+@pytest.mark.parametrize(
+    ("name", "right", "outside"),
+    [
+        ("seed", "a whole number from 0 to 18446744073709551615 is", [-1, 2**64]),
+        ("branches", "a whole number from 1 to 8000 is", [0, 8001]),
+        ("operations", "a whole number from 1 to 100000000 is", [0, 100_000_001]),
+        ("accounts", "a whole number from 1 to 1048576 is", [0, 2**20 + 1]),
+        ("opening", "a whole number from 0 to 9007199254740991 is", [-1, 2**53]),
+        ("duration", "seconds from 0.000001 to 31622400 are", [0, -1.0, 1e-7, 31_622_401, NAN, 10**400]),
+    ],
+    ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
+)
+def test_numbers_of_simulate(name: str, right: str, outside: list[Any]) -> None:
+    wrong: list[Any] = ["x", True, [1], 1j]
+    if name != "duration":
+        wrong.append(1.0)
+    for kind, values in ((ValueError, outside), (TypeError, wrong)):
+        for value in values:
+            with pytest.raises(kind) as refused:
+                replibank.simulate(**{name: value})
+            assert str(refused.value).startswith(f"{name} ")
+            assert str(refused.value).endswith(f" is not right: {right}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"latency": 2000}, r'^latency 2000 is not right: "2000" \(microseconds\) or another'),
+        ({"topology": 5}, '^topology 5 is not right: "auto", "mesh", "overlay" and "ring" are$'),
+        ({"propagation": 5}, '^propagation 5 is not right: "stream" and "unary" are$'),
+        ({"concern": 5}, '^concern 5 is not right: "local", "majority" and "all" are$'),
+        ({"bug": 5}, r"^bug 5 is not right: the name of one of bugs\(\) is$"),
+        ({"sessions": 1}, "^sessions 1 is not right: True and False are$"),
+        ({"durable": "no"}, "^durable 'no' is not right: True and False are$"),
+        ({"faults": "crash"}, r"^faults is a text: give a list, as \['crash'\]$"),
+        ({"faults": 5}, "^faults 5 is not right: a list of kinds of faults is$"),
+        ({"faults": ["crash", 5]}, "^fault 5 is not right: one of loss, duplication, .* is$"),
+        ({"plan": {}}, r"^plan \{\} is not right: a plan's JSON, as text, is$"),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_what_else_simulate_takes(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(TypeError, match=message):
+        replibank.simulate(**arguments)

@@ -55,8 +55,7 @@ def test_a_planted_bug_is_seen_and_shrunk() -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"branches": 0}, r"^branches is 0: 1 to 8000 are right$"),
-        ({"operations": 0}, r"^operations is 0: 1 to 100000000 are right$"),
+        ({"branches": 1, "bug": "retry-counts-twice"}, r"^branches is 1: 2 to 8000 are right$"),
         ({"latency": "soon"}, r'^unknown latency "soon": '),
         ({"latency": "5-2"}, r"^a latency from 5 to 2 us has no values$"),
         ({"topology": "star"}, r'^unknown topology "star"'),
@@ -64,13 +63,17 @@ def test_a_planted_bug_is_seen_and_shrunk() -> None:
         ({"concern": "some"}, r'^unknown concern "some"'),
         ({"faults": ["fire"]}, r'^unknown fault "fire"'),
         ({"bug": "typo"}, r'^unknown bug "typo"'),
-        ({"plan": "{}"}, r"^this is no plan: missing field `seed`"),
-        ({"opening": -1}, r"^an opening is -1: "),
+        ({"seed": None, "plan": "{}"}, r"^this is no plan: missing field `seed`"),
+        ({"plan": "{}"}, r"^a plan and seed were given: give one of them$"),
+        (
+            {"plan": "{}", "branches": 3, "faults": []},
+            r"^a plan, seed, branches and faults were given: give the plan or the others$",
+        ),
     ],
 )
 def test_what_cannot_be_simulated_is_refused(arguments: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        replibank.simulate(seed=1, **arguments)  # type: ignore[arg-type]
+        replibank.simulate(**{"seed": 1, **arguments})  # type: ignore[arg-type]
 
 
 def test_a_simulation_can_be_broken_off_and_lets_others_work() -> None:
@@ -194,3 +197,87 @@ def test_several_seeds_and_the_list_of_bugs() -> None:
     listed = command("simulate", "--bug", "list")
     assert set(replibank.bugs()) <= set(listed.stdout.splitlines())
     assert command("simulate", "--bug", "typo").returncode == 2
+
+
+def refusal(*words: str) -> str:
+    """What a command that must be refused says."""
+    done = command("simulate", *words)
+    assert (done.returncode, done.stdout) == (2, ""), done
+    return done.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("--seed", "1"),
+        ("--seeds", "1"),
+        ("--branches", "3"),
+        ("--operations", "5"),
+        ("--latency", "2000"),
+        ("--propagation", "stream"),
+        ("--topology", "mesh"),
+        ("--fault", "crash"),
+        ("--bug", "list"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_plan_stands_alone(tmp_path: Path, words: tuple[str, str]) -> None:
+    plan = tmp_path / "plan.json"
+    plan.write_text(replibank.simulate(seed=7, branches=2, operations=5).plan)
+    told = refusal("--plan", str(plan), *words)
+    assert f"a plan and {words[0]} were given: give one of them" in told
+
+
+def test_all_that_was_given_beside_a_plan_is_named() -> None:
+    told = refusal("--plan", "plan.json", "--seed", "1", "--bug", "typo", "--fault", "crash")
+    assert "a plan, --seed, --fault and --bug were given: give the plan or the others" in told
+
+
+@pytest.mark.parametrize("option", ["--trace", "--history", "--save-plan"])
+def test_files_are_of_one_seed(tmp_path: Path, option: str) -> None:
+    file = tmp_path / "file"
+    told = refusal("--seed", "7", "--seeds", "2", option, str(file))
+    assert f"{option} wants one seed, and --seeds is 2: give one of them" in told
+    assert not file.exists()
+
+
+def test_each_output_is_a_file_of_its_own(tmp_path: Path) -> None:
+    plan, file = tmp_path / "plan.json", tmp_path / "file"
+    plan.write_text(replibank.simulate(seed=7, branches=2, operations=5).plan)
+    told = refusal("--seed", "7", "--trace", str(file), "--history", f"{tmp_path}/./file")
+    assert "is the trace too: another file is right for --history" in told
+    told = refusal("--seed", "7", "--history", str(file), "--save-plan", str(file))
+    assert "is the history too: another file is right for --save-plan" in told
+    told = refusal("--plan", str(plan), "--trace", str(plan))
+    assert "is the input: another file is right for --trace" in told
+    assert not file.exists()
+
+
+def test_what_is_no_plan_is_told_with_its_file(tmp_path: Path) -> None:
+    wrong = tmp_path / "input.json"
+    wrong.write_text('{"customers": []}')
+    assert refusal("--plan", str(wrong)) == (
+        f"error: {wrong}: this is no plan: unknown field `customers` at line 1 column 12; "
+        "a file that --save-plan wrote is right\n"
+    )
+    plan = json.loads(replibank.simulate(seed=7, branches=2, operations=5).plan)
+    wrong.write_text(json.dumps({**plan, "branches": 0}))
+    assert f"{wrong}: branches is 0: 1 to 8000 are right" in refusal("--plan", str(wrong))
+
+
+def test_seeds_do_not_count_past_the_last() -> None:
+    last = str(2**64 - 1)
+    assert f"2 seeds from {last} on go past {last}" in refusal("--seed", last, "--seeds", "2")
+    done = command("simulate", "--seed", last, "--branches", "2", "--operations", "5")
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_help_says_what_can_be_given() -> None:
+    told = " ".join(command("simulate", "--help").stdout.split())
+    kinds = "loss, duplication, reorder, partition, crash, pause, slow or customers"
+    assert f"A kind of fault: {kinds}" in told
+    assert "[1<=x<=8000]" in told
+    assert "[1<=x<=100000000]" in told
+    # The core knows the same kinds.
+    with pytest.raises(ValueError, match=kinds.replace(" or", ",")):
+        replibank.simulate(faults=["fire"])

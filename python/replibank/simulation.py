@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from . import _core, tables
+from . import _core, drawing, tables
 from .errors import InputError
 from .files import read_input
 from .trace import Trace, capacity
@@ -217,7 +216,7 @@ def simulate(
         seed: Any number from 0 to 2**64 - 1; None: one is drawn (see `Simulation.seed`).
         plan: A plan's JSON, instead of everything else.
         branches: 1 to 8000.
-        operations: How many the customers ask for.
+        operations: How many the customers ask for, 1 to 100,000,000.
         accounts: How many accounts the bank has.
         opening: Each account's opening balance.
         latency: Of a message, in microseconds: "2000", "100-5000", "log-normal:2000:0.5" (median and
@@ -237,7 +236,9 @@ def simulate(
             and Ctrl-C, break the run off.
 
     Raises:
-        ValueError: An argument is out of range; the message says what is right.
+        TypeError: An argument is of another type; the message says what is right.
+        ValueError: An argument is out of range, or is given beside a plan; the message says what is
+            right.
 
     Example:
         >>> import replibank
@@ -246,25 +247,22 @@ def simulate(
         >>> replibank.simulate(seed=7, branches=3, bug="absolute-balance").ok
         False
     """
-    if plan is not None:
-        drawn = _core.Plan.parse(plan)
-    else:
-        given: dict[str, Any] = {
-            "branches": branches,
-            "operations": operations,
-            "accounts": accounts,
-            "opening": opening,
-            "latency": latency,
-            "topology": topology,
-            "propagation": propagation,
-            "concern": concern,
-            "sessions": sessions,
-            "durable": durable,
-            "faults": None if faults is None else list(faults),
-            "duration_us": None if duration is None else round(duration * 1e6),
-            "bug": bug,
-        }
-        drawn = _core.Plan.draw(secrets.randbits(32) if seed is None else seed, given)
+    given = {
+        "branches": branches,
+        "operations": operations,
+        "accounts": accounts,
+        "opening": opening,
+        "latency": latency,
+        "topology": topology,
+        "propagation": propagation,
+        "concern": concern,
+        "sessions": sessions,
+        "durable": durable,
+        "faults": faults,
+        "duration": duration,
+        "bug": bug,
+    }
+    drawn = drawing.plan(plan, seed, given)
     return Simulation(drawn, drawn.run(capacity(trace), progress))
 
 

@@ -4,6 +4,7 @@ anything runs, and is written whole or not at all."""
 import os
 import stat
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -29,7 +30,7 @@ def read_scenario(path: str, order: str) -> Scenario:
         raise InputError(f"{path}: {failure}") from None
 
 
-def check_output(output: str, input_: str, option: str = "--output") -> None:
+def check_output(output: str, input_: str | None, option: str = "--output") -> None:
     """Refuses an output that cannot be written, or that is the input itself."""
     if output == STDOUT:
         if isinstance(sys.stdout, streams.Nowhere):
@@ -43,10 +44,27 @@ def check_output(output: str, input_: str, option: str = "--output") -> None:
     if not target.parent.is_dir():
         where = f"{output}, a link to {target}," if path.is_symlink() else output
         raise click.UsageError(f"the directory of {where} does not exist: make it, or name another file")
-    if target.exists() and Path(input_).exists() and target.samefile(input_):
+    if input_ is not None and target.exists() and Path(input_).exists() and target.samefile(input_):
         raise click.UsageError(f"{output} is the input: another file is right for {option}")
     if not all(os.access(place, os.W_OK) for place in written(target)):
         raise click.UsageError(f"{output} cannot be written (permission denied): name another file")
+
+
+def check_beside(option: str, file: str | None, input_: str | None, others: Mapping[str, str | None]) -> None:
+    """Refuses a file beside the output that cannot be written, or that would be written over another.
+
+    `others`: what each of the other files is, and its name.
+    """
+    if file is None:
+        return
+    if file == STDOUT:
+        raise click.UsageError(
+            f"{option} - is not right: a file is, for stdout has the output or the summary"
+        )
+    check_output(file, input_, option)
+    for what, other in others.items():
+        if other is not None and other != STDOUT and real_path(file) == real_path(other):
+            raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")
 
 
 def real_path(output: str) -> Path:

@@ -2,7 +2,7 @@
 written, and nothing is left running."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import click
@@ -62,9 +62,9 @@ def command(
     began = time.perf_counter()
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
-    check_beside("--trace", trace, input, [output])
-    check_beside("--history", history, input, [output, trace])
-    check_beside("--plot", plot, input, [output, trace, history])
+    paths.check_beside("--trace", trace, input, {"output": output})
+    paths.check_beside("--history", history, input, {"output": output, "trace": trace})
+    paths.check_beside("--plot", plot, input, {"output": output, "trace": trace, "history": history})
     picture = None if plot is None else pictures.form(plot)
     scenario = paths.read_scenario(input, order)
     options.note_on_mesh(propagation, topology)
@@ -131,20 +131,6 @@ def started(
         yield bank
     finally:
         bank.close().wait()
-
-
-def check_beside(option: str, file: str | None, input_: str, others: Sequence[str | None]) -> None:
-    """Refuses a file beside the output that cannot be written, or that would be written over another."""
-    if file is None:
-        return
-    if file == paths.STDOUT:
-        raise click.UsageError(
-            f"{option} - is not right: a file is, for stdout has the output or the summary"
-        )
-    paths.check_output(file, input_, option)
-    for what, other in zip(("output", "trace", "history"), others, strict=False):
-        if other not in {None, paths.STDOUT} and paths.real_path(file) == paths.real_path(str(other)):
-            raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")
 
 
 def program() -> list[str]:

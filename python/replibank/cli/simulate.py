@@ -1,15 +1,19 @@
 """`replibank simulate`: the bank in virtual time. A failing seed prints the command that shows it
 again, and is shrunk to a small plan that still fails."""
 
+import re
 import secrets
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
-from replibank.cli import options, report, story
+from replibank import _core, drawing
+from replibank.cli import options, paths, report, story
 from replibank.cli.outcome import CHECK_FAILED
+from replibank.errors import InputError
 from replibank.files import read_input, write_atomically
 from replibank.simulation import SHRINK_TRIES, Simulation, lessons, simulate
 
@@ -24,18 +28,30 @@ SHOWN = 3
 
 
 @click.command("simulate")
-@click.option("--seed", type=click.IntRange(0, 2**64 - 1), help="Draw from this seed (default: a new one).")
+@click.option(
+    "--seed", type=click.IntRange(0, drawing.SEED_MAX), help="Draw from this seed (default: a new one)."
+)
 @click.option("--plan", metavar="FILE", help="Run this plan instead; FILE as --save-plan wrote it.")
-@click.option("--branches", type=click.IntRange(1), help="Branches.")
-@click.option("--operations", type=click.IntRange(1), help="Operations of all customers.")
+@click.option("--branches", type=click.IntRange(1, drawing.BRANCHES_MAX), help="Branches.")
+@click.option(
+    "--operations", type=click.IntRange(1, drawing.OPERATIONS_MAX), help="Operations of all customers."
+)
 @click.option(
     "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
 )
 @click.option("--propagation", type=click.Choice(["stream", "unary"]), help="How branches tell each other.")
 @click.option("--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which are linked.")
-@click.option("--fault", "faults", multiple=True, metavar="KIND", help="A kind of fault; may be repeated.")
+@click.option(
+    "--fault",
+    "faults",
+    multiple=True,
+    metavar="KIND",
+    help=f"A kind of fault: {', '.join(drawing.FAULTS[:-1])} or {drawing.FAULTS[-1]}; may be repeated.",
+)
 @click.option("--bug", metavar="NAME", help="Plant a bug; --bug list shows them.")
-@click.option("--seeds", type=click.IntRange(1), default=1, help="Run this many, counting up from the seed.")
+@click.option(
+    "--seeds", type=click.IntRange(1), help="Run this many (default: 1), counting up from the seed."
+)
 @click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
 @click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
 @click.option("--save-plan", metavar="FILE", help="Write the plan, the shrunk one if it fails.")
@@ -51,7 +67,7 @@ def command(
     topology: str | None,
     faults: tuple[str, ...],
     bug: str | None,
-    seeds: int,
+    seeds: int | None,
     trace: str | None,
     history: str | None,
     save_plan: str | None,
@@ -70,21 +86,41 @@ def command(
       replibank simulate --bug retry-counts-twice
       replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
     """
+    if plan is not None:
+        drawn = {
+            "--seed": seed,
+            "--seeds": seeds,
+            "--branches": branches,
+            "--operations": operations,
+            "--latency": latency,
+            "--propagation": propagation,
+            "--topology": topology,
+            "--fault": faults or None,
+            "--bug": bug,
+        }
+        refuse_beside_plan(drawn)
     if bug == "list":
         show_bugs()
         return 0
-    text = None if plan is None else read_input(plan).decode(errors="replace")
-    if bug is not None and seed is None and plan is None and seeds == 1:
-        seeds = SEEDS_FOR_A_BUG
+    files = {"--trace": trace, "--history": history, "--save-plan": save_plan}
+    check_files(files, plan, seeds or 1)
+    text = None if plan is None else read_plan(plan)
+    if seeds is None:
+        is_search = bug is not None and seed is None
+        seeds = SEEDS_FOR_A_BUG if is_search else 1
     # One number is drawn, and the seeds count up from it: so it says which ones were run.
     first = secrets.randbits(32) if seed is None else seed
+    if seeds > drawing.SEED_MAX - first + 1:
+        raise click.UsageError(
+            f"{seeds} seeds from {first} on go past {drawing.SEED_MAX}, the last there is: give fewer"
+        )
     so_far = SoFar(first)
     with Ticker() as ticker:
         for count in range(seeds):
             ticker.begin(f"seed {count + 1} of {seeds}" if seeds > 1 else "simulating")
             try:
                 run = simulate(
-                    (first + count) % 2**64,
+                    None if plan is not None else first + count,
                     plan=text,
                     branches=branches,
                     operations=operations,
@@ -128,6 +164,38 @@ def command(
                 run, small, None if plan is not None else "replibank simulate" + "".join(words), save_plan
             )
     return 0 if run.ok else CHECK_FAILED
+
+
+def refuse_beside_plan(drawn: dict[str, Any]) -> None:
+    names = [name for name, value in drawn.items() if value is not None]
+    if names:
+        raise click.UsageError(drawing.both(names))
+
+
+def check_files(files: dict[str, str | None], plan: str | None, seeds: int) -> None:
+    """Refuses files that cannot be written, or that would hold one of many runs."""
+    others: dict[str, str | None] = {}
+    for option, file in files.items():
+        if file is not None and seeds > 1:
+            raise click.UsageError(f"{option} wants one seed, and --seeds is {seeds}: give one of them")
+        paths.check_beside(option, file, plan, others)
+        others[option.removeprefix("--save-").removeprefix("--")] = file
+
+
+def read_plan(path: str) -> str:
+    """The text of a plan.
+
+    Raises:
+        InputError: It is none, or cannot be run; the text names the file.
+    """
+    text = read_input(path, "plan").decode(errors="replace")
+    try:
+        _core.Plan.parse(text)
+    except ValueError as error:
+        # Of what is no plan at all, the names of all fields of plans say nothing.
+        reason = re.sub(r"(unknown field `[^`]*`), expected .*(?= at line)", r"\1", str(error))
+        raise InputError(f"{path}: {reason}; a file that --save-plan wrote is right") from None
+    return text
 
 
 class SoFar:
