@@ -102,6 +102,25 @@ def test_json_is_the_summary_for_programs(tmp_path):
     assert done.stderr == ""
 
 
+@pytest.mark.parametrize("processes", [[], ["--processes"]], ids=["one process", "a process each"])
+def test_a_run_on_used_data_says_where_it_begins(tmp_path, processes):
+    path = bank_of_three(tmp_path, [{"id": 2, "interface": "deposit", "money": 90}])
+    run = ["run", path, "-o", tmp_path / "out.json", "--data-dir", tmp_path / "data", *processes]
+    first = replibank(*run)
+    assert first.returncode == 0, first.stderr
+    assert "note:" not in first.stderr
+    assert "400 at first, 500 at the end" in first.stderr
+    second = replibank(*run)
+    assert second.returncode == 0, second.stderr
+    assert second.stderr.splitlines()[:2] == [
+        "note: the bank stands at 500, the input opens at 400:",
+        "      it has been used before (another --data-dir makes a fresh one)",
+    ]
+    assert "500 at first, 600 at the end" in second.stderr
+    third = json.loads(replibank(*run, "--json").stdout)
+    assert (third["opening"], third["balances"]) == (600, [700])
+
+
 def test_dash_is_standard_output(tmp_path):
     done = replibank("run", bank_of_three(tmp_path), "-o", "-")
     assert json.loads(done.stdout)[1] == {"id": 2, "recv": [{"interface": "query", "balance": 410}]}

@@ -199,6 +199,10 @@ def test_unreachable_address(start, path, tmp_path):
     assert code == 3
     assert complained.startswith("error: ")
     assert complained.count("\n") == 1
+    assert complained.endswith(": a longer --wait is right for a branch that starts later\n")
+    with pytest.raises(replibank.Unreachable, match=": a longer timeout is right") as raised:
+        replibank.Customer(branches[0].partition("1=")[2], timeout=0.1)
+    assert raised.value.may_have_happened is False
     assert not (tmp_path / "o.json").exists()
 
 
@@ -250,6 +254,36 @@ def test_no_money_moves_if_a_branch_is_not_served(start, path, tmp_path):
         code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", *options))
         assert code == 2
         assert said == f"error: customer 3 needs branch 3, and there are only 1: {hint}\n"
+    with replibank.Customer(served[1]) as customer:
+        assert customer.query() == OPENING
+
+
+def test_no_money_moves_if_another_branch_answers(start, path, tmp_path):
+    served = addresses(start("serve", path))
+    swapped = {1: served[2], 2: served[1], 3: served[3]}
+    named = [f"--branch={id_}={address}" for id_, address in swapped.items()]
+    code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", *named))
+    assert (code, said) == (2, f"error: {served[2]} is branch 2, not 1\n")
+    with replibank.Customer(served[2]) as customer:
+        assert customer.query() == OPENING
+
+
+@pytest.mark.parametrize(
+    ("branches", "says"),
+    [
+        ([1, 3], "branch 2 is none of the input's branches"),
+        ([1, 2, 3, 4], "the input has branch 4, and nobody serves it"),
+    ],
+    ids=str,
+)
+def test_no_money_moves_if_the_bank_has_other_branches(start, path, tmp_path, branches, says):
+    served = addresses(start("serve", path))
+    records = [record for record in json.loads(path.read_text()) if record["type"] == "customer"]
+    records += [{"id": id_, "type": "branch", "balance": OPENING} for id_ in branches]
+    path.write_text(json.dumps(records))
+    code, _, said = finish(start("client", path, "-o", tmp_path / "o.json"))
+    hint = "end the server and serve the input again, which has changed since"
+    assert (code, said) == (2, f"error: {says}: {hint}\n")
     with replibank.Customer(served[1]) as customer:
         assert customer.query() == OPENING
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Self
 
 from . import _core
 from .bank import describe, describe_in_html, told, traced
-from .errors import Closed
+from .errors import Closed, Unreachable, _with_option
 from .faults import AsyncFaults
 from .starting import mapping, start
 from .state import Snapshot, Status
@@ -66,7 +66,10 @@ class AsyncCustomer:
             TypeError, ValueError: The address is not "HOST:PORT", or the timeout is out of its range.
         """
         if self._core is None:
-            self._core = await _core.connect(self._address, self._timeout).future()
+            try:
+                self._core = await _core.connect(self._address, self._timeout).future()
+            except Unreachable as error:
+                raise _with_option(error, "timeout") from None
         return self
 
     @property

@@ -23,13 +23,17 @@ The branches of a program are one bank. It starts with the first `Branch.start()
 once more begins a new bank, as when a notebook's cell runs again.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from replibank._coursebank import BANK, TIMEOUT
-from replibank.errors import InsufficientFunds, TotalLimit
+from replibank.errors import ConfigError, InsufficientFunds, TotalLimit
 
 __all__ = ["Branch", "Customer", "Stub"]
+
+MAX_BRANCH = 2**32 - 1
+MAX_BALANCE = 2**53 - 1
 
 
 class Stub:
@@ -106,7 +110,7 @@ class Stub:
         interface = str(_field(request, "interface")).lower()
         method = _METHODS.get(interface)
         if method is None:
-            raise ValueError(f"interface {interface!r} is not right: {', '.join(_METHODS)} are")
+            raise ValueError(f"interface {interface!r} is not right: {', '.join(_INTERFACES)} are")
         answer: dict[str, Any] = getattr(self, method)(request)
         return answer
 
@@ -141,10 +145,18 @@ class Branch:
             branches send goes to the Rust branch itself, and is not written down.
 
     Raises:
-        ConfigError: The bank cannot have this branch: another balance, or an id it has already.
+        ConfigError: The bank cannot have this branch: another balance, or an id it has already. Or the
+            id or the balance is out of its range.
+        TypeError: An argument is of the wrong type.
     """
 
     def __init__(self, id: int, balance: int, branches: Iterable[int]) -> None:  # noqa: A002
+        _check_id("id", id)
+        _check_whole("balance", balance, 0, MAX_BALANCE)
+        _check_list("branches", branches, "a list of branch ids")
+        if not isinstance(branches, Iterator):  # which could not be read again
+            for branch in branches:
+                _check_id("branches", branch)
         self.id = id
         self.branches = branches
         self.recvMsg: list[Any] = []
@@ -225,9 +237,15 @@ class Customer:
         events: Its events.
         recvMsg: The answers so far, as the output file has them.
         stub: The `Stub` of its branch, after `createStub`.
+
+    Raises:
+        ConfigError: The id is out of its range.
+        TypeError: An argument is of the wrong type.
     """
 
     def __init__(self, id: int, events: Sequence[Mapping[str, Any]]) -> None:  # noqa: A002
+        _check_id("id", id)
+        _check_list("events", events, "a list of events")
         self.id = id
         self.events = events
         self.recvMsg: list[dict[str, Any]] = []
@@ -265,6 +283,30 @@ _METHODS = {
     "propogate_deposit": "Propagate_Deposit",
     "propogate_withdraw": "Propagate_Withdraw",
 }
+
+# The course's other spelling is understood, and not recommended.
+_INTERFACES = [interface for interface in _METHODS if not interface.startswith("propogate")]
+
+
+def _check_id(name: str, value: Any) -> None:
+    _check_whole(name, value, 1, MAX_BRANCH)
+
+
+def _check_whole(name: str, value: Any, least: int, most: int) -> None:
+    right = f"{name} {value!r} is not right: a whole number from {least} to {most} is"
+    if isinstance(value, bool):
+        raise TypeError(right)
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise TypeError(right) from None
+    if not least <= number <= most:
+        raise ConfigError(right)
+
+
+def _check_list(name: str, value: Any, right: str) -> None:
+    if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
+        raise TypeError(f"{name} {value!r} is not right: {right} is")
 
 
 def _field(request: Any, name: str) -> Any:

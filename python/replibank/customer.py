@@ -7,7 +7,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Self
 
 from . import _core
-from .errors import Closed
+from .errors import Closed, Unreachable, _with_option
 from .state import Snapshot, Status
 
 if TYPE_CHECKING:
@@ -44,7 +44,11 @@ class Customer:
     """
 
     def __init__(self, address: str, timeout: float = 5.0) -> None:
-        self._open(_core.connect(address, timeout).wait(), timeout)
+        try:
+            core = _core.connect(address, timeout).wait()
+        except Unreachable as error:
+            raise _with_option(error, "timeout") from None
+        self._open(core, timeout)
 
     @classmethod
     def _connected(cls, core: _core.Customer, timeout: float) -> Self:

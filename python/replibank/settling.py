@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from replibank import _core
-from replibank.errors import UnknownBranch
+from replibank.errors import ConfigError, UnknownBranch
 
 LEAST_WAIT = 0.1
 """Seconds that a branch may take to answer in any case."""
@@ -33,17 +33,21 @@ def settle(addresses: Mapping[int, str], patience: float, timeout: float) -> Set
         timeout: Seconds that each may take to catch up.
 
     Raises:
+        ConfigError: What answers at an address is another branch.
         Unreachable: A branch does not answer.
         VersionNotReached: A branch did not catch up.
     """
     customers = []
     statuses = []
-    for address in addresses.values():
+    for branch, address in addresses.items():
         deadline = time.monotonic() + patience
         customer = _core.connect(address, patience).wait()
         customers.append(customer)
         # Somebody may take connections and answer nothing.
-        statuses.append(customer.status(max(deadline - time.monotonic(), LEAST_WAIT)).wait())
+        status = customer.status(max(deadline - time.monotonic(), LEAST_WAIT)).wait()
+        if status["branch"] != branch:
+            raise ConfigError(f"{address} is branch {status['branch']}, not {branch}")
+        statuses.append(status)
     everything = _core.Version()
     for status in statuses:
         everything |= status["version"]
@@ -56,10 +60,11 @@ def settle(addresses: Mapping[int, str], patience: float, timeout: float) -> Set
     return Settled(balance, everything)
 
 
-def note(settled: Settled, opening: int) -> str:
-    """What to tell people of a bank that does not stand at the input's opening balance."""
+def note(settled: Settled, opening: int, *, fresh: str = "serve the input again for a fresh one") -> str:
+    """What to tell people of a bank that does not stand at the input's opening balance. `fresh` is how
+    to get a bank that does."""
     why = (
-        "it has been used before (serve the input again for a fresh one)"
+        f"it has been used before ({fresh})"
         if settled.version
         else "nobody has used it, so it was opened with another balance"
     )
@@ -81,3 +86,22 @@ def check_served(scenario: _core.Scenario, addresses: Iterable[int], hint: str) 
                 f"customer {customer} needs branch {branch}, and there are only {known}: "
                 + hint.format(branch=branch)
             )
+
+
+def check_ids(scenario: _core.Scenario, addresses: Iterable[int], *, every: bool, hint: str) -> None:
+    """Refuses a bank whose branches are not those of the input, before any money moves.
+
+    Args:
+        scenario: The input.
+        addresses: The ids of the branches that are served, or that are named.
+        every: Whether each of the input's branches must be among them.
+        hint: What would be right.
+
+    Raises:
+        ConfigError: The text names a branch that only one of the two has, and ends with `hint`.
+    """
+    served, wanted = set(addresses), set(scenario.branches)
+    if served - wanted:
+        raise ConfigError(f"branch {min(served - wanted)} is none of the input's branches: {hint}")
+    if every and wanted - served:
+        raise ConfigError(f"the input has branch {min(wanted - served)}, and nobody serves it: {hint}")

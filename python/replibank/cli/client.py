@@ -9,8 +9,9 @@ from replibank import _core, serving
 from replibank.addresses import parse_lines, parse_pairs
 from replibank.cli import options, paths, report
 from replibank.cli.summary import Summary
+from replibank.errors import Unreachable, _with_option
 from replibank.files import read_input
-from replibank.settling import check_served, note, settle
+from replibank.settling import check_ids, check_served, note, settle
 
 
 @click.command("client")
@@ -71,7 +72,16 @@ def command(
     if not dialled:
         hint = "end the server and serve the input again, which has changed since"
     check_served(scenario, served, hint)
-    standing = settle(served, max(wait, 1.0), timeout)
+    check_ids(
+        scenario,
+        served,
+        every=not dialled,
+        hint="name the branches of this input only" if dialled else hint,
+    )
+    try:
+        standing = settle(served, max(wait, 1.0), timeout)
+    except Unreachable as error:
+        raise _with_option(error, "--wait") from None
     if standing.balance != scenario.opening:
         report.say(note(standing, scenario.opening))
     progress = _core.Progress()

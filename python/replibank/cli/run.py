@@ -11,6 +11,7 @@ from replibank import _core
 from replibank.bank import told
 from replibank.cli import options, paths, pictures, report
 from replibank.cli.summary import Summary
+from replibank.settling import Settled, note
 from replibank.trace import TRACE_CAPACITY, Trace
 
 
@@ -82,6 +83,10 @@ def command(
         if history is not None:
             # A bank that goes on from its data has none: that is said before anything is done.
             bank.history().wait()
+        standing = None if data_dir is None else found(bank, timeout)
+        if standing is not None and standing.balance != scenario.opening:
+            fresh = "another --data-dir makes a fresh one"
+            report.say(note(standing, scenario.opening, fresh=fresh))
         with report.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
@@ -96,11 +101,23 @@ def command(
         paths.write_output(history, seen)
     if plot is not None and picture is not None and rows is not None:
         pictures.write(Trace(rows), plot, "convergence", picture)
-    summary = Summary(scenario, balances, time.perf_counter() - began, output)
+    opening = None if standing is None else standing.balance
+    summary = Summary(scenario, balances, time.perf_counter() - began, output, opening)
     if as_json:
         summary.print_json(propagation, topology)
     else:
         summary.print(propagation, topology, "a process each" if processes else "in one process")
+
+
+def found(bank: _core.Bank, timeout: float) -> Settled | None:
+    """How a bank stands that goes on from its data, once its branches agree; None for a fresh one."""
+    if not any(bank.versions(timeout).wait().values()):
+        return None
+    bank.wait_until_converged(timeout).wait()
+    # Branches that agree have one balance and one version, whichever is asked.
+    balance = next(iter(bank.balances(0, timeout).wait().values()))
+    version = next(iter(bank.versions(timeout).wait().values()))
+    return Settled(balance, version)
 
 
 @contextmanager
