@@ -1,14 +1,42 @@
 //! Long lists, from Python and to it, in pieces: between two of them other threads of Python may run,
 //! so that a million actions stop nobody for as long as they take.
 
+use std::time::{Duration, Instant};
+
 use pyo3::{exceptions::PyTypeError, prelude::*, types::PyList};
 
 use super::{action::action, argument};
 use crate::types::{AccountId, Action, Operation, OperationKind};
 
-/// How many objects are converted in one go: some milliseconds, about the interval at which Python
-/// itself changes threads.
-const PIECE: usize = 10_000;
+/// After how many objects to look at the clock.
+const PIECE: usize = 1_000;
+
+/// How long the GIL is held in one go: longer than Python's own interval for changing threads (5 ms), after
+/// which a thread that waits demands its turn. Who lets go earlier has it back before the other has woken.
+const HELD: Duration = Duration::from_millis(6);
+
+/// Gives other threads of Python their turns.
+struct Turns {
+    since: Instant,
+    converted: usize,
+}
+
+impl Turns {
+    fn new() -> Self {
+        Self { since: Instant::now(), converted: 0 }
+    }
+
+    /// One more object was converted; whether the GIL was let go.
+    fn pass(&mut self, py: Python<'_>) -> bool {
+        self.converted += 1;
+        if !self.converted.is_multiple_of(PIECE) || self.since.elapsed() < HELD {
+            return false;
+        }
+        py.detach(|| ());
+        self.since = Instant::now();
+        true
+    }
+}
 
 /// The actions of a batch, from any iterable.
 pub(super) fn actions(items: &Bound<'_, PyAny>) -> PyResult<Vec<Action>> {
@@ -34,11 +62,11 @@ fn collect<'py>(
         return Err(PyTypeError::new_err(format!("{name} {} is not right: {right} is", items.repr()?)));
     };
     let mut taken = Vec::with_capacity(items.len().unwrap_or(0));
+    let mut turns = Turns::new();
     for item in iterator {
         taken.push(convert(&item?)?);
-        if taken.len().is_multiple_of(PIECE) {
+        if turns.pass(py) {
             py.check_signals()?;
-            py.detach(|| ());
         }
     }
     Ok(taken)
@@ -51,11 +79,10 @@ pub(super) fn list<'py, T>(
     convert: impl Fn(T) -> PyResult<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let made = PyList::empty(py);
-    for (index, item) in items.into_iter().enumerate() {
-        if index > 0 && index.is_multiple_of(PIECE) {
-            py.detach(|| ());
-        }
+    let mut turns = Turns::new();
+    for item in items {
         made.append(convert(item)?)?;
+        turns.pass(py);
     }
     Ok(made)
 }
