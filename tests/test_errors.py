@@ -184,6 +184,15 @@ def test_a_branch_that_does_not_answer_in_time() -> None:
         customer.query()
         (child,) = psutil.Process().children()
         child.suspend()
+        # The signal is sent, not yet obeyed: each of its threads stops when it is looked at.
+        while any(
+            not Path(f"/proc/{child.pid}/task/{thread.id}/stat")
+            .read_text()
+            .rpartition(")")[2]
+            .startswith(" T")
+            for thread in child.threads()
+        ):
+            pass
         try:
             with pytest.raises(replibank.DeadlineExceeded) as write:
                 customer.deposit(1, timeout=0.2)
