@@ -53,7 +53,7 @@ if TYPE_CHECKING:
         Unreachable,
         VersionNotReached,
     )
-    from .faults import AsyncFault, Fault
+    from .fault import AsyncFault, Fault
     from .playing import Play, play
     from .running import Result, run
     from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
@@ -128,7 +128,7 @@ _HOMES = {
     "aio": ("AsyncBank", "AsyncCustomer"),
     "bank": ("Bank",),
     "customer": ("Customer",),
-    "faults": ("AsyncFault", "Fault"),
+    "fault": ("AsyncFault", "Fault"),
     "playing": ("Play", "play"),
     "running": ("Result", "run"),
     "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),

@@ -4,142 +4,27 @@ call on; with `with` (`async with`), until the block ends; otherwise until it is
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Self
+from abc import abstractmethod
+from typing import TYPE_CHECKING
 
-from .errors import AlreadyRunning, Closed, NotRunning
+from . import fault
+from .fault import AsyncFault, Fault
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
-    from types import TracebackType
+    from collections.abc import Iterable
 
     from ._core import Bank as CoreBank
-    from ._core import Call
-
-    #: What lets the fault befall the bank; and, given what that came to, what lifts it.
-    Begin = Callable[[], Call[Any]]
-    Lift = Callable[[Any], Call[None]]
-
-#: What lifting a fault need not say: it is lifted already, or there is no bank any more.
-LIFTED_ALREADY = (AlreadyRunning, Closed, NotRunning)
 
 
-class Fault:
-    """A fault that is in force. It stays so until `lift`, the bank's `heal`, or the end of its `with`
-    block.
+class _Live:
+    """What both kinds of bank have."""
 
-    Example:
-        >>> import replibank
-        >>> with replibank.Bank({1: 400, 2: 400}) as bank:
-        ...     with bank.partition([1], [2]):
-        ...         receipt = bank.customer(1).deposit(170)
-        ...         apart = bank.balances()
-        ...     bank.wait_until_converged()
-        ...     apart, bank.balances()
-        ({1: 570, 2: 400}, {1: 570, 2: 570})
-    """
-
-    def __init__(self, what: str, begin: Begin, lift: Lift) -> None:
-        """Not for users: the bank's methods make faults."""
-        self._what = what
-        # What it came to is known before anything can go wrong with this object.
-        self._came_to = begin().wait()
-        self._lift = lift
-
-    def lift(self) -> None:
-        """Lifts this fault and no other. Harmless when it is lifted already.
-
-        Raises:
-            ProcessError, StorageError: A branch has ended by itself and cannot be told, or does not
-                start again.
-        """
-        with suppress(*LIFTED_ALREADY):
-            self._lift(self._came_to).wait()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.lift()
-
-    def __repr__(self) -> str:
-        return f"<Fault: {self._what}>"
+    @abstractmethod
+    def _live(self) -> CoreBank: ...
 
 
-class AsyncFault(Coroutine[Any, Any, None]):
-    """A fault of an `AsyncBank`: `await` it, and it is in force until the bank's `heal`; or use it with
-    `async with`, and it is lifted at the end of the block. Until then it has not begun.
-
-    Example:
-        >>> import asyncio, replibank
-        >>> async def main():
-        ...     async with replibank.AsyncBank({1: 400, 2: 400}) as bank:
-        ...         async with bank.partition([1], [2]):
-        ...             await (await bank.customer(1)).deposit(170)
-        ...             apart = await bank.balances()
-        ...         await bank.wait_until_converged()
-        ...         return apart, await bank.balances()
-        >>> asyncio.run(main())
-        ({1: 570, 2: 400}, {1: 570, 2: 570})
-    """
-
-    def __init__(self, what: str, begin: Begin, lift: Lift) -> None:
-        """Not for users: the bank's methods make faults."""
-        self._what = what
-        self._lift = lift
-        self._came_to: list[Any] = []
-        # Python itself warns of a coroutine that nobody has awaited.
-        self._begun = _begin(begin, self._came_to)
-
-    async def lift(self) -> None:
-        """Lifts this fault and no other. Harmless when it is lifted already.
-
-        Raises:
-            ProcessError, StorageError: A branch has ended by itself and cannot be told, or does not
-                start again.
-        """
-        with suppress(*LIFTED_ALREADY):
-            await self._lift(self._came_to[0]).future()
-
-    def __await__(self) -> Generator[Any, Any, None]:
-        return self._begun.__await__()
-
-    def send(self, value: Any) -> Any:
-        """A coroutine's: so that this can be a task."""
-        return self._begun.send(value)
-
-    def throw(
-        self, kind: Any, value: BaseException | object = None, traceback: TracebackType | None = None
-    ) -> Any:
-        """A coroutine's."""
-        # Python deprecates the form with three arguments, and asyncio uses the one with one.
-        return self._begun.throw(kind) if value is None else self._begun.throw(kind, value, traceback)
-
-    def close(self) -> None:
-        """A coroutine's."""
-        self._begun.close()
-
-    async def __aenter__(self) -> Self:
-        await self._begun
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self.lift()
-
-    def __repr__(self) -> str:
-        return f"<AsyncFault: {self._what}>"
-
-
-async def _begin(begin: Begin, came_to: list[Any]) -> None:
-    came_to.append(await begin().future())
-
-
-class Faults:
+class Faults(_Live):
     """The faults of `Bank`, as methods."""
-
-    def _live(self) -> CoreBank:
-        raise NotImplementedError
 
     def partition(self, *groups: Iterable[int], one_way: bool = False) -> Fault:
         """Cuts every link between branches of different groups. Branches that no group names keep all
@@ -171,9 +56,7 @@ class Faults:
             ...     apart, bank.balances()
             ({1: 570, 2: 570, 3: 400}, {1: 570, 2: 570, 3: 570})
         """
-        what = f"partition of {', '.join(map(repr, groups))}{', one way' if one_way else ''}"
-        core = self._live()
-        return Fault(what, lambda: core.partition(groups, one_way), core.lift)
+        return Fault(fault.partition(self._live, groups, one_way))
 
     def delay(
         self,
@@ -207,10 +90,7 @@ class Faults:
             ...     bank.balances()
             {1: 570, 2: 400}
         """
-        core = self._live()
-        return Fault(
-            f"delay of {seconds} s", lambda: core.delay(seconds, branches, links, one_way), core.lift
-        )
+        return Fault(fault.delay(self._live, seconds, branches, links, one_way))
 
     def drop(
         self,
@@ -247,12 +127,7 @@ class Faults:
             ...     bank.balances()
             {1: 420, 2: 420}
         """
-        core = self._live()
-        return Fault(
-            f"drop of {share:.1%}" if isinstance(share, float) else f"drop of {share}",
-            lambda: core.drop(share, branches, links, one_way),
-            core.lift,
-        )
+        return Fault(fault.drop(self._live, share, branches, links, one_way))
 
     def drop_requests(self, share: float, branches: Iterable[int] | None = None) -> Fault:
         """Loses customers' requests, and the answers to them, each by chance. Customers try again under
@@ -275,8 +150,7 @@ class Faults:
             ...     [bank.customer(1).deposit(1).balance for _ in range(3)]
             [401, 402, 403]
         """
-        core = self._live()
-        return Fault(f"drop of requests, {share}", lambda: core.drop_requests(share, branches), core.lift)
+        return Fault(fault.drop_requests(self._live, share, branches))
 
     def pause(self, branch: int) -> Fault:
         """Holds a branch still: it answers nobody and sends nothing until `resume`. A child process is
@@ -306,8 +180,7 @@ class Faults:
             True
             True
         """
-        core = self._live()
-        return Fault(f"pause of branch {branch}", lambda: core.pause(branch), lambda _: core.resume(branch))
+        return Fault(fault.pause(self._live, branch))
 
     def resume(self, branch: int) -> None:
         """Lets a paused branch go on. Harmless when it is not paused.
@@ -357,8 +230,7 @@ class Faults:
             ...     alone, bank.balances()
             ({1: 570}, {1: 570, 2: 570})
         """
-        core = self._live()
-        return Fault(f"kill of branch {branch}", lambda: core.kill(branch), lambda _: core.restart(branch))
+        return Fault(fault.kill(self._live, branch))
 
     def restart(self, branch: int) -> None:
         """Starts a branch again that was killed or has ended by itself, at its address. It goes on from
@@ -379,11 +251,8 @@ class Faults:
         self._live().restart(branch).wait()
 
 
-class AsyncFaults:
+class AsyncFaults(_Live):
     """The faults of `AsyncBank`, as methods. Nothing happens until they are awaited, or entered."""
-
-    def _live(self) -> CoreBank:
-        raise NotImplementedError
 
     def partition(self, *groups: Iterable[int], one_way: bool = False) -> AsyncFault:
         """Cuts every link between branches of different groups: see `Bank.partition`.
@@ -395,11 +264,7 @@ class AsyncFaults:
         Returns:
             The fault, to be awaited, or used with `async with`.
         """
-        return AsyncFault(
-            f"partition of {', '.join(map(repr, groups))}{', one way' if one_way else ''}",
-            lambda: self._live().partition(groups, one_way),
-            lambda fault: self._live().lift(fault),
-        )
+        return AsyncFault(fault.partition(self._live, groups, one_way))
 
     def delay(
         self,
@@ -420,11 +285,7 @@ class AsyncFaults:
         Returns:
             The fault, to be awaited, or used with `async with`.
         """
-        return AsyncFault(
-            f"delay of {seconds} s",
-            lambda: self._live().delay(seconds, branches, links, one_way),
-            lambda fault: self._live().lift(fault),
-        )
+        return AsyncFault(fault.delay(self._live, seconds, branches, links, one_way))
 
     def drop(
         self,
@@ -445,11 +306,7 @@ class AsyncFaults:
         Returns:
             The fault, to be awaited, or used with `async with`.
         """
-        return AsyncFault(
-            f"drop of {share}",
-            lambda: self._live().drop(share, branches, links, one_way),
-            lambda fault: self._live().lift(fault),
-        )
+        return AsyncFault(fault.drop(self._live, share, branches, links, one_way))
 
     def drop_requests(self, share: float, branches: Iterable[int] | None = None) -> AsyncFault:
         """Loses customers' requests, and the answers to them: see `Bank.drop_requests`.
@@ -461,11 +318,7 @@ class AsyncFaults:
         Returns:
             The fault, to be awaited, or used with `async with`.
         """
-        return AsyncFault(
-            f"drop of requests, {share}",
-            lambda: self._live().drop_requests(share, branches),
-            lambda fault: self._live().lift(fault),
-        )
+        return AsyncFault(fault.drop_requests(self._live, share, branches))
 
     def pause(self, branch: int) -> AsyncFault:
         """Holds a branch still until `resume`: see `Bank.pause`.
@@ -476,11 +329,7 @@ class AsyncFaults:
         Returns:
             The fault, to be awaited, or used with `async with`.
         """
-        return AsyncFault(
-            f"pause of branch {branch}",
-            lambda: self._live().pause(branch),
-            lambda _: self._live().resume(branch),
-        )
+        return AsyncFault(fault.pause(self._live, branch))
 
     async def resume(self, branch: int) -> None:
         """Lets a paused branch go on: see `Bank.resume`.
@@ -518,11 +367,7 @@ class AsyncFaults:
             ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
                 counts as killed.
         """
-        return AsyncFault(
-            f"kill of branch {branch}",
-            lambda: self._live().kill(branch),
-            lambda _: self._live().restart(branch),
-        )
+        return AsyncFault(fault.kill(self._live, branch))
 
     async def restart(self, branch: int) -> None:
         """Starts a branch again that was killed or has ended by itself: see `Bank.restart`.
