@@ -8,10 +8,14 @@
 #[path = "common/laws.rs"]
 mod laws;
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use replibank::{
-    bank::{Bank, BankConfig},
+    bank::{Bank, BankConfig, Fault},
     topology::Shape,
     trace::{Event, FaultKind, Trace},
     types::{AccountId, Action, Amount, BranchId, Concern, Operation, OperationKind, Propagation, Terms},
@@ -106,9 +110,10 @@ async fn a_branch_that_is_killed_leaves_its_rows_and_its_clock() {
         let bank = Arc::new(Bank::start(BankConfig { propagation, ..config(3) }).await.expect("the bank starts"));
         busy(&bank, 3).await;
         bank.kill(branch(2)).await.expect("it runs");
-        bank.record_fault(branch(2), FaultKind::Cut, Some(branch(3)), Some("while it is down".to_owned()));
-        bank.record_fault(branch(1), FaultKind::Slowed, None, None);
+        let groups = [2, 3].map(|id| BTreeSet::from([branch(id)])).to_vec();
+        let cut = bank.inflict(Fault::Partition { groups, one_way: false }).await.expect("while it is down");
         bank.restart(branch(2)).await.expect("it comes back");
+        bank.lift(cut).await.expect("both are told");
         busy(&bank, 3).await;
         bank.wait_until_converged(SOON).await.expect("the bank converges");
         let whole = trace(&bank).await;
@@ -123,10 +128,12 @@ async fn a_branch_that_is_killed_leaves_its_rows_and_its_clock() {
         assert_eq!(
             faults,
             [
-                (1, FaultKind::Slowed, None),
                 (2, FaultKind::Killed, None),
                 (2, FaultKind::Restarted, None),
                 (2, FaultKind::Cut, Some(3)),
+                (2, FaultKind::Mended, Some(3)),
+                (3, FaultKind::Cut, Some(2)),
+                (3, FaultKind::Mended, Some(2)),
             ]
         );
         bank.close().await;

@@ -12,7 +12,7 @@ use tokio::{
 use super::{
     BankError,
     talk::{Asker, Talk},
-    warden::Warden,
+    warden::{END_WITHIN, Warden},
     words::{Question, Word},
 };
 use crate::{
@@ -21,10 +21,9 @@ use crate::{
     types::{BranchId, Time},
 };
 
-/// How long a child may take to start, to answer, and to end once told.
+/// How long a child may take to start, and to answer.
 const START_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
-pub(super) const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// The most of a dead child's standard error that is quoted.
 const LAST_WORDS_BYTES: u64 = 4096;

@@ -20,7 +20,7 @@ use crate::{
     branch::{Branch, Channels, Faults},
     customer::{CustomerError, Status},
     topology::Topology,
-    trace::{FaultKind, Trace},
+    trace::Trace,
     types::BranchId,
 };
 
@@ -175,21 +175,6 @@ impl Tasks {
         let _unchanged = self.changing.lock().await;
         let running = self.running();
         self.trace.as_ref().map(|trace| trace.trace(running.values().map(Arc::as_ref)))
-    }
-
-    /// Writes into the trace, if there is one, that something befell a branch on purpose.
-    pub(super) fn record_fault(
-        &self,
-        branch: BranchId,
-        kind: FaultKind,
-        peer: Option<BranchId>,
-        reason: Option<String>,
-    ) {
-        match (self.lock().get(&branch), &self.trace) {
-            (Some(running), _) => running.record_fault(kind, peer, reason),
-            (None, Some(trace)) => trace.fault(branch, kind, peer, reason),
-            (None, None) => {}
-        }
     }
 
     pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {

@@ -9,6 +9,7 @@ mod faults;
 mod files;
 mod gathered;
 mod history;
+mod inflict;
 mod local;
 mod play;
 mod process;
@@ -19,7 +20,6 @@ mod talk;
 mod together;
 mod traced;
 mod warden;
-mod weather;
 mod words;
 
 pub use config::BankConfig;
@@ -43,7 +43,7 @@ use std::{
 use crate::{
     customer::{Customer, Status},
     topology::Topology,
-    trace::{FaultKind, Trace},
+    trace::Trace,
     types::BranchId,
 };
 
@@ -233,16 +233,6 @@ impl Bank {
         match &self.members {
             Members::Tasks(tasks) => Ok(tasks.trace().await),
             Members::Processes(processes) => processes.trace().await,
-        }
-    }
-
-    /// Writes into the trace, if there is one, that something befell a branch on purpose: for everybody,
-    /// or between it and one peer. What the bank itself does to a branch is there without it; a child
-    /// process writes that alone.
-    pub fn record_fault(&self, branch: BranchId, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
-        match &self.members {
-            Members::Tasks(tasks) => tasks.record_fault(branch, kind, peer, reason),
-            Members::Processes(_) => {}
         }
     }
 

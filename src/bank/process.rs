@@ -6,13 +6,14 @@ use tokio::time::timeout;
 
 use super::{
     BankConfig, BankError,
-    child::{Child, END_WITHIN},
+    child::Child,
     config::{Life, shorten},
     error, files,
     gathered::Gathered,
     local::ask_all,
     supervised::Assignment,
     together::together,
+    warden::END_WITHIN,
     words::Introduction,
 };
 use crate::{

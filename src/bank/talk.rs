@@ -2,7 +2,7 @@
 //! the same order. A task owns the pipes, so that whoever stops waiting (Ctrl-C) leaves no half line
 //! behind; and the end of the task is the end of the child's input.
 
-use std::{collections::VecDeque, io};
+use std::io;
 
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -74,21 +74,21 @@ impl Drop for Talk {
 /// Until the child's output ends; returns its last line.
 async fn converse(mut input: ChildStdin, output: ChildStdout, mut asked: mpsc::Receiver<Question>) -> Option<String> {
     let mut output = BufReader::new(output).lines();
-    let mut waiting: VecDeque<oneshot::Sender<String>> = VecDeque::new();
+    let mut waiting: Option<oneshot::Sender<String>> = None;
     let mut last = None;
     loop {
         tokio::select! {
             // While a question waits for its answer, the next one waits too: so neither pipe fills up.
-            Some(Question { line, answer }) = asked.recv(), if waiting.is_empty() => {
+            Some(Question { line, answer }) = asked.recv(), if waiting.is_none() => {
                 // If the child has ended, its output ends too, and whoever waits hears of that.
                 if say(&mut input, line).await.is_ok() {
-                    waiting.push_back(answer);
+                    waiting = Some(answer);
                 }
             }
             line = output.next_line() => {
                 let Ok(Some(line)) = line else { return last };
                 last = (line.len() <= LAST_WORDS_BYTES).then(|| line.clone());
-                if let Some(answer) = waiting.pop_front() {
+                if let Some(answer) = waiting.take() {
                     // Who asked may have gone.
                     let _ = answer.send(line);
                 }

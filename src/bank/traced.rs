@@ -61,13 +61,6 @@ impl Traced {
         }
     }
 
-    /// Something befell a branch that does not run.
-    pub(super) fn fault(&self, branch: BranchId, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
-        if let Some(last) = self.lock().get_mut(&branch).and_then(|lives| lives.last_mut()) {
-            last.fault(kind, peer, reason);
-        }
-    }
-
     /// Everything until now. Rows are read branch by branch, so they are cut at one moment: no message is
     /// received in them that was not sent in them.
     pub(super) fn trace<'a>(&self, running: impl IntoIterator<Item = &'a Branch>) -> Trace {

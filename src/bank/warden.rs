@@ -2,7 +2,7 @@
 //! ends. A child that is stopped cannot notice that its input has ended, so somebody else must. That is
 //! a shell, which runs as long as the child is held.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -10,8 +10,11 @@ use tokio::{
     time::timeout,
 };
 
-use super::{BankError, child::END_WITHIN};
+use super::BankError;
 use crate::types::BranchId;
+
+/// How long a process may take to do as it is told: to end, or to hold another.
+pub(super) const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// Stops the process, says so, and continues it when its input ends.
 const HOLD: &str = r#"kill -STOP "$0" && echo held; read -r _; kill -CONT "$0""#;

@@ -34,7 +34,7 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
     // In the first life of a whole bank, there is nothing that one could have missed.
     let mut known = if core.own().incarnation == Incarnation(0) { Known::Nothing } else { Known::TellThatWeAreBack };
     let mut last_failure = String::new();
-    let mut weather = core.changing_weather();
+    let mut faults = core.changing_faults();
     loop {
         core.mended(peer).await;
         let failure = match core.begin_session(peer) {
@@ -59,7 +59,7 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
         tokio::select! {
             () = sleep(backoff.next()) => {}
             // What failed because of a fault may not fail any more.
-            _ = weather.changed() => backoff = Backoff::new(),
+            _ = faults.changed() => backoff = Backoff::new(),
             () = core.stopped() => return,
         }
     }

@@ -51,7 +51,7 @@ impl Backoff {
 pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
     let mut backoff = Backoff::new();
     let mut last_failure = String::new();
-    let mut weather = core.changing_weather();
+    let mut faults = core.changing_faults();
     loop {
         core.mended(peer).await;
         core.awake().await;
@@ -74,7 +74,7 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
         tokio::select! {
             () = sleep(backoff.next()) => {}
             // What failed because of a fault may not fail any more.
-            _ = weather.changed() => backoff = Backoff::new(),
+            _ = faults.changed() => backoff = Backoff::new(),
             () = core.stopped() => return,
         }
     }

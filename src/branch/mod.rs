@@ -42,7 +42,7 @@ use crate::{
     replica::{self, Disk, Replica},
     store::{Durability, Fuse, Owner, Store, StoreError},
     topology::{Shape, Topology},
-    trace::{FaultKind, Row},
+    trace::Row,
     types::{self, AccountId, BranchId, Origin, Propagation, Time},
     wire::Status,
 };
@@ -240,11 +240,6 @@ impl Branch {
     /// At most `count` of these rows, from number `from` on; `None` without a recording.
     pub fn part(&self, until: Time, from: usize, count: usize) -> Option<Part> {
         self.core.part(until, from, count)
-    }
-
-    /// Writes into its trace, if it has one, that something befell it on purpose.
-    pub fn record_fault(&self, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
-        self.core.record_fault(kind, peer, reason);
     }
 
     /// Takes its recording away, for the branch's next life: this one writes no more.

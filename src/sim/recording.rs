@@ -8,7 +8,7 @@ use super::{
 use crate::{
     record::{self, Recorder},
     replica::PeerMessage,
-    trace::{FaultKind, Header, Mark, MessageId, Source, Trace},
+    trace::{FaultKind, Header, Mark, Message, MessageId, Source, Trace},
     types::{BranchId, Time},
 };
 
@@ -66,9 +66,7 @@ impl World<'_> {
         message: &PeerMessage,
         id: Option<MessageId>,
     ) {
-        self.record(node, |recorder, now| {
-            recorder.lost(now, crate::trace::Message { id, ..record::message(peer, message, None) });
-        });
+        self.record(node, |recorder, now| recorder.lost(now, named(peer, message, id)));
     }
 
     /// A message goes out twice.
@@ -79,9 +77,7 @@ impl World<'_> {
         message: &PeerMessage,
         id: Option<MessageId>,
     ) {
-        self.record(node, |recorder, now| {
-            recorder.doubled(now, crate::trace::Message { id, ..record::message(peer, message, None) });
-        });
+        self.record(node, |recorder, now| recorder.doubled(now, named(peer, message, id)));
     }
 
     /// A message was under way when its session ended.
@@ -109,4 +105,9 @@ impl World<'_> {
         };
         Trace::gather(header, self.nodes.iter().filter_map(|node| node.recorder.as_ref()).map(Recorder::buffer))
     }
+}
+
+/// A message that was sent before, under the name that it was given then.
+fn named(peer: BranchId, message: &PeerMessage, id: Option<MessageId>) -> Message {
+    Message { id, ..record::message(peer, message, None) }
 }

@@ -22,11 +22,11 @@ use crate::{
 
 /// The faults of one branch.
 #[derive(Default)]
-pub(super) struct Weather {
-    /// Invariant: false as long as `faults` are none. Changes under the lock of the state, and whoever
+pub(super) struct FaultTable {
+    /// Invariant: false as long as `current` is none. Changes under the lock of the state, and whoever
     /// must not miss a change looks under that lock.
-    is_foul: AtomicBool,
-    faults: watch::Sender<Faults>,
+    has_any: AtomicBool,
+    current: watch::Sender<Faults>,
 }
 
 impl Core {
@@ -37,11 +37,11 @@ impl Core {
         let state = &mut *state;
         let cut: Vec<BranchId> =
             self.peers.iter().copied().filter(|&peer| faults.cuts(peer, self.needs_both_ways())).collect();
-        self.weather.is_foul.store(!faults.is_none(), Ordering::Release);
-        for (kind, peer, reason) in changes(&self.weather.faults.borrow(), &faults) {
+        self.faults.has_any.store(!faults.is_none(), Ordering::Release);
+        for (kind, peer, reason) in changes(&self.faults.current.borrow(), &faults) {
             state.record(|recorder, now| recorder.fault(now, kind, peer, reason));
         }
-        self.weather.faults.send_replace(faults);
+        self.faults.current.send_replace(faults);
         for peer in cut {
             self.end(state, peer, Some(SessionEnd::Cut));
         }
@@ -54,12 +54,12 @@ impl Core {
         self.propagation == Propagation::Stream
     }
 
-    fn is_foul(&self) -> bool {
-        self.weather.is_foul.load(Ordering::Acquire)
+    fn has_faults(&self) -> bool {
+        self.faults.has_any.load(Ordering::Acquire)
     }
 
     pub(in crate::branch) fn is_paused(&self) -> bool {
-        self.is_foul() && self.weather.faults.borrow().paused
+        self.has_faults() && self.faults.current.borrow().paused
     }
 
     /// Returns at once unless the branch is paused, and then when it goes on or stops.
@@ -67,7 +67,7 @@ impl Core {
         if !self.is_paused() {
             return;
         }
-        let mut faults = self.weather.faults.subscribe();
+        let mut faults = self.faults.current.subscribe();
         tokio::select! {
             _ = faults.wait_for(|faults| !faults.paused) => {}
             () = self.stopped() => {}
@@ -76,7 +76,7 @@ impl Core {
 
     /// Whether no session with this peer can be.
     pub(in crate::branch) fn is_cut(&self, peer: BranchId) -> bool {
-        self.is_foul() && self.weather.faults.borrow().cuts(peer, self.needs_both_ways())
+        self.has_faults() && self.faults.current.borrow().cuts(peer, self.needs_both_ways())
     }
 
     /// Returns when a session with this peer can be, or the branch stops.
@@ -84,7 +84,7 @@ impl Core {
         if !self.is_cut(peer) {
             return;
         }
-        let mut faults = self.weather.faults.subscribe();
+        let mut faults = self.faults.current.subscribe();
         tokio::select! {
             _ = faults.wait_for(|faults| !faults.cuts(peer, self.needs_both_ways())) => {}
             () = self.stopped() => {}
@@ -92,18 +92,18 @@ impl Core {
     }
 
     /// Hears of every change of the faults from now on.
-    pub(in crate::branch) fn changing_weather(&self) -> watch::Receiver<Faults> {
-        self.weather.faults.subscribe()
+    pub(in crate::branch) fn changing_faults(&self) -> watch::Receiver<Faults> {
+        self.faults.current.subscribe()
     }
 
     /// How long a message to this peer is held back.
     pub(in crate::branch) fn delay_to(&self, peer: BranchId) -> Duration {
-        if self.is_foul() { self.delay + self.weather.faults.borrow().wire(peer).to.delay } else { self.delay }
+        if self.has_faults() { self.delay + self.faults.current.borrow().wire(peer).to.delay } else { self.delay }
     }
 
     /// How long the answer to a call to this peer is held back.
     fn delay_from(&self, peer: BranchId) -> Duration {
-        if self.is_foul() { self.weather.faults.borrow().wire(peer).from.delay } else { Duration::ZERO }
+        if self.has_faults() { self.faults.current.borrow().wire(peer).from.delay } else { Duration::ZERO }
     }
 
     /// Returns when a call to this peer may leave.
@@ -118,8 +118,8 @@ impl Core {
 
     async fn hold_back(&self, delay: impl Fn() -> Duration) {
         if !delay().is_zero() {
-            let (began, mut faults) = (Instant::now(), self.weather.faults.subscribe());
-            // Until a change of the weather, the sender of which is our own.
+            let (began, mut faults) = (Instant::now(), self.faults.current.subscribe());
+            // Until the faults change, the sender of which is our own.
             while timeout_at(began + delay(), faults.changed()).await.is_ok() {}
         }
         self.awake().await;
@@ -130,7 +130,7 @@ impl Core {
     /// # Errors
     /// UNAVAILABLE for what a fault loses: a customer tries again, as it does when nothing comes.
     pub(in crate::branch) fn pass_of_customers(&self) -> Result<(), Status> {
-        if self.is_foul() && fastrand::f64() < self.weather.faults.borrow().customer_loss {
+        if self.has_faults() && fastrand::f64() < self.faults.current.borrow().customer_loss {
             return Err(Status::unavailable("a fault on purpose has lost a customer's request or its answer"));
         }
         Ok(())
@@ -138,7 +138,7 @@ impl Core {
 
     /// Whether something that the branch says to this peer is lost.
     pub(in crate::branch) fn loses(&self, peer: BranchId) -> bool {
-        self.is_foul() && self.weather.faults.borrow().wire(peer).to.loses()
+        self.has_faults() && self.faults.current.borrow().wire(peer).to.loses()
     }
 
     /// The same, of a message that the branch has just sent, as its trace tells it.
@@ -158,7 +158,7 @@ impl Core {
     /// Whether the answer to a call is lost that has arrived. It has a row here, since whoever sent it
     /// does not know.
     pub(in crate::branch) fn loses_answer(&self, peer: BranchId, arrived: Option<Arrived>) -> bool {
-        let loses = self.is_foul() && self.weather.faults.borrow().wire(peer).from.loses();
+        let loses = self.has_faults() && self.faults.current.borrow().wire(peer).from.loses();
         if let Some(Arrived { mark: Some(Mark { id, .. }), bytes }) = arrived.filter(|_| loses) {
             let kind = MessageKind::Acknowledgement;
             let message = Message { peer, kind, id: Some(id), operations: 0, bytes, carries: None };

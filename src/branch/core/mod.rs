@@ -1,10 +1,10 @@
 //! The replica behind its lock, and everyone who must hear of what happens in it. The lock is held
 //! for one step or one batch of steps, and never across an await.
 
+mod faults;
 mod read;
 mod recorded;
 mod session;
-mod weather;
 
 pub(super) use session::{Arrived, Session};
 
@@ -21,8 +21,8 @@ use super::{
     complaints::{Complaints, Verdict},
     error::{SessionEnd, describe, level},
 };
+use faults::FaultTable;
 use session::Current;
-use weather::Weather;
 
 use crate::{
     replica::{Input, Output, Replica, Request, Save},
@@ -80,7 +80,7 @@ pub(super) struct Core {
     complaints: Mutex<Complaints>,
     /// Whether the branch began with a recording: without, nothing is measured for one.
     is_recorded: bool,
-    weather: Weather,
+    faults: FaultTable,
     /// Rings when a deadline earlier than the clock's alarm has come up.
     pub(super) alarm: Notify,
     /// Rings when there is something to save.
@@ -125,7 +125,7 @@ impl Core {
             propagation: config.propagation,
             complaints: Mutex::default(),
             is_recorded,
-            weather: Weather::default(),
+            faults: FaultTable::default(),
             state: Mutex::new(State {
                 replica,
                 waiters: BTreeMap::new(),

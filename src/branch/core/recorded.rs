@@ -4,7 +4,7 @@ use super::{Arrived, Core, State};
 use crate::{
     branch::{Part, Recording},
     record::Recorder,
-    trace::{FaultKind, Mark, Message, MessageKind, Row},
+    trace::{Mark, Message, MessageKind, Row},
     types::{Answer, BranchId, Refusal, RequestId, Time},
 };
 
@@ -65,10 +65,6 @@ impl Core {
 
     pub(in crate::branch) fn part(&self, until: Time, from: usize, count: usize) -> Option<Part> {
         self.lock().recording.as_ref().map(|recording| recording.part(until, from, count))
-    }
-
-    pub(in crate::branch) fn record_fault(&self, kind: FaultKind, peer: Option<BranchId>, reason: Option<String>) {
-        self.lock().record(|recorder, now| recorder.fault(now, kind, peer, reason));
     }
 
     pub(in crate::branch) fn take_recording(&self) -> Option<Recording> {
