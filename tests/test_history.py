@@ -192,3 +192,7 @@ def test_the_command_plays_a_plan_and_keeps_what_was_seen(tmp_path: Path) -> Non
     assert len(list(tmp_path.iterdir())) == 3
     both = command("play", str(plan), "--seed", "7")
     assert (both.returncode, "give one of them" in both.stderr) == (2, True)
+    same = command("play", str(plan), "--history", str(trace), "--trace", str(trace))
+    assert (same.returncode, "is the trace too" in same.stderr) == (2, True)
+    none = command("play", str(history))
+    assert (none.returncode, none.stderr.startswith(f"error: {history}: ")) == (2, True), none.stderr

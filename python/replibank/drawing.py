@@ -1,14 +1,18 @@
-"""The arguments of `simulate`, checked and handed to the core, which draws what is not given."""
+"""Plans: read from a file, or drawn by the core from a seed and the arguments of `simulate`, which are
+checked here."""
 
 from __future__ import annotations
 
+import os
+import re
 import secrets
 from collections.abc import Iterable
 from numbers import Real
 from typing import Any
 
 from . import _core
-from .errors import ConfigError
+from .errors import ConfigError, InputError
+from .files import read_input
 from .starting import OPENING_MAX, whole
 
 SEED_MAX = 2**64 - 1
@@ -35,6 +39,7 @@ _TEXTS = {
     "bug": "the name of one of bugs() is",
 }
 _SWITCHES = ("sessions", "durable")
+_OPEN = dict.fromkeys((*_COUNTS, *_TEXTS, *_SWITCHES, "faults", "duration"))
 
 
 def plan(text: str | None, seed: int | None, given: dict[str, Any]) -> _core.Plan:
@@ -43,7 +48,7 @@ def plan(text: str | None, seed: int | None, given: dict[str, Any]) -> _core.Pla
     Args:
         text: A plan's JSON; None: a plan is drawn.
         seed: The seed; None: one is drawn.
-        given: The other arguments of `simulate`, those that are None included.
+        given: The other arguments of `simulate`; those that are missing or None are drawn too.
 
     Raises:
         TypeError: An argument is of another type than it must be.
@@ -60,6 +65,24 @@ def plan(text: str | None, seed: int | None, given: dict[str, Any]) -> _core.Pla
     return _core.Plan.parse(text)
 
 
+def read(plan: str | os.PathLike[str]) -> _core.Plan:
+    """The plan of a file, or of a text.
+
+    Raises:
+        InputError: It cannot be read, or is none; the message names the file.
+    """
+    if isinstance(plan, str) and plan.lstrip().startswith("{"):
+        name, text = "", plan
+    else:
+        name, text = f"{os.fspath(plan)}: ", read_input(plan, "plan").decode(errors="replace")
+    try:
+        return _core.Plan.parse(text)
+    except ValueError as error:
+        # Of what is no plan at all, the names of all fields of plans say nothing.
+        reason = re.sub(r"(unknown field `[^`]*`), expected .*(?= at line)", r"\1", str(error))
+        raise InputError(f"{name}{reason}; a file that --save-plan wrote is right") from None
+
+
 def both(names: list[str]) -> str:
     """What is wrong if these were given beside a plan."""
     if len(names) == 1:
@@ -69,7 +92,7 @@ def both(names: list[str]) -> str:
 
 def checked(given: dict[str, Any]) -> dict[str, Any]:
     """The arguments as the core takes them."""
-    core = dict(given)
+    core = {**_OPEN, **given}
     for name, (least, most) in _COUNTS.items():
         if core[name] is not None:
             core[name] = whole(name, core[name], least, most)

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import secrets
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import _core
-from .errors import InputError
-from .files import read_input
+from . import _core, drawing
 from .running import _reporting
 from .simulation import Verdict
 from .starting import child_program
@@ -19,23 +16,6 @@ from .trace import TRACE_CAPACITY, Trace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-#: What a seed draws of a plan: everything.
-OPEN = (
-    "branches",
-    "operations",
-    "accounts",
-    "opening",
-    "latency",
-    "topology",
-    "propagation",
-    "concern",
-    "sessions",
-    "durable",
-    "faults",
-    "duration_us",
-    "bug",
-)
 
 
 class Play:
@@ -126,18 +106,10 @@ def play(
 def read_plan(plan: str | os.PathLike[str] | None, seed: int | None) -> _core.Plan:
     """A plan from its text, its file, or a seed."""
     if plan is None:
-        nothing = dict.fromkeys(OPEN)
-        return _core.Plan.draw(secrets.randbits(32) if seed is None else seed, nothing)
+        return drawing.plan(None, seed, {})
     if seed is not None:
         raise ValueError("a plan and a seed were given: give one of them")
-    if isinstance(plan, str) and plan.lstrip().startswith("{"):
-        name, text = "", plan
-    else:
-        name, text = f"{os.fspath(plan)}: ", read_input(plan).decode(errors="replace")
-    try:
-        return _core.Plan.parse(text)
-    except ValueError as error:
-        raise InputError(f"{name}{error}") from None
+    return drawing.read(plan)
 
 
 def run(

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import click
 
 from replibank import _core
-from replibank.cli import options, report
+from replibank.cli import options, paths, report
 from replibank.cli.outcome import CHECK_FAILED
 from replibank.cli.simulate import paragraphs, write
 from replibank.playing import Play, read_plan, run
@@ -56,6 +56,8 @@ def command(
     """
     if plan is not None and seed is not None:
         raise click.UsageError("a plan and a seed were given: give one of them")
+    paths.check_beside("--trace", trace, plan, {})
+    paths.check_beside("--history", history, plan, {"trace": trace})
     read = read_plan(plan, seed)
     differences = _core.differences(read)
     if not as_json:

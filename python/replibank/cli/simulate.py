@@ -1,7 +1,6 @@
 """`replibank simulate`: the bank in virtual time. A failing seed prints the command that shows it
 again, and is shrunk to a small plan that still fails."""
 
-import re
 import secrets
 import textwrap
 import time
@@ -10,11 +9,10 @@ from typing import Any
 
 import click
 
-from replibank import _core, drawing
+from replibank import drawing
 from replibank.cli import options, paths, report, story
 from replibank.cli.outcome import CHECK_FAILED
-from replibank.errors import InputError
-from replibank.files import read_input, write_atomically
+from replibank.files import write_atomically
 from replibank.simulation import SHRINK_TRIES, Simulation, lessons, simulate
 
 WIDTH = 79
@@ -104,7 +102,7 @@ def command(
         return 0
     files = {"--trace": trace, "--history": history, "--save-plan": save_plan}
     check_files(files, plan, seeds or 1)
-    text = None if plan is None else read_plan(plan)
+    text = None if plan is None else drawing.read(plan).to_json()
     if seeds is None:
         is_search = bug is not None and seed is None
         seeds = SEEDS_FOR_A_BUG if is_search else 1
@@ -180,22 +178,6 @@ def check_files(files: dict[str, str | None], plan: str | None, seeds: int) -> N
             raise click.UsageError(f"{option} wants one seed, and --seeds is {seeds}: give one of them")
         paths.check_beside(option, file, plan, others)
         others[option.removeprefix("--save-").removeprefix("--")] = file
-
-
-def read_plan(path: str) -> str:
-    """The text of a plan.
-
-    Raises:
-        InputError: It is none, or cannot be run; the text names the file.
-    """
-    text = read_input(path, "plan").decode(errors="replace")
-    try:
-        _core.Plan.parse(text)
-    except ValueError as error:
-        # Of what is no plan at all, the names of all fields of plans say nothing.
-        reason = re.sub(r"(unknown field `[^`]*`), expected .*(?= at line)", r"\1", str(error))
-        raise InputError(f"{path}: {reason}; a file that --save-plan wrote is right") from None
-    return text
 
 
 class SoFar:
