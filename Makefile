@@ -68,7 +68,7 @@ $(VENV)/.tools: pyproject.toml | $(VENV)/.made
 
 # The package as people get it: an optimised wheel, installed.
 $(VENV)/.release: $(CORE) | $(VENV)/.made
-	@echo "building the core (two or three minutes the first time)"
+	@echo "building the core (some minutes the first time)"
 	$(BIN)/python -m pip install 'maturin>=1.14,<2'
 	$(BIN)/maturin develop --release
 	@rm -f $(VENV)/.debug && touch $@

@@ -106,7 +106,10 @@ impl fmt::Display for Verdict {
         let Self { operations, reads, unknown, settled, .. } = self;
         writeln!(
             f,
-            "examined     {operations} operations ({unknown} of unknown outcome), {reads} balances, {settled} final states"
+            "examined     {} ({unknown} of unknown outcome), {}, {}",
+            counted(*operations, "operation"),
+            counted(*reads, "balance"),
+            counted(*settled, "final state"),
         )?;
         let mut kinds: Vec<AnomalyKind> = self.anomalies.iter().map(|anomaly| anomaly.kind).collect();
         kinds.sort_unstable();
@@ -114,7 +117,7 @@ impl fmt::Display for Verdict {
         for kind in kinds {
             let all: Vec<&Anomaly> = self.anomalies.iter().filter(|anomaly| anomaly.kind == kind).collect();
             for anomaly in all.iter().take(SHOWN) {
-                writeln!(f, "{kind:<12} {}", anomaly.story)?;
+                writeln!(f, "found        {anomaly}")?;
             }
             if all.len() > SHOWN {
                 writeln!(f, "{:<12} and {} more like this", "", all.len() - SHOWN)?;
@@ -130,4 +133,9 @@ impl fmt::Display for Verdict {
             (false, _) => write!(f, "verdict      a promise is broken"),
         }
     }
+}
+
+/// "1 balance", "2 balances".
+fn counted(count: usize, noun: &str) -> String {
+    format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
 }
