@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
     from . import measures, plot
     from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
-    from .aio import AsyncBank, AsyncCustomer
+    from .aio import AsyncBank
+    from .async_customer import AsyncCustomer
     from .bank import Bank
     from .customer import Customer
     from .errors import (
@@ -125,7 +126,8 @@ __all__ = [
 # name is therefore fetched at its first use (PEP 562). What is not here is an exception.
 _HOMES = {
     "_core": ("Deposit", "Query", "Receipt", "Version", "Withdraw", "__version__"),
-    "aio": ("AsyncBank", "AsyncCustomer"),
+    "aio": ("AsyncBank",),
+    "async_customer": ("AsyncCustomer",),
     "bank": ("Bank",),
     "customer": ("Customer",),
     "fault": ("AsyncFault", "Fault"),

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from .aio import AsyncCustomer
+from .async_customer import AsyncCustomer
 from .errors import DeadlineExceeded, ReplibankError, UnknownAccount, Unreachable
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ LAST_LOOK = 1.0
 
 #: So many changes of a branch are remembered, at most.
 REMEMBERED = 4_096
+
+#: So many balances are named in a line.
+NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -163,6 +166,21 @@ class Following:
         with self._changed:
             versions = [self._versions[branch].to_dict() for branch in self._now]
         return max((sum(version.values()) for version in versions), default=0)
+
+    def said(self, account: int) -> str:
+        """How things stand, in one line."""
+        balances = self.balances
+        count = f"{len(balances)} branch{'' if len(balances) == 1 else 'es'}"
+        which = "" if account == 0 else f" of account {account}"
+        if not balances:
+            return f"{count} that answer"
+        low, high = min(balances.values()), max(balances.values())
+        if len(balances) <= NAMED:
+            shown = ", ".join(f"{branch}: {balance:,}" for branch, balance in balances.items())
+        else:
+            shown = f"{low:,}" if low == high else f"{low:,} to {high:,}"
+        state = "agreed" if self.agreed else f"{high - low:,} apart"
+        return f"{count}{which}: {shown}; {self.operations:,} operations, {state}"
 
     def past(self) -> tuple[dict[int, list[Moment]], list[Moment]]:
         """What is remembered: the moments of each branch, and those of the largest minus the smallest."""

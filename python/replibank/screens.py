@@ -9,11 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .following import Following
     from .watching import Watch
-
-#: So many balances are named in a line.
-NAMED = 6
 
 #: Pixels an inch of a picture.
 RESOLUTION = 90
@@ -42,22 +38,6 @@ def in_notebook() -> bool:
     ipython = sys.modules.get("IPython")
     shell = ipython.get_ipython() if ipython is not None else None
     return shell is not None and hasattr(shell, "kernel")
-
-
-def said(following: Following, account: int) -> str:
-    """How things stand, in one line."""
-    balances = following.balances
-    count = f"{len(balances)} branch{'' if len(balances) == 1 else 'es'}"
-    which = "" if account == 0 else f" of account {account}"
-    if not balances:
-        return f"{count} that answer"
-    low, high = min(balances.values()), max(balances.values())
-    if len(balances) <= NAMED:
-        shown = ", ".join(f"{branch}: {balance:,}" for branch, balance in balances.items())
-    else:
-        shown = f"{low:,}" if low == high else f"{low:,} to {high:,}"
-    state = "agreed" if following.agreed else f"{high - low:,} apart"
-    return f"{count}{which}: {shown}; {following.operations:,} operations, {state}"
 
 
 class Notebook:
@@ -94,7 +74,7 @@ class Terminal:
         self._watch = watch
 
     def show(self) -> None:
-        line = said(self._watch._following, self._watch._account)
+        line = self._watch._following.said(self._watch._account)
         # To the line's begin, and delete what was there; a line that is wrapped could not be.
         sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
@@ -115,5 +95,5 @@ class Quiet:
         pass
 
     def close(self) -> None:
-        sys.stderr.write(f"{said(self._watch._following, self._watch._account)}\n")
+        sys.stderr.write(f"{self._watch._following.said(self._watch._account)}\n")
         sys.stderr.flush()

@@ -239,7 +239,7 @@ class Watch:
             screens.screen(self).show()
 
     def __repr__(self) -> str:
-        return f"<Watch of {screens.said(self._following, self._account)}, {self._state}>"
+        return f"<Watch of {self._following.said(self._account)}, {self._state}>"
 
 
 def watch(

@@ -10,8 +10,6 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from replibank import screens
-
 from .convergence import Convergence
 
 if TYPE_CHECKING:
@@ -43,7 +41,7 @@ def picture(following: Following, account: int, window: float) -> Convergence:
         end_us=end * 1e6,
         begin_us=begin * 1e6,
         since="the watch began",
-        title=screens.said(following, account),
+        title=following.said(account),
     )
 
 
