@@ -1,13 +1,21 @@
 //! The gRPC server of one branch: bank, replication, health and reflection.
 
-use std::{io, sync::Arc, time::Duration};
+use std::{
+    io,
+    sync::{Arc, LazyLock},
+    time::Duration,
+};
 
 use tokio::{
     net::{TcpListener, TcpStream},
     time::sleep,
 };
 use tokio_stream::{Stream, StreamExt};
-use tonic::transport::{Server, server::TcpIncoming};
+use tonic::{
+    service::Routes,
+    transport::{Server, server::TcpIncoming},
+};
+use tonic_reflection::server as reflection;
 
 use super::{
     bank_service::BankServer,
@@ -37,6 +45,17 @@ const EMFILE: i32 = 24;
 /// Calls under way on one connection.
 const MAX_CONCURRENT_CALLS: u32 = 1 << 14;
 
+/// What a server tells of its services, to clients that ask in either version of reflection: grpcio's still
+/// speaks v1alpha. It is the same for all branches of a process.
+static REFLECTION: LazyLock<Result<Routes, reflection::Error>> = LazyLock::new(|| {
+    let descriptors = || {
+        reflection::Builder::configure()
+            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(Routes::new(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
+});
+
 /// Serves until told to stop.
 pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
     let own = core.own().branch;
@@ -50,28 +69,20 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
     let replication = ReplicationServiceServer::new(ReplicationServer::new(core.clone()))
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+    let reflection = REFLECTION.as_ref().inspect_err(|error| {
+        log::error!("branch {own} serves without reflection: {error}");
+    });
+    let routes = reflection.cloned().unwrap_or_default();
     let router = Server::builder()
         .initial_stream_window_size(WINDOW_BYTES)
         .initial_connection_window_size(4 * WINDOW_BYTES)
         .max_concurrent_streams(MAX_CONCURRENT_CALLS)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .add_routes(routes)
         .add_service(bank)
         .add_service(Door::new(replication, core.clone()))
         .add_service(health_service);
-    // Clients ask for either version of reflection: grpcio's still speaks v1alpha.
-    let descriptors = || {
-        tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(proto::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
-    let router = match (descriptors().build_v1(), descriptors().build_v1alpha()) {
-        (Ok(v1), Ok(v1alpha)) => router.add_service(v1).add_service(v1alpha),
-        (Err(error), _) | (_, Err(error)) => {
-            log::error!("branch {own} serves without reflection: {error}");
-            router
-        }
-    };
 
     let served = core.clone();
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
