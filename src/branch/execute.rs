@@ -22,8 +22,8 @@ use crate::{
 /// Requests of one stream that may wait in the replica; then the stream is not read further.
 const MAX_WAITING: usize = 1024;
 
-/// Answers gathered from several messages into one.
-const MAX_ANSWERS: usize = 1024;
+/// Answers of one message. Fewer than a client may wait for: it reads these while the next are decided.
+const MAX_ANSWERS: usize = 256;
 
 /// Requests decided under one lock.
 const MAX_LOCKED: usize = 1024;

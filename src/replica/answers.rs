@@ -10,7 +10,7 @@ use super::{AnswerChange, Remembered};
 use crate::types::{ClientId, Committed, Operation, Refusal, RequestId};
 
 /// How many of one client's answers are remembered: more than it may have under way.
-pub const ANSWERS_PER_CLIENT: usize = 1024;
+pub const ANSWERS_PER_CLIENT: usize = 2048;
 
 /// How many clients are remembered at least; up to twice as many are.
 pub const CLIENTS_REMEMBERED: usize = 8192;

@@ -42,7 +42,7 @@ pub struct Options {
 
 /// Operations handed to the customer at once: `execute` returns every answer, and memory is no part of
 /// the figure.
-const CHUNK: u64 = 500_000;
+const CHUNK: u64 = 100_000;
 
 pub async fn run(options: Options) -> Outcome {
     let customer = Customer::connect(&options.address, Duration::from_secs(10)).await?;
