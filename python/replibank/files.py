@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import errno
 import os
-import secrets
 import stat
 from pathlib import Path
 
@@ -85,7 +84,7 @@ def _write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:
     if mode is not None and not os.access(target, os.W_OK):
         # The directory's permissions would allow it, but the file's owner said no.
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
-    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    temporary = target.with_name(f".{os.urandom(8).hex()}.tmp")
     try:
         _write(temporary, content, mode)
         temporary.replace(target)
