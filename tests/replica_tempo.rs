@@ -1,5 +1,5 @@
 //! A busy link lets changes gather: a few updates leave at once, further ones keep a gap, which grows with
-//! the time that they wait for processors. Who waits for a write concern does not wait for a gap.
+//! the time that links wait for processors. Who waits for a write concern does not wait for a gap.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
@@ -8,16 +8,19 @@ mod common;
 use common::{ACCOUNT, branch, deposit, lone_replica, meet, origin, request, step_at, write};
 use replibank::{
     replica::{Input, Output, PeerMessage, Replica, Request},
-    types::{Action, Concern, Terms, Time},
+    types::{Action, Concern, Duration, Terms, Time},
 };
 
 const PEER: u32 = 2;
 
 /// The updates that may leave without a pause.
-const BURST: u64 = 16;
+const BURST: u64 = 4;
 
 /// The least gap, in microseconds.
 const GAP: u64 = 1_000;
+
+/// The longest one.
+const LONGEST_GAP: u64 = 200_000;
 
 /// Deposits; whether the link to the peer is to be asked.
 fn deposit_at(replica: &mut Replica, now: u64) -> bool {
@@ -39,25 +42,29 @@ fn acknowledge_at(replica: &mut Replica, now: u64, (number, sequence): (u64, u64
     step_at(replica, Time(now), Input::Message { from: branch(PEER), message });
 }
 
-/// A replica whose link has sent all that may leave at once, each taken after `trip`; and what time it is.
-fn busy_link(trip: u64) -> (Replica, u64) {
+/// Sends all that may leave at once; how many updates that were.
+fn send_all_at(replica: &mut Replica, now: u64) -> u64 {
+    let mut taken = 0;
+    loop {
+        deposit_at(replica, now);
+        let Some(sent) = update_at(replica, now) else { return taken };
+        acknowledge_at(replica, now, sent);
+        taken += 1;
+    }
+}
+
+/// A replica whose link has sent all that may leave at once, at time 0.
+fn busy_link() -> Replica {
     let mut replica = lone_replica(2);
     meet(&mut replica, PEER);
-    let mut now = 0;
-    // What is sent while the burst lasts leaves room for a little more.
-    loop {
-        deposit_at(&mut replica, now);
-        let Some(sent) = update_at(&mut replica, now) else { return (replica, now) };
-        now += trip;
-        acknowledge_at(&mut replica, now, sent);
-    }
+    assert_eq!(send_all_at(&mut replica, 0), BURST);
+    replica
 }
 
 #[test]
 fn a_few_updates_leave_at_once_and_the_next_keeps_a_gap() {
-    let (mut replica, now) = busy_link(0);
-    assert_eq!((replica.version().sequence(origin(1)), now), (BURST + 1, 0));
-    assert!(!deposit_at(&mut replica, now), "a link that lets changes gather is not asked for each");
+    let mut replica = busy_link();
+    assert!(!deposit_at(&mut replica, 0), "a link that lets changes gather is not asked for each");
     let due = replica.next_deadline().unwrap();
     assert_eq!(due, Time(GAP));
     assert_eq!(step_at(&mut replica, Time(due.0 - 1), Input::Tick), []);
@@ -67,62 +74,49 @@ fn a_few_updates_leave_at_once_and_the_next_keeps_a_gap() {
 
 #[test]
 fn the_next_change_after_the_gap_does_not_wait_for_a_tick() {
-    let (mut replica, now) = busy_link(0);
-    assert!(deposit_at(&mut replica, now + GAP));
-    assert!(update_at(&mut replica, now + GAP).is_some());
+    let mut replica = busy_link();
+    assert!(deposit_at(&mut replica, GAP));
+    assert!(update_at(&mut replica, GAP).is_some());
 }
 
 #[test]
 fn a_pause_gives_the_burst_back() {
-    let (mut replica, now) = busy_link(0);
-    let later = now + (BURST + 1) * GAP;
-    let mut taken = 0;
-    loop {
-        deposit_at(&mut replica, later);
-        let Some(sent) = update_at(&mut replica, later) else { break };
-        acknowledge_at(&mut replica, later, sent);
-        taken += 1;
-    }
-    assert_eq!(taken, BURST);
+    let mut replica = busy_link();
+    assert_eq!(send_all_at(&mut replica, (BURST + 1) * GAP), BURST);
+}
+
+/// How long a link that has sent all that may leave at `now` keeps the next back, after it has waited for a
+/// processor like this.
+fn gap_after(replica: &mut Replica, now: u64, waits: impl IntoIterator<Item = u64>) -> u64 {
+    waits.into_iter().for_each(|wait| replica.waited(Time(now), branch(PEER), Duration(wait)));
+    send_all_at(replica, now);
+    replica.next_deadline().unwrap().0 - now
 }
 
 #[test]
-fn the_gap_grows_with_the_wait_for_processors_and_not_with_the_way() {
-    let gap_after = |trips: [u64; 2]| {
-        let mut replica = lone_replica(2);
-        meet(&mut replica, PEER);
-        let (mut now, mut trips) = (0, trips.iter().cycle());
-        // As many as it takes to forget how it began.
-        for _ in 0..200 {
-            deposit_at(&mut replica, now);
-            let sent = loop {
-                match update_at(&mut replica, now) {
-                    Some(sent) => break sent,
-                    None => now = replica.next_deadline().unwrap().0,
-                }
-            };
-            now += trips.next().unwrap();
-            acknowledge_at(&mut replica, now, sent);
-        }
-        let began = now;
-        loop {
-            deposit_at(&mut replica, now);
-            match update_at(&mut replica, now) {
-                Some(sent) => acknowledge_at(&mut replica, now, sent),
-                None => return replica.next_deadline().unwrap().0 - began,
-            }
-        }
-    };
-    assert!(gap_after([50_000, 50_000]) <= GAP, "a far peer is not taken for a busy one");
-    assert!(gap_after([50, 2_050]) > GAP, "but one that is slow at times is");
+fn the_gap_grows_with_the_wait_for_processors_up_to_a_bound() {
+    let mut replica = busy_link();
+    assert_eq!(gap_after(&mut replica, 0, [0; 100]), GAP);
+    let once = gap_after(&mut replica, 1_000_000, [2_000]);
+    assert!((GAP + 1..8_000).contains(&once), "one late turn changes little: {once}");
+    let always = gap_after(&mut replica, 2_000_000, [2_000; 100]);
+    assert!((20_000..40_000).contains(&always), "{always}");
+    assert!((LONGEST_GAP - 10..=LONGEST_GAP).contains(&gap_after(&mut replica, 3_000_000, [u64::MAX; 100])));
+}
+
+#[test]
+fn a_link_that_need_not_wait_any_more_makes_up_for_no_earlier_gap() {
+    let mut replica = busy_link();
+    gap_after(&mut replica, 1_000_000, [u64::MAX; 100]);
+    assert!(gap_after(&mut replica, 1_000_001, [0; 100]) <= BURST * GAP);
 }
 
 #[test]
 fn a_write_for_all_does_not_wait_for_a_gap() {
-    let (mut replica, now) = busy_link(0);
+    let mut replica = busy_link();
     let terms = Terms { concern: Concern::All, ..Terms::default() };
     let asked = Request { terms, ..request(7, Action::Write(deposit(ACCOUNT, 1))) };
-    let outputs = step_at(&mut replica, Time(now), Input::Request(asked));
+    let outputs = step_at(&mut replica, Time(0), Input::Request(asked));
     assert!(outputs.contains(&Output::Ready(branch(PEER))));
-    assert!(update_at(&mut replica, now).is_some());
+    assert!(update_at(&mut replica, 0).is_some());
 }

@@ -1,7 +1,7 @@
 //! The stream that links two branches. Both ends run the same loop; only who dials differs. A link
 //! that breaks is dialled again, with capped exponential backoff and jitter.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
@@ -24,8 +24,7 @@ use crate::{
     },
 };
 
-/// Messages that may wait for the wire. The replica has one update under way at most, so this is
-/// never the limit.
+/// Messages that may wait for the wire: what comes after gathers in the replica.
 pub(super) const MESSAGES_AHEAD: usize = 4;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
@@ -167,6 +166,8 @@ async fn converse(
     let Session { number: session, ready, mut ended } = core.begin_session(peer)?;
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
+    let mut rung = pin!(ready.notified());
+    let mut stopped = pin!(core.stopped());
     loop {
         let now = Instant::now();
         tokio::select! {
@@ -179,7 +180,8 @@ async fn converse(
                 core.receive(peer, session, message.read()?, Some(arrived));
             }
             end = &mut ended => return Err(ended_by(end)),
-            () = ready.notified() => {
+            () = &mut rung => {
+                rung.set(ready.notified());
                 // What waits already leaves sooner if the delay has ended meanwhile.
                 let at = Instant::now() + core.delay_to(peer);
                 send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));
@@ -202,7 +204,7 @@ async fn converse(
                     None => send_at = None,
                 }
             }
-            () = core.stopped() => return Ok(()),
+            () = &mut stopped => return Ok(()),
         }
     }
 }

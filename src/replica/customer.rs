@@ -4,6 +4,7 @@
 use super::{
     News, Output, Receipt, Replica, Request,
     answers::{Outcome, Recall},
+    ledger::Ledger,
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
 use crate::types::{
@@ -130,7 +131,7 @@ impl Replica {
                 link.queue_operation(sequence, operation);
             }
         }
-        self.wake_idle(outputs);
+        self.wake_idle(Ledger::OWN, outputs);
         Ok(Committed { origin: self.own, sequence, balance })
     }
 

@@ -1,19 +1,13 @@
 //! What a link has sent, and what its peer is known to have.
+//!
+//! What is sent counts as known at once, so that the next update begins where the last one ended. On a
+//! transport that loses nothing while a session lasts this is so; on any other, one update is under way at
+//! most, and if it is not answered in time, what it was to bring about is taken back.
 
-use super::ledger::PageIndex;
+use std::collections::VecDeque;
 
-/// What was sent and is not yet acknowledged.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub(super) struct InFlight {
-    pub(super) number: u64,
-    /// Which pages, and how far they went.
-    pub(super) pages: Vec<(PageIndex, Known)>,
-    /// Where the cursors will stand once this is acknowledged.
-    pub(super) cursor: u64,
-    pub(super) receipt_cursor: u64,
-    /// Whether it carried the first of `operations`.
-    pub(super) carries_operation: bool,
-}
+use super::ledger::{Ledger, PageIndex};
+use crate::types::Origin;
 
 /// What the peer has of one page, at least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -21,4 +15,169 @@ pub(super) struct Known {
     pub(super) sequence: u64,
     /// Up to where it knows that the origin wants receipts.
     pub(super) confirm_through: u64,
+}
+
+/// Up to which change of the ledger, and of the receipts, the peer has been told.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Cursors {
+    pub(super) pages: u64,
+    pub(super) receipts: u64,
+}
+
+/// One page in something that is under way.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Told {
+    index: PageIndex,
+    before: Known,
+    after: Known,
+}
+
+/// What was sent and is not yet acknowledged.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct InFlight {
+    number: u64,
+    pages: Vec<Told>,
+    /// Where the cursors stood before.
+    cursors: Cursors,
+    /// Whether it carries the first of the operations that wait for a call.
+    carries_operation: bool,
+}
+
+/// What an acknowledgement says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub(super) struct Taken {
+    /// Whether the first of the operations that wait for a call has arrived.
+    pub(super) operation: bool,
+    /// The peer has lost something that it was thought to have.
+    pub(super) lost: bool,
+    /// It denies to have what it was just sent, although it had what it needed to take it.
+    pub(super) denied: bool,
+}
+
+/// One link's in one session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Flights {
+    /// Of each page of the ledger; what is not here yet, the peer does not have.
+    known: Vec<Known>,
+    under_way: VecDeque<InFlight>,
+    last_number: u64,
+    pub(super) cursors: Cursors,
+}
+
+impl Flights {
+    pub(super) fn count(&self) -> usize {
+        self.under_way.len()
+    }
+
+    pub(super) fn known(&self, index: PageIndex) -> Known {
+        self.known.get(index).copied().unwrap_or_default()
+    }
+
+    fn known_mut(&mut self, index: PageIndex) -> &mut Known {
+        if self.known.len() <= index {
+            self.known.resize(index + 1, Known::default());
+        }
+        &mut self.known[index]
+    }
+
+    /// The peer itself told us this much of the page.
+    pub(super) fn raise(&mut self, index: PageIndex, Known { sequence, confirm_through }: Known) {
+        let known = self.known_mut(index);
+        known.sequence = sequence.max(known.sequence);
+        known.confirm_through = confirm_through.max(known.confirm_through);
+    }
+
+    /// The peer says how far it has these pages: it knows best, even if that is less than we thought.
+    fn set(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
+        for &(origin, sequence) in version {
+            if let Some(index) = ledger.find(origin) {
+                self.known_mut(index).sequence = sequence;
+            }
+        }
+    }
+
+    /// The peer's whole version: every page is to be looked at again.
+    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
+        self.known.iter_mut().for_each(|known| known.sequence = 0);
+        self.set(version, ledger);
+        self.look_again();
+    }
+
+    pub(super) fn look_again(&mut self) {
+        self.cursors.pages = 0;
+        self.under_way.iter_mut().for_each(|sent| sent.cursors.pages = 0);
+    }
+
+    /// These pages leave as they are now; returns the number of what carries them.
+    pub(super) fn send(
+        &mut self,
+        pages: impl IntoIterator<Item = PageIndex>,
+        ledger: &Ledger,
+        cursors: Cursors,
+        carries_operation: bool,
+    ) -> u64 {
+        let tell = |index| {
+            let page = ledger.page(index);
+            let after = Known { sequence: page.sequence, confirm_through: page.confirm_through };
+            Told { index, before: std::mem::replace(self.known_mut(index), after), after }
+        };
+        let pages = pages.into_iter().map(tell).collect();
+        let cursors = std::mem::replace(&mut self.cursors, cursors);
+        self.last_number += 1;
+        self.under_way.push_back(InFlight { number: self.last_number, pages, cursors, carries_operation });
+        self.last_number
+    }
+
+    /// The number of what would be sent next.
+    pub(super) fn next_number(&self) -> u64 {
+        self.last_number + 1
+    }
+
+    /// Nothing of what is under way has arrived, as far as we know.
+    pub(super) fn take_back(&mut self) {
+        while let Some(sent) = self.under_way.pop_back() {
+            self.forget(&sent);
+            self.cursors = sent.cursors;
+        }
+    }
+
+    fn forget(&mut self, sent: &InFlight) {
+        for told in sent.pages.iter().rev() {
+            *self.known_mut(told.index) = told.before;
+        }
+    }
+
+    /// The peer has taken everything up to `number`, and now has these pages so far; `None` if that is not
+    /// under way.
+    pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) -> Option<Taken> {
+        let position = self.under_way.iter().position(|sent| sent.number == number)?;
+        let sent: Vec<InFlight> = self.under_way.drain(..=position).collect();
+        // What is not spoken of has not arrived.
+        sent.iter().rev().for_each(|sent| self.forget(sent));
+        self.set(version, ledger);
+        let mut taken = Taken::default();
+        for InFlight { pages, carries_operation, .. } in &sent {
+            taken.operation |= carries_operation;
+            for told in pages {
+                let sequence = self.known(told.index).sequence;
+                if sequence < told.before.sequence {
+                    taken.lost = true;
+                } else if sequence < told.after.sequence {
+                    taken.denied = true;
+                } else {
+                    self.raise(told.index, told.after);
+                }
+            }
+        }
+        Some(taken)
+    }
+
+    /// How far the peer is known to have each page of the ledger, without what is only under way.
+    pub(super) fn confirmed(&self, pages: usize) -> Vec<u64> {
+        let mut sequences: Vec<u64> = (0..pages).map(|index| self.known(index).sequence).collect();
+        for told in self.under_way.iter().flat_map(|sent| &sent.pages) {
+            sequences[told.index] = told.before.sequence.min(sequences[told.index]);
+        }
+        sequences
+    }
 }

@@ -82,7 +82,7 @@ impl Ledger {
         &self.pages[index]
     }
 
-    pub(super) fn pages(&self) -> impl Iterator<Item = (PageIndex, &Page)> {
+    pub(super) fn pages(&self) -> impl ExactSizeIterator<Item = (PageIndex, &Page)> {
         self.pages.iter().enumerate()
     }
 

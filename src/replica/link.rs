@@ -1,23 +1,32 @@
-//! What a replica knows of one peer, and what it says to it next. At most one update is under way
-//! on a link; whatever happens meanwhile gathers into the next one. How soon that one may leave on a
-//! busy link is its [`Tempo`]'s to say.
+//! What a replica knows of one peer, and what it says to it next. A few updates are under way on a link at
+//! most; whatever happens meanwhile gathers into the next one. How soon that one may leave on a busy link is
+//! its [`Tempo`]'s to say.
 
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
     Call, Delta, PeerMessage, Receipt, Update,
-    flight::{InFlight, Known},
+    flight::{Cursors, Flights, Known},
     ledger::{Ledger, PageIndex},
+    owed::Owed,
+    page::Page,
     receipts::Receipts,
     tempo::{Pace, Tempo},
 };
-use crate::types::{BranchId, Duration, MAX_ORIGINS, Operation, Origin, Propagation, Time};
+use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
 
 /// The wait before an unacknowledged message is sent again doubles up to this many times its first.
 const RESEND_AFTER_FACTOR: u64 = 8;
 
 /// An update is closed once it holds this many entries or receipts. (A single page is never cut.)
 const UPDATE_SIZE: usize = 4096;
+
+/// The most updates under way on a transport that loses nothing while a session lasts; on any other, one.
+const WINDOW: usize = 8;
+
+/// Every update of a number that this divides is to be answered at once, so that the window is open again
+/// before it is used up. The others' answers can wait for each other.
+const URGENT_EVERY: u64 = 4;
 
 /// The most operations that wait for their own call; older ones are in the page's totals anyway.
 const MAX_OPERATIONS: usize = 1024;
@@ -43,14 +52,9 @@ pub(super) struct Link {
     greeting: Greeting,
     /// Whether the peer's version is known in this session.
     greeted: bool,
-    /// Of each page of the ledger; what is not here yet, the peer does not have.
-    known: Vec<Known>,
-    /// Up to which change of the ledger, and of the receipts, the peer has been told.
-    cursor: u64,
-    receipt_cursor: u64,
-    in_flight: Option<InFlight>,
+    flights: Flights,
+    owed: Owed,
     tempo: Tempo,
-    last_number: u64,
     resend_at: Option<Time>,
     greet_again_at: Option<Time>,
     resend_after: Duration,
@@ -61,11 +65,6 @@ pub(super) struct Link {
     denied: bool,
     /// Whether the last call was an operation's: then a repair may come first.
     called_operation: bool,
-    /// Acknowledgements we owe: of a greeting, and of an update with these origins' pages, some
-    /// perhaps without any page here, some perhaps named twice. What is beyond [`MAX_ORIGINS`] goes
-    /// without: it is sent again.
-    owes_version: bool,
-    owes_update: Option<(u64, Vec<Origin>)>,
     /// The own operations that still need a call of their own, oldest first.
     operations: VecDeque<(u64, Operation)>,
 }
@@ -80,12 +79,9 @@ impl Link {
             up: false,
             greeting: Greeting::Due,
             greeted: false,
-            known: Vec::new(),
-            cursor: 0,
-            receipt_cursor: 0,
-            in_flight: None,
+            flights: Flights::default(),
+            owed: Owed::default(),
             tempo: Tempo::new(),
-            last_number: 0,
             resend_at: None,
             greet_again_at: None,
             resend_after: pace.resend_after,
@@ -93,8 +89,6 @@ impl Link {
             repairing: true,
             denied: false,
             called_operation: false,
-            owes_version: false,
-            owes_update: None,
             operations: VecDeque::new(),
         }
     }
@@ -117,33 +111,12 @@ impl Link {
         self.resend_at = None;
         self.greet_again_at = None;
         self.repair_at = None;
-    }
-
-    fn known(&self, index: PageIndex) -> Known {
-        self.known.get(index).copied().unwrap_or_default()
-    }
-
-    fn known_mut(&mut self, index: PageIndex) -> &mut Known {
-        if self.known.len() <= index {
-            self.known.resize(index + 1, Known::default());
-        }
-        &mut self.known[index]
+        self.owed.forget();
     }
 
     /// The peer itself told us this much of the page.
     pub(super) fn raise(&mut self, index: PageIndex, sequence: u64, confirm_through: u64) {
-        let known = self.known_mut(index);
-        known.sequence = sequence.max(known.sequence);
-        known.confirm_through = confirm_through.max(known.confirm_through);
-    }
-
-    /// The peer says how far it has these pages: it knows best, even if that is less than we thought.
-    fn set(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
-        for &(origin, sequence) in version {
-            if let Some(index) = ledger.find(origin) {
-                self.known_mut(index).sequence = sequence;
-            }
-        }
+        self.flights.raise(index, Known { sequence, confirm_through });
     }
 
     /// The peer's whole version, by its greeting or its answer to ours. Starts a repair.
@@ -153,12 +126,7 @@ impl Link {
         self.greet_again_at = None;
         self.repair_at = None;
         self.resend_after = self.pace.resend_after;
-        self.known.iter_mut().for_each(|known| known.sequence = 0);
-        self.set(version, ledger);
-        self.cursor = 0;
-        if let Some(sent) = &mut self.in_flight {
-            sent.cursor = 0;
-        }
+        self.flights.learn(version, ledger);
         self.repairing = true;
     }
 
@@ -168,42 +136,42 @@ impl Link {
     }
 
     pub(super) fn owe_version(&mut self) {
-        self.owes_version = true;
+        self.owed.owe_version();
     }
 
-    pub(super) fn owe_update(&mut self, number: u64, origins: impl IntoIterator<Item = Origin>) {
-        let (owed, owed_origins) = self.owes_update.get_or_insert_default();
-        *owed = number.max(*owed);
-        let room = MAX_ORIGINS.saturating_sub(owed_origins.len());
-        owed_origins.extend(origins.into_iter().take(room));
+    /// Whether the answer is due at once.
+    pub(super) fn owe_update(
+        &mut self,
+        now: Time,
+        number: u64,
+        origins: impl IntoIterator<Item = Origin>,
+        is_urgent: bool,
+    ) {
+        self.owed.owe_update(now, number, origins, is_urgent);
     }
 
-    /// The peer has taken update `number` and now has these pages so far. Ignored unless it is the
-    /// one under way.
-    pub(super) fn acknowledged(&mut self, now: Time, number: u64, version: &[(Origin, u64)], ledger: &Ledger) {
-        let Some(sent) = self.in_flight.take_if(|sent| sent.number == number) else { return };
-        self.tempo.answered(now);
-        let thought: Vec<u64> = sent.pages.iter().map(|&(index, _)| self.known(index).sequence).collect();
-        self.set(version, ledger);
-        self.cursor = sent.cursor;
-        self.receipt_cursor = sent.receipt_cursor;
-        for ((index, told), thought) in sent.pages.into_iter().zip(thought) {
-            if self.known(index).sequence < thought {
-                // It lost something that we thought it had: look at every page again.
-                self.cursor = 0;
-            } else if self.known(index).sequence < told.sequence {
-                // It has what it needed to take this, and denies that it did. To send it again at once
-                // would be a loop as fast as the wire.
-                self.denied = true;
-            } else {
-                self.raise(index, told.sequence, told.confirm_through);
-            }
+    /// The peer has taken everything up to update `number` and now has these pages so far. Ignored unless
+    /// that is under way. Returns whether there may be something to send that could not be sent before.
+    pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) -> bool {
+        let had_room = self.has_room();
+        let Some(taken) = self.flights.acknowledged(number, version, ledger) else { return false };
+        if taken.lost {
+            self.flights.look_again();
         }
-        if sent.carries_operation {
+        // To send it again at once would be a loop as fast as the wire.
+        self.denied |= taken.denied;
+        if taken.operation {
             self.operations.pop_front();
         }
         self.resend_after = self.pace.resend_after;
-        self.resend_at = None;
+        if self.flights.count() == 0 {
+            self.resend_at = None;
+        }
+        !had_room || taken.lost || taken.denied
+    }
+
+    pub(super) fn keep_gap(&mut self, now: Time, gap: Duration) {
+        self.tempo.keep(now, gap);
     }
 
     /// An own operation that will need a call of its own.
@@ -217,13 +185,13 @@ impl Link {
 
     /// The peer itself sent the receipt: it need not hear it, unless something before it is due.
     pub(super) fn skip_receipt(&mut self, before: u64, after: u64) {
-        if self.in_flight.is_none() && self.receipt_cursor == before {
-            self.receipt_cursor = after;
+        if self.flights.cursors.receipts == before {
+            self.flights.cursors.receipts = after;
         }
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [self.resend_at, self.greet_again_at, self.repair_at].into_iter().flatten().min()
+        [self.resend_at, self.greet_again_at, self.repair_at, self.owed.next_deadline()].into_iter().flatten().min()
     }
 
     /// Asks for the peer's version.
@@ -238,7 +206,7 @@ impl Link {
         let greet_again = due(&mut self.greet_again_at);
         let repair = due(&mut self.repair_at);
         if resend {
-            self.in_flight = None;
+            self.flights.take_back();
         }
         if greet_again || repair {
             self.greet();
@@ -247,7 +215,8 @@ impl Link {
             let longest = Duration(self.pace.resend_after.0.saturating_mul(RESEND_AFTER_FACTOR));
             self.resend_after = Duration(self.resend_after.0.saturating_mul(2)).min(longest);
         }
-        resend || greet_again || repair
+        let answer = self.owed.tick(now);
+        resend || greet_again || repair || answer
     }
 
     /// The next message, if there is one and the link has room for it.
@@ -255,20 +224,12 @@ impl Link {
         if !self.up {
             return None;
         }
-        self.poll_acknowledgement(ledger)
-            .or_else(|| self.poll_greeting(now, ledger))
-            .or_else(|| self.poll_pages(now, ledger, receipts))
-    }
-
-    fn poll_acknowledgement(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
-        if std::mem::take(&mut self.owes_version) {
-            return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
-        }
-        let (number, mut origins) = self.owes_update.take()?;
-        origins.sort_unstable();
-        origins.dedup();
-        let version = origins.into_iter().map(|origin| (origin, ledger.sequence(origin)));
-        Some(PeerMessage::Acknowledgement { number, version: version.collect() })
+        self.owed.poll(ledger).or_else(|| self.poll_greeting(now, ledger)).or_else(|| {
+            let pages = self.poll_pages(now, ledger, receipts)?;
+            // What else there is to say leaves with it.
+            self.owed.hurry();
+            Some(pages)
+        })
     }
 
     fn poll_greeting(&mut self, now: Time, ledger: &Ledger) -> Option<PeerMessage> {
@@ -284,7 +245,7 @@ impl Link {
         if std::mem::take(&mut self.denied) {
             self.repair_at.get_or_insert(now + self.pace.repair_after);
         }
-        if !self.greeted || self.in_flight.is_some() || self.paced_until(now, ledger, receipts).is_some() {
+        if !self.greeted || !self.has_room() || self.paced_until(now, ledger, receipts).is_some() {
             return None;
         }
         let message = match self.pace.propagation {
@@ -296,13 +257,13 @@ impl Link {
     }
 
     fn poll_update(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
-        let (lacking, cursor) = self.lacking(now, ledger, UPDATE_SIZE);
+        let (lacking, pages) = self.lacking(now, ledger, UPDATE_SIZE);
         let own = ledger.own().origin;
-        let mut receipt_cursor = receipts.last_stamp();
+        let mut cursors = Cursors { pages, receipts: receipts.last_stamp() };
         let mut told = Vec::new();
-        for (stamp, receipt) in receipts.changed_after(self.receipt_cursor) {
+        for (stamp, receipt) in receipts.changed_after(self.flights.cursors.receipts) {
             if told.len() == UPDATE_SIZE {
-                receipt_cursor = stamp - 1;
+                cursors.receipts = stamp - 1;
                 break;
             }
             if self.tells(&receipt, own) {
@@ -310,14 +271,17 @@ impl Link {
             }
         }
         if lacking.is_empty() && told.is_empty() {
-            self.cursor = cursor;
-            self.receipt_cursor = receipt_cursor;
+            self.flights.cursors = cursors;
             return None;
         }
         self.tempo.sent(now);
         let deltas = lacking.iter().map(|&index| self.delta(ledger, index)).collect();
-        let number = self.send(lacking, ledger, cursor, receipt_cursor, false);
-        Some(PeerMessage::Update(Update { number, deltas, receipts: told }))
+        // Somebody waits for the answer to a wish for receipts.
+        let wishes = lacking.contains(&Ledger::OWN)
+            && ledger.own().confirm_through > self.flights.known(Ledger::OWN).confirm_through;
+        let is_urgent = wishes || self.window() == 1 || self.flights.next_number().is_multiple_of(URGENT_EVERY);
+        let number = self.flights.send(lacking, ledger, cursors, false);
+        Some(PeerMessage::Update(Update { number, is_urgent, deltas, receipts: told }))
     }
 
     /// Operations and repairs take turns, or a busy branch would never repair.
@@ -327,20 +291,21 @@ impl Link {
         {
             return Some(call);
         }
-        let (lacking, cursor) = self.lacking(now, ledger, 1);
+        let (lacking, pages) = self.lacking(now, ledger, 1);
+        let cursors = Cursors { pages, ..self.flights.cursors };
         let Some(&index) = lacking.first() else {
-            self.cursor = cursor;
+            self.flights.cursors = cursors;
             return self.call_operation(ledger);
         };
         let delta = self.delta(ledger, index);
-        let number = self.send(lacking, ledger, cursor, self.receipt_cursor, false);
+        let number = self.flights.send(lacking, ledger, cursors, false);
         Some(PeerMessage::Call(Call { number, operation: None, delta }))
     }
 
     fn call_operation(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
         let operation = *self.operations.front()?;
         let delta = self.delta(ledger, Ledger::OWN);
-        let number = self.send(vec![Ledger::OWN], ledger, self.cursor, self.receipt_cursor, true);
+        let number = self.flights.send([Ledger::OWN], ledger, self.flights.cursors, true);
         self.called_operation = true;
         Some(PeerMessage::Call(Call { number, operation: Some(operation), delta }))
     }
@@ -348,7 +313,7 @@ impl Link {
     /// What the peer lacks of a page.
     fn delta(&self, ledger: &Ledger, index: PageIndex) -> Delta {
         let page = ledger.page(index);
-        page.delta(self.known(index).sequence.min(page.sequence))
+        page.delta(self.flights.known(index).sequence.min(page.sequence))
     }
 
     /// The pages that changed since the cursor and that the peer lacks, up to `limit` entries, and
@@ -360,14 +325,14 @@ impl Link {
         ledger.mark_read();
         let new = ledger.pages().skip(self.is_heard_elsewhere.len());
         self.is_heard_elsewhere.extend(new.map(|(_, page)| self.heard_elsewhere.contains(&page.origin.branch)));
-        for (stamp, index) in ledger.changed_after(self.cursor) {
+        for (stamp, index) in ledger.changed_after(self.flights.cursors.pages) {
             // A branch that is linked to the origin hears its wish from it, too, if it needs to. Most pages
             // of a large bank are of this kind, and are not looked at.
             let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
             if told_by_origin && !self.repairing && self.repair_at.is_some() {
                 continue;
             }
-            let (page, known) = (ledger.page(index), self.known(index));
+            let (page, known) = (ledger.page(index), self.flights.known(index));
             let lacks = page.sequence > known.sequence;
             let wishes = page.confirm_through > known.confirm_through && !told_by_origin;
             // Every call of an operation carries the own page's totals.
@@ -386,22 +351,27 @@ impl Link {
         (lacking, ledger.last_stamp())
     }
 
-    fn send(
-        &mut self,
-        pages: Vec<PageIndex>,
-        ledger: &Ledger,
-        cursor: u64,
-        receipt_cursor: u64,
-        carries_operation: bool,
-    ) -> u64 {
-        self.last_number += 1;
-        let told = |index| {
-            let page = ledger.page(index);
-            (index, Known { sequence: page.sequence, confirm_through: page.confirm_through })
-        };
-        let pages = pages.into_iter().map(told).collect();
-        self.in_flight = Some(InFlight { number: self.last_number, pages, cursor, receipt_cursor, carries_operation });
-        self.last_number
+    /// Whether the page as it is now has to be told to the peer: not if the peer has it, or if it is left to
+    /// somebody else until the next repair, which is due already.
+    pub(super) fn is_to_tell(&self, index: PageIndex, page: &Page) -> bool {
+        let known = self.flights.known(index);
+        let lacks = page.sequence > known.sequence || page.confirm_through > known.confirm_through;
+        let is_heard_elsewhere = || self.heard_elsewhere.contains(&page.origin.branch);
+        let is_left = self.repair_at.is_some()
+            && !self.repairing
+            && self.is_heard_elsewhere.get(index).copied().unwrap_or_else(is_heard_elsewhere);
+        lacks && !is_left
+    }
+
+    /// How many updates may be under way.
+    fn window(&self) -> usize {
+        let loses_nothing = self.pace.resend_after == Duration::MAX;
+        if loses_nothing && self.pace.propagation == Propagation::Stream { WINDOW } else { 1 }
+    }
+
+    /// Whether the next change can leave before something arrives.
+    pub(super) fn has_room(&self) -> bool {
+        self.flights.count() < self.window()
     }
 
     /// An origin needs no word of its own page to go on; the branch named knows it.
@@ -413,22 +383,20 @@ impl Link {
     /// longer than for the wire, so what asks for them, and they themselves, do not wait.
     pub(super) fn paced_until(&self, now: Time, ledger: &Ledger, receipts: &Receipts) -> Option<Time> {
         let free_at = self.tempo.free_at();
+        let cursors = self.flights.cursors;
         let is_busy = self.pace.propagation == Propagation::Stream && free_at > now;
-        if !is_busy || self.cursor == ledger.last_stamp() || self.cursor < ledger.last_wish() {
+        if !is_busy || cursors.pages == ledger.last_stamp() || cursors.pages < ledger.last_wish() {
             return None;
         }
         let own = ledger.own().origin;
-        let told = receipts.changed_after(self.receipt_cursor).any(|(_, receipt)| self.tells(&receipt, own));
+        let told = receipts.changed_after(cursors.receipts).any(|(_, receipt)| self.tells(&receipt, own));
         (!told).then_some(free_at)
-    }
-
-    /// Whether nothing happens here until something changes elsewhere.
-    pub(super) fn is_idle(&self) -> bool {
-        self.in_flight.is_none()
     }
 
     /// Operations of known pages that the peer is not known to have.
     pub(super) fn behind(&self, ledger: &Ledger) -> u64 {
-        ledger.pages().map(|(index, page)| page.sequence.saturating_sub(self.known(index).sequence)).sum()
+        let pages = ledger.pages().map(|(_, page)| page.sequence);
+        let confirmed = self.flights.confirmed(pages.len());
+        pages.zip(confirmed).map(|(sequence, confirmed)| sequence.saturating_sub(confirmed)).sum()
     }
 }

@@ -16,11 +16,11 @@ pub enum PeerMessage {
     Update(Update),
     /// One operation of the sender, for unary propagation.
     Call(Call),
-    /// How far the receiver of an update has the pages it was about.
+    /// How far the receiver of updates has the pages they were about.
     Acknowledgement {
-        /// The update's number; 0: the greeting's.
+        /// The last update's number: it answers every earlier one of the session too. 0: the greeting's.
         number: u64,
-        /// For update n: the origins it was about, some perhaps at 0. For greeting: everything.
+        /// For updates: the origins they were about, some perhaps at 0. For a greeting: everything.
         version: Vec<(Origin, u64)>,
     },
 }
@@ -30,6 +30,9 @@ pub enum PeerMessage {
 pub struct Update {
     /// Counts the updates of one session of the link from 1.
     pub number: u64,
+    /// Whether it is to be acknowledged at once. Otherwise a later update's answer does for it too, if that
+    /// comes within a few milliseconds.
+    pub is_urgent: bool,
     /// At most one a page.
     pub deltas: Vec<Delta>,
     /// On their way to the origins that asked for them.

@@ -16,6 +16,7 @@ mod ledger;
 mod link;
 mod message;
 mod news;
+mod owed;
 mod page;
 mod peer;
 mod receipts;
@@ -27,11 +28,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use answers::Answers;
 use branches::Branches;
-use ledger::Ledger;
+use ledger::{Ledger, PageIndex};
 use link::Link;
 use receipts::Receipts;
 use save::DiskLink;
-use tempo::Pace;
+use tempo::{Busy, Pace};
 use waits::Waits;
 
 pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
@@ -146,10 +147,11 @@ pub struct Replica {
     had_lives: bool,
     waits: Waits,
     links: BTreeMap<BranchId, Link>,
-    /// The links that have nothing under way, and so must be told of a change.
+    /// The links that have room, and so must be told of a change.
     idle: BTreeSet<BranchId>,
     /// Those among them that let changes gather, by the time until which they do.
     paced: BTreeSet<(Time, BranchId)>,
+    busy: Busy,
     /// The time of this step.
     now: Time,
     receipts: Receipts,
@@ -184,6 +186,7 @@ impl Replica {
             links: config.links.into_iter().map(link).collect(),
             idle: BTreeSet::new(),
             paced: BTreeSet::new(),
+            busy: Busy::new(),
             now: Time(0),
             receipts: Receipts::default(),
             disk: None,
@@ -263,13 +266,22 @@ impl Replica {
                 .poll(now, &mut self.ledger, &self.receipts)
                 .and_then(|message| disk.pass(peer, message, &self.ledger, &self.answers)),
         };
-        if message.is_none() && link.is_idle() {
+        if message.is_none() && link.has_room() {
             match link.paced_until(now, &self.ledger, &self.receipts) {
                 Some(at) => self.paced.insert((at, peer)),
                 None => self.idle.insert(peer),
             };
         }
         message
+    }
+
+    /// A link waited so long for a processor, between [`Output::Ready`] and [`Replica::poll_send`]:
+    /// the longer, the more it lets changes gather. For a driver that shares its processors with others.
+    pub fn waited(&mut self, now: Time, peer: BranchId, wait: Duration) {
+        let gap = self.busy.waited(wait);
+        if let Some(link) = self.links.get_mut(&peer) {
+            link.keep_gap(now, gap);
+        }
     }
 
     /// When [`Input::Tick`] is due, if ever. It may change with every step and poll.
@@ -288,17 +300,24 @@ impl Replica {
         self.expire(now, outputs);
     }
 
-    /// Something changed that peers may lack: wakes the links that are not busy anyway.
-    fn wake_idle(&mut self, outputs: &mut Vec<Output>) {
-        while let Some(peer) = self.idle.pop_first() {
-            outputs.push(Output::Ready(peer));
-        }
+    /// A page changed: wakes the links that have to tell it and are not busy anyway.
+    fn wake_idle(&mut self, index: PageIndex, outputs: &mut Vec<Output>) {
+        let (page, links) = (self.ledger.page(index), &self.links);
+        self.idle.retain(|peer| {
+            let is_to_tell = links.get(peer).is_some_and(|link| link.is_to_tell(index, page));
+            if is_to_tell {
+                outputs.push(Output::Ready(*peer));
+            }
+            !is_to_tell
+        });
         self.wake_paced(self.now, outputs);
     }
 
-    /// The same when somebody waits for it.
+    /// Something changed that somebody waits for: wakes every link that is not busy.
     fn wake_all(&mut self, outputs: &mut Vec<Output>) {
-        self.wake_idle(outputs);
+        while let Some(peer) = self.idle.pop_first() {
+            outputs.push(Output::Ready(peer));
+        }
         self.wake_paced(Time(u64::MAX), outputs);
     }
 

@@ -49,12 +49,14 @@ impl Replica {
             PeerMessage::Acknowledgement { number, version } => self.acknowledgement(from, number, &version, outputs),
         };
         match taken {
-            Ok(()) => outputs.push(Output::Ready(from)),
+            Ok(true) => outputs.push(Output::Ready(from)),
+            Ok(false) => {}
             Err(fault) => outputs.push(Output::Faulty { from, fault }),
         }
     }
 
-    fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+    /// Whether the link may have something to send now; so for the others.
+    fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
         let received = version.sequence(self.own);
         let version: Vec<(Origin, u64)> = version.iter().collect();
         self.judge_version(&version)?;
@@ -64,10 +66,10 @@ impl Replica {
         }
         // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
         self.received(Receipt { branch: from, origin: self.own, sequence: received }, outputs);
-        Ok(())
+        Ok(true)
     }
 
-    fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+    fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
         for delta in &update.deltas {
             self.join(from, delta, outputs)?;
         }
@@ -75,17 +77,18 @@ impl Replica {
             self.take_receipt(from, receipt, outputs)?;
         }
         if let Some(link) = self.links.get_mut(&from) {
-            link.owe_update(update.number, update.deltas.iter().map(|delta| delta.origin));
+            let origins = update.deltas.iter().map(|delta| delta.origin);
+            link.owe_update(self.now, update.number, origins, update.is_urgent);
         }
-        Ok(())
+        Ok(update.is_urgent)
     }
 
-    fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
+    fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
         self.join(from, &call.delta, outputs)?;
         if let Some(link) = self.links.get_mut(&from) {
-            link.owe_update(call.number, [call.delta.origin]);
+            link.owe_update(self.now, call.number, [call.delta.origin], true);
         }
-        Ok(())
+        Ok(true)
     }
 
     fn acknowledgement(
@@ -94,18 +97,21 @@ impl Replica {
         number: u64,
         version: &[(Origin, u64)],
         outputs: &mut Vec<Output>,
-    ) -> Result<(), PeerFault> {
+    ) -> Result<bool, PeerFault> {
         self.judge_version(version)?;
-        let Some(link) = self.links.get_mut(&from) else { return Ok(()) };
-        if number > 0 {
-            link.acknowledged(self.now, number, version, &self.ledger);
-        } else if link.awaits_version() {
-            link.learn(version, &self.ledger);
-        }
+        let Some(link) = self.links.get_mut(&from) else { return Ok(false) };
+        let is_to_ask = if number > 0 {
+            link.acknowledged(number, version, &self.ledger)
+        } else {
+            if link.awaits_version() {
+                link.learn(version, &self.ledger);
+            }
+            true
+        };
         if let Some(&(origin, sequence)) = version.iter().find(|&&(origin, _)| origin == self.own) {
             self.received(Receipt { branch: from, origin, sequence }, outputs);
         }
-        Ok(())
+        Ok(is_to_ask)
     }
 
     /// A version that a peer says it has.
@@ -140,7 +146,7 @@ impl Replica {
                 if self.ledger.last_wish() == self.ledger.last_stamp() {
                     self.wake_all(outputs);
                 } else {
-                    self.wake_idle(outputs);
+                    self.wake_idle(index, outputs);
                 }
                 self.reached(delta.origin, outputs);
             }

@@ -289,7 +289,8 @@ fn needed(bug: Option<Bug>) -> Vec<FaultKind> {
         }
         Some(Bug::TornSave) => vec![FaultKind::Crash, FaultKind::Customers],
         Some(Bug::RetryCountsTwice) => vec![FaultKind::Customers],
-        Some(Bug::StaleReadServedAsFresh | Bug::ConcernIgnored) => vec![FaultKind::Slow],
+        Some(Bug::StaleReadServedAsFresh) => vec![FaultKind::Slow],
+        Some(Bug::ConcernIgnored) => vec![FaultKind::Slow, FaultKind::Crash],
         Some(
             Bug::AbsoluteBalance
             | Bug::RejudgedWithdrawal

@@ -113,6 +113,7 @@ impl proto::PeerMessage {
             PeerMessage::Greeting { version } => Kind::Greeting(proto::Greeting { version: Some(version.into()) }),
             PeerMessage::Update(update) => Kind::Update(proto::Update {
                 number: update.number,
+                acknowledge_later: !update.is_urgent,
                 deltas: update.deltas.iter().map(Into::into).collect(),
                 receipts: update.receipts.iter().map(Into::into).collect(),
             }),
@@ -159,6 +160,7 @@ impl proto::PeerMessage {
             Wire::Greeting(greeting) => PeerMessage::Greeting { version: version(&greeting.version)? },
             Wire::Update(update) => PeerMessage::Update(Update {
                 number: update.number,
+                is_urgent: !update.acknowledge_later,
                 deltas: update.deltas.iter().map(Delta::try_from).collect::<Result<_, _>>()?,
                 receipts: update.receipts.iter().map(Receipt::try_from).collect::<Result<_, _>>()?,
             }),

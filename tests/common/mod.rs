@@ -109,7 +109,7 @@ pub fn say(replica: &mut Replica, from: u32, message: PeerMessage) -> Vec<Output
 
 /// An update of one delta.
 pub fn update(number: u64, delta: Delta) -> PeerMessage {
-    PeerMessage::Update(Update { number, deltas: vec![delta], receipts: Vec::new() })
+    PeerMessage::Update(Update { number, is_urgent: true, deltas: vec![delta], receipts: Vec::new() })
 }
 
 /// A delta of branch `of`, with entries (account, sequence, deposited, withdrawn).

@@ -227,11 +227,11 @@ pub fn delta(of: u32, base: u64, sequence: u64, entries: &[Entry]) -> proto::Del
 }
 
 pub fn update(number: u64, deltas: impl Into<Vec<proto::Delta>>) -> Kind {
-    Kind::Update(proto::Update { number, deltas: deltas.into(), receipts: Vec::new() })
+    Kind::Update(proto::Update { number, deltas: deltas.into(), ..proto::Update::default() })
 }
 
 pub fn receipts(number: u64, receipts: impl Into<Vec<proto::Receipt>>) -> Kind {
-    Kind::Update(proto::Update { number, deltas: Vec::new(), receipts: receipts.into() })
+    Kind::Update(proto::Update { number, receipts: receipts.into(), ..proto::Update::default() })
 }
 
 pub fn version(entries: &[(u32, u64)]) -> Option<proto::Version> {

@@ -46,7 +46,8 @@ impl Core {
             self.end(state, peer, Some(SessionEnd::Cut));
         }
         // Who was paused or delayed may have something to send now.
-        state.sessions.values().for_each(|session| session.ready.notify_one());
+        let now = self.now();
+        state.sessions.values_mut().for_each(|session| session.ring(now));
         self.deliver(state, others);
     }
 

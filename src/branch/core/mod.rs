@@ -302,8 +302,8 @@ impl Core {
                         }
                     }
                     Output::Ready(peer) => {
-                        if let Some(session) = state.sessions.get(&peer) {
-                            session.ready.notify_one();
+                        if let Some(session) = state.sessions.get_mut(&peer) {
+                            session.ring(self.now());
                         }
                     }
                     Output::Save => self.save.notify_one(),

@@ -11,7 +11,7 @@ use crate::{
     record,
     replica::{Input, PeerMessage},
     trace::Mark,
-    types::BranchId,
+    types::{BranchId, Duration, Time},
 };
 
 /// A session of a link, as the task that keeps it has it. Each has its own bell: an earlier session
@@ -28,8 +28,17 @@ pub(in crate::branch) struct Session {
 /// The other end of a [`Session`].
 pub(super) struct Current {
     pub(super) number: u64,
-    pub(super) ready: Arc<Notify>,
+    ready: Arc<Notify>,
+    /// Since when the bell has been ringing in vain.
+    rung_at: Option<Time>,
     end: oneshot::Sender<SessionEnd>,
+}
+
+impl Current {
+    pub(super) fn ring(&mut self, now: Time) {
+        self.rung_at.get_or_insert(now);
+        self.ready.notify_one();
+    }
 }
 
 /// What a trace wants to know of a message that has come.
@@ -55,7 +64,7 @@ impl Core {
         let number = state.last_session;
         let ready = Arc::new(Notify::new());
         let (end, ended) = oneshot::channel();
-        state.sessions.insert(peer, Current { number, ready: ready.clone(), end });
+        state.sessions.insert(peer, Current { number, ready: ready.clone(), rung_at: None, end });
         state.record(|recorder, now| recorder.link_up(now, peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
         self.deliver(state, others);
@@ -110,8 +119,15 @@ impl Core {
         if !state.is_current(peer, session) || self.is_paused() {
             return None;
         }
-        let message = state.replica.poll_send(self.now(), peer);
-        self.arm(&mut state);
+        let state = &mut *state;
+        let now = self.now();
+        if let Some(rung_at) = state.sessions.get_mut(&peer).and_then(|current| current.rung_at.take()) {
+            // What a fault holds back does not wait for a processor.
+            let delay = self.delay_to(peer).as_micros() as u64;
+            state.replica.waited(now, peer, Duration(now.0.saturating_sub(rung_at.0).saturating_sub(delay)));
+        }
+        let message = state.replica.poll_send(now, peer);
+        self.arm(state);
         message
     }
 }
