@@ -21,6 +21,9 @@ impl Replica {
     /// A page has moved on: decides the requests that waited for that, and those that waited for what
     /// these write, and so on: in a loop, since a chain of them may be long.
     pub(super) fn reached(&mut self, origin: Origin, outputs: &mut Vec<Output>) {
+        if !self.waits.has_requests() {
+            return;
+        }
         let mut woken = self.waits.take_requests(origin, self.ledger.sequence(origin));
         while !woken.is_empty() {
             for request in woken {

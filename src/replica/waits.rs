@@ -46,6 +46,11 @@ impl Waits {
         self.deadlines.len() >= MAX_WAITING
     }
 
+    /// Whether some request waits for a version.
+    pub(super) fn has_requests(&self) -> bool {
+        !self.requests.is_empty()
+    }
+
     /// Parks a request until `origin` has reached `sequence`.
     pub(super) fn park_request(&mut self, origin: Origin, sequence: u64, request: Request) {
         self.deadlines.insert((request.deadline, request.ticket), Place::Request(origin, sequence));
@@ -54,9 +59,6 @@ impl Waits {
 
     /// Takes out the requests that waited for `origin` to reach at most `sequence`.
     pub(super) fn take_requests(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
-        if self.requests.is_empty() {
-            return Vec::new();
-        }
         let range = (origin, 0, 0)..=(origin, sequence, u64::MAX);
         let keys: Vec<_> = self.requests.range(range).map(|(&key, _)| key).collect();
         let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();
