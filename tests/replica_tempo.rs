@@ -113,6 +113,18 @@ fn a_link_that_need_not_wait_any_more_makes_up_for_no_earlier_gap() {
 }
 
 #[test]
+fn a_link_that_has_waited_out_its_gap_need_not_wait_again_since_the_gap_has_changed() {
+    for wait in [0, 1_000_000] {
+        let mut replica = busy_link();
+        let due = gap_after(&mut replica, 1_000_000, [2_000; 100]) + 1_000_000;
+        step_at(&mut replica, Time(due), Input::Tick);
+        replica.waited(Time(due), branch(PEER), Duration(wait));
+        assert!(update_at(&mut replica, due).is_some(), "after a wait of {wait}");
+        assert_eq!(send_all_at(&mut replica, due), 0, "a longer gap is no credit");
+    }
+}
+
+#[test]
 fn a_write_for_all_does_not_wait_for_a_gap() {
     let mut replica = busy_link();
     let terms = Terms { concern: Concern::All, ..Terms::default() };

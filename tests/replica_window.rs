@@ -81,6 +81,20 @@ fn one_answer_is_to_every_update_before_and_an_earlier_one_that_comes_later_is_i
 }
 
 #[test]
+fn what_is_under_way_is_not_sent_again_after_an_answer_to_what_was_before_it() {
+    let mut replica = replica();
+    for number in 1..=4 {
+        tell(&mut replica, number * PAUSE).unwrap();
+    }
+    acknowledge(&mut replica, 2, 2);
+    assert_eq!(tell(&mut replica, 5 * PAUSE).unwrap().deltas[0].base, 4);
+    say(&mut replica, PEER, PeerMessage::Greeting { version: [(origin(1), 3)].into_iter().collect() });
+    assert!(matches!(replica.poll_send(Time(6 * PAUSE), branch(PEER)), Some(PeerMessage::Acknowledgement { .. })));
+    assert_eq!(replica.poll_send(Time(6 * PAUSE), branch(PEER)), None);
+    assert_eq!(tell(&mut replica, 7 * PAUSE).unwrap().deltas[0].base, 5);
+}
+
+#[test]
 fn what_a_peer_says_to_have_lost_is_told_again() {
     let mut replica = replica();
     tell(&mut replica, PAUSE).unwrap();

@@ -182,6 +182,7 @@ async fn converse(
             end = &mut ended => return Err(ended_by(end)),
             () = &mut rung => {
                 rung.set(ready.notified());
+                core.heard(peer, session);
                 // What waits already leaves sooner if the delay has ended meanwhile.
                 let at = Instant::now() + core.delay_to(peer);
                 send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));

@@ -100,7 +100,20 @@ impl Flights {
     pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
         self.known.iter_mut().for_each(|known| known.sequence = 0);
         self.set(version, ledger);
+        self.expect();
         self.look_again();
+    }
+
+    /// What is under way arrives, where the peer has what it needs to take it.
+    fn expect(&mut self) {
+        for position in 0..self.under_way.len() {
+            for page in 0..self.under_way[position].pages.len() {
+                let Told { index, before, after } = self.under_way[position].pages[page];
+                if self.known(index).sequence >= before.sequence {
+                    self.raise(index, after);
+                }
+            }
+        }
     }
 
     pub(super) fn look_again(&mut self) {
@@ -169,6 +182,7 @@ impl Flights {
                 }
             }
         }
+        self.expect();
         Some(taken)
     }
 

@@ -31,7 +31,7 @@ pub struct Update {
     /// Counts the updates of one session of the link from 1.
     pub number: u64,
     /// Whether it is to be acknowledged at once. Otherwise a later update's answer does for it too, if that
-    /// comes within a few milliseconds.
+    /// comes within a fifth of a second.
     pub is_urgent: bool,
     /// At most one a page.
     pub deltas: Vec<Delta>,

@@ -266,7 +266,9 @@ impl Replica {
                 .poll(now, &mut self.ledger, &self.receipts)
                 .and_then(|message| disk.pass(peer, message, &self.ledger, &self.answers)),
         };
-        if message.is_none() && link.has_room() {
+        // Once it is on disk, what waits for that is asked for again.
+        let is_held = self.disk.as_ref().is_some_and(|disk| disk.holds(peer));
+        if message.is_none() && link.has_room() && !is_held {
             match link.paced_until(now, &self.ledger, &self.receipts) {
                 Some(at) => self.paced.insert((at, peer)),
                 None => self.idle.insert(peer),
@@ -275,8 +277,8 @@ impl Replica {
         message
     }
 
-    /// A link waited so long for a processor, between [`Output::Ready`] and [`Replica::poll_send`]:
-    /// the longer, the more it lets changes gather. For a driver that shares its processors with others.
+    /// A link waited so long for a processor after [`Output::Ready`]: the longer, the more it lets changes
+    /// gather. For a driver that shares its processors with others.
     pub fn waited(&mut self, now: Time, peer: BranchId, wait: Duration) {
         let gap = self.busy.waited(wait);
         if let Some(link) = self.links.get_mut(&peer) {

@@ -11,7 +11,7 @@ const WITHIN: Duration = Duration::milliseconds(200);
 pub(super) struct Owed {
     version: bool,
     /// Of updates up to this number, with these origins' pages: some perhaps without any page here, some
-    /// perhaps named twice. What is beyond [`MAX_ORIGINS`] goes without: it is sent again.
+    /// perhaps named twice. No more than [`MAX_ORIGINS`] have one.
     update: Option<(u64, Vec<Origin>)>,
     is_due: bool,
     due_at: Option<Time>,
@@ -33,8 +33,12 @@ impl Owed {
     ) {
         let (owed, owed_origins) = self.update.get_or_insert_default();
         *owed = number.max(*owed);
-        let room = MAX_ORIGINS.saturating_sub(owed_origins.len());
-        owed_origins.extend(origins.into_iter().take(room));
+        owed_origins.extend(origins);
+        if owed_origins.len() > MAX_ORIGINS {
+            owed_origins.sort_unstable();
+            owed_origins.dedup();
+            owed_origins.truncate(MAX_ORIGINS);
+        }
         if is_urgent {
             self.hurry();
         } else if !self.is_due {

@@ -53,9 +53,10 @@ impl Tempo {
 
     /// How long further updates keep apart from each other.
     pub(super) fn keep(&mut self, now: Time, gap: Duration) {
+        // What has been sent counts as so many gaps, of whatever length.
+        let ahead = self.next_at.0.saturating_sub(now.0);
+        self.next_at = Time(self.next_at.0 - ahead + ahead * gap.0 / self.gap.0);
         self.gap = gap;
-        // What was sent under a longer gap counts no longer than it.
-        self.next_at = self.next_at.min(now + Duration(BURST * gap.0));
     }
 }
 

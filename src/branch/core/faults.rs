@@ -47,7 +47,7 @@ impl Core {
         }
         // Who was paused or delayed may have something to send now.
         let now = self.now();
-        state.sessions.values_mut().for_each(|session| session.ring(now));
+        state.sessions.values_mut().for_each(|session| session.ring_anew(now));
         self.deliver(state, others);
     }
 

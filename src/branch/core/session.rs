@@ -29,7 +29,7 @@ pub(in crate::branch) struct Session {
 pub(super) struct Current {
     pub(super) number: u64,
     ready: Arc<Notify>,
-    /// Since when the bell has been ringing in vain.
+    /// Since when the bell has been ringing, unheard.
     rung_at: Option<Time>,
     end: oneshot::Sender<SessionEnd>,
 }
@@ -38,6 +38,12 @@ impl Current {
     pub(super) fn ring(&mut self, now: Time) {
         self.rung_at.get_or_insert(now);
         self.ready.notify_one();
+    }
+
+    /// The same; what kept it unheard until now was no lack of processors.
+    pub(super) fn ring_anew(&mut self, now: Time) {
+        self.rung_at = None;
+        self.ring(now);
     }
 }
 
@@ -113,21 +119,26 @@ impl Core {
         state.is_current(peer, session)
     }
 
+    /// The session's task has heard its bell: until now it has waited for a processor.
+    pub(in crate::branch) fn heard(&self, peer: BranchId, session: u64) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        if let Some(current) = state.sessions.get_mut(&peer).filter(|current| current.number == session)
+            && let Some(rung_at) = current.rung_at.take()
+        {
+            let now = self.now();
+            state.replica.waited(now, peer, Duration(now.0.saturating_sub(rung_at.0)));
+        }
+    }
+
     /// The next message for a peer, if the session goes on and there is one.
     pub(in crate::branch) fn poll_send(&self, peer: BranchId, session: u64) -> Option<PeerMessage> {
         let mut state = self.lock();
         if !state.is_current(peer, session) || self.is_paused() {
             return None;
         }
-        let state = &mut *state;
-        let now = self.now();
-        if let Some(rung_at) = state.sessions.get_mut(&peer).and_then(|current| current.rung_at.take()) {
-            // What a fault holds back does not wait for a processor.
-            let delay = self.delay_to(peer).as_micros() as u64;
-            state.replica.waited(now, peer, Duration(now.0.saturating_sub(rung_at.0).saturating_sub(delay)));
-        }
-        let message = state.replica.poll_send(now, peer);
-        self.arm(state);
+        let message = state.replica.poll_send(self.now(), peer);
+        self.arm(&mut state);
         message
     }
 }
