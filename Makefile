@@ -38,7 +38,7 @@ fix: $(VENV)/.tools ## Format, and mend what can be mended.
 notebooks: $(VENV)/.debug ## Run the notebooks again, and keep their outputs in them.
 	$(BIN)/python examples/notebooks/execute.py
 
-bench: $(VENV)/.release $(VENV)/.tools ## Measure it against its peers: a table, benches/results.json, a picture.
+bench: $(VENV)/.release $(VENV)/.tools ## Measure it against its peers: tables, a picture, benches/results.json.
 	$(BIN)/python benches/run.py $(BENCH)
 
 bench-quick: $(VENV)/.debug ## Only prove that the benchmark runs.

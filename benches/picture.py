@@ -61,7 +61,7 @@ def bars(axis, title, part, shown):
     colours = [OURS if name.endswith(("branches", "many")) else THEIRS for name, _ in found]
     drawn = axis.barh([name for name, _ in found], medians, xerr=[low, high], color=colours, capsize=2)
     axis.bar_label(drawn, fmt="{:,.0f}", padding=6, fontsize=8)
-    axis.margins(x=0.15)
+    axis.margins(x=0.25)
     axis.set_xlabel("thousands a second", fontsize=8)
     axis.tick_params(labelsize=8)
 

@@ -5,9 +5,9 @@
 
 Builds what it needs. Runs that are compared alternate; each figure is the median of N runs with the least
 and the most beside it, and a ratio is that of neighbours. Results go to benches/results.json, part by part,
-so that a run that was interrupted can --resume; the picture goes to benches/results.svg.
+so that a run that was interrupted can --resume; tables to benches/RESULTS.md, the picture to results.svg.
 
---quick proves that everything runs, with figures that mean nothing, and writes neither file.
+--quick proves that everything runs, with figures that mean nothing, and writes none of these.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import datetime
 import json
 import os
 import platform
+import re
 import statistics
 import subprocess
 import sys
@@ -23,8 +24,10 @@ from pathlib import Path
 
 import parts
 import servers
+import table
 
 RESULTS = servers.ROOT / "benches/results.json"
+TABLE = servers.ROOT / "benches/RESULTS.md"
 PICTURE = servers.ROOT / "benches/results.svg"
 
 
@@ -36,14 +39,8 @@ def main():
     parser.add_argument("--only", action="append", choices=names, metavar="PART", help=", ".join(names))
     parser.add_argument("--resume", action="store_true", help="keep what results.json has of this commit")
     parser.add_argument("--quick", action="store_true", help="only prove that everything runs")
-    parser.add_argument(
-        "--markdown", action="store_true", help="only print results.json as a table for README"
-    )
     parser.add_argument("-n", type=int, default=5, help="runs of each kind, at least 5 (default 5)")
     arguments = parser.parse_args()
-    if arguments.markdown:
-        print(markdown(json.loads(RESULTS.read_text())))
-        return
     repeats = 1 if arguments.quick else max(arguments.n, 5)
     say("building")
     bench = parts.Bench(servers.Peers(quick=arguments.quick), arguments.quick, repeats, say)
@@ -64,7 +61,9 @@ def main():
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     for why in dict.fromkeys(bench.skipped):
         print(f"skipped: {why}")
+    text = table.markdown(results, number)
     if not arguments.quick:
+        TABLE.write_text(text)
         picture(results)
 
 
@@ -90,7 +89,7 @@ def about():
             "processor": processor(),
             "cores": os.cpu_count(),
             "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-            "system": f"{platform.system()} {platform.release()}",
+            "system": f"{platform.system()} {platform.release().split('-')[0]}",
         },
         "versions": versions(),
     }
@@ -110,7 +109,7 @@ def versions():
     commands = {"rustc": ["rustc", "--version"], "Redis": ["redis-server", "--version"]}
     for name, command in (commands | {"h2load": ["h2load", "--version"]}).items():
         if servers.missing(command[0]) is None:
-            found[name] = servers.output(command).strip()
+            found[name] = re.search(r"\d+(\.\d+)+", servers.output(command))[0]
     lock = (servers.CRATE / "Cargo.lock").read_text().split("[[package]]")
     for name in ("replibank", "tonic", "prost", "tokio", "h2", "hyper"):
         package = next(package for package in lock if f'\nname = "{name}"\n' in package)
@@ -152,24 +151,6 @@ def line(what, unit, values, at_least=None, at_most=None):
     return text
 
 
-def markdown(results):
-    """The same figures as a table of Markdown, without curves."""
-    lines = ["| figure | median | least | most | aim |", "|---|---|---|---|---|"]
-    for part in results["parts"].values():
-        for row in part.get("rows", []):
-            values = (statistics.median(row["values"]), min(row["values"]), max(row["values"]))
-            unit = {"/s": "/s", "x": "", "": ""}.get(row["unit"], f" {row['unit']}")
-            figures = " | ".join(number(value) + unit for value in values)
-            lines.append(f"| {row['what'].strip()} | {figures} | {aim(row)} |")
-    return "\n".join(lines)
-
-
-def aim(row):
-    if row["at_least"] is not None:
-        return f"at least {number(row['at_least'])}"
-    return "" if row["at_most"] is None else f"at most {number(row['at_most'])}"
-
-
 def number(value):
     """Three digits that count, or whole thousands."""
     for size, letter in ((1e6, "M"), (1e4, "k")):
@@ -194,7 +175,7 @@ def picture(results):
         print(f"no picture: {error} (pip install matplotlib)")
         return
     drawing.draw(results, PICTURE)
-    print(f"wrote {RESULTS.relative_to(servers.ROOT)} and {PICTURE.relative_to(servers.ROOT)}")
+    print(f"wrote {', '.join(str(path.relative_to(servers.ROOT)) for path in (RESULTS, TABLE, PICTURE))}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,85 @@
+"""The results of `make bench` as Markdown: every figure, and every curve with what theory says of it."""
+
+import statistics
+
+#: What each curve should look like, by how its name begins and against what it is drawn.
+THEORY = {
+    ("streamed deposits", "branches"): (
+        "A deposit is told N - 1 times, but links let changes gather: the load is at most one update a link "
+        "and gap, so throughput falls by what the links cost, and by less the longer the gap."
+    ),
+    ("convergence lag", "branches"): (
+        "As the number of hops, log N on the overlay, while there are processors for N - 1 messages a "
+        "deposit; when there are none left, links let more gather, and lag grows with N."
+    ),
+    ("streamed deposits", "accounts"): (
+        "An account is found in a tree: as the logarithm of their number, and by what no longer fits the "
+        "processor's caches."
+    ),
+    ("unary deposits", "clients"): (
+        "Each client has a connection of its own. It grows until the processors are busy; then further "
+        "connections cost their own reads and writes, which fewer calls share."
+    ),
+    ("memory", "operations"): "A page holds totals, not operations: flat.",
+}
+
+
+def markdown(results, number):
+    """All of it; `number` writes a figure."""
+    machine = results["machine"]
+    processors = f"{machine['cores']} cores of {machine['processor']}"
+    versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
+    lines = [
+        "# What `make bench` measured",
+        "",
+        "Written by `make bench`, which repeats it. Runs that are compared alternate; a ratio is that of",
+        "neighbours. Medians, with the least and the most; clients and servers share the processors.",
+        "",
+        f"- {results['date']}, replibank at {results['commit']}",
+        f"- {processors}, {machine['memory_gib']} GiB, {machine['system']}",
+        f"- {versions}",
+    ]
+    for name, part in results["parts"].items():
+        lines += ["", f"## {name}", ""]
+        if part["commit"] != results["commit"]:
+            lines += [f"Measured at {part['commit']}, {part['date']}.", ""]
+        if "rows" in part:
+            lines += rows(part["rows"], number)
+        for curve in part.get("curves", []):
+            lines += [*points(curve, number), ""]
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def rows(part, number):
+    yield "| figure | median | least | most | aim |"
+    yield "|---|---|---|---|---|"
+    for row in part:
+        unit = {"/s": "/s", "x": "", "": ""}.get(row["unit"], f" {row['unit']}")
+        values = (statistics.median(row["values"]), min(row["values"]), max(row["values"]))
+        figures = " | ".join(number(value) + unit for value in values)
+        yield f"| {row['what'].strip()} | {figures} | {aim(row, values[0], number)} |"
+
+
+def aim(row, median, number):
+    """What it should be, and whether it is."""
+    for key, word, is_met in (
+        ("at_least", "at least", lambda bound: median >= bound),
+        ("at_most", "at most", lambda bound: median <= bound),
+    ):
+        if row[key] is not None:
+            return f"{word} {number(row[key])}: {'met' if is_met(row[key]) else '**missed**'}"
+    return ""
+
+
+def points(curve, number):
+    what, _, against = curve["what"].rpartition(" against ")
+    theory = next(
+        text for (begins, over), text in THEORY.items() if what.startswith(begins) and over == against
+    )
+    yield f"**{what}, {curve['unit']}, against {against}.** {theory}"
+    yield ""
+    yield f"| {against} | median | least | most |"
+    yield "|---|---|---|---|"
+    for point, values in zip(curve["points"], curve["values"], strict=True):
+        figures = " | ".join(map(number, (statistics.median(values), min(values), max(values))))
+        yield f"| {point:,} | {figures} |"
