@@ -25,6 +25,7 @@ from pathlib import Path
 import parts
 import servers
 import table
+from table import number
 
 RESULTS = servers.ROOT / "benches/results.json"
 TABLE = servers.ROOT / "benches/RESULTS.md"
@@ -61,7 +62,7 @@ def main():
             RESULTS.write_text(json.dumps(results, indent=1) + "\n")
     for why in dict.fromkeys(bench.skipped):
         print(f"skipped: {why}")
-    text = table.markdown(results, number)
+    text = table.markdown(results)
     if not arguments.quick:
         TABLE.write_text(text)
         picture(results)
@@ -149,17 +150,6 @@ def line(what, unit, values, at_least=None, at_most=None):
     if at_most is not None:
         text += f" {'met' if median <= at_most else 'MISSED'} <={number(at_most)}"
     return text
-
-
-def number(value):
-    """Three digits that count, or whole thousands."""
-    for size, letter in ((1e6, "M"), (1e4, "k")):
-        if value >= size:
-            scaled = value / (1e3 if letter == "k" else size)
-            return f"{scaled:.2f}{letter}" if letter == "M" else f"{scaled:.1f}{letter}"
-    if value >= 100:
-        return f"{value:.0f}"
-    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
 def say(what):

@@ -24,8 +24,8 @@ THEORY = {
 }
 
 
-def markdown(results, number):
-    """All of it; `number` writes a figure."""
+def markdown(results):
+    """All of it."""
     machine = results["machine"]
     processors = f"{machine['cores']} cores of {machine['processor']}"
     versions = ", ".join(f"{name} {version}" for name, version in results["versions"].items())
@@ -44,23 +44,23 @@ def markdown(results, number):
         if part["commit"] != results["commit"]:
             lines += [f"Measured at {part['commit']}, {part['date']}.", ""]
         if "rows" in part:
-            lines += rows(part["rows"], number)
+            lines += rows(part["rows"])
         for curve in part.get("curves", []):
-            lines += [*points(curve, number), ""]
+            lines += [*points(curve), ""]
     return "\n".join(lines).rstrip() + "\n"
 
 
-def rows(part, number):
+def rows(part):
     yield "| figure | median | least | most | aim |"
     yield "|---|---|---|---|---|"
     for row in part:
         unit = {"/s": "/s", "x": "", "": ""}.get(row["unit"], f" {row['unit']}")
         values = (statistics.median(row["values"]), min(row["values"]), max(row["values"]))
         figures = " | ".join(number(value) + unit for value in values)
-        yield f"| {row['what'].strip()} | {figures} | {aim(row, values[0], number)} |"
+        yield f"| {row['what'].strip()} | {figures} | {aim(row, values[0])} |"
 
 
-def aim(row, median, number):
+def aim(row, median):
     """What it should be, and whether it is."""
     for key, word, is_met in (
         ("at_least", "at least", lambda bound: median >= bound),
@@ -71,7 +71,7 @@ def aim(row, median, number):
     return ""
 
 
-def points(curve, number):
+def points(curve):
     what, _, against = curve["what"].rpartition(" against ")
     theory = next(
         text for (begins, over), text in THEORY.items() if what.startswith(begins) and over == against
@@ -83,3 +83,14 @@ def points(curve, number):
     for point, values in zip(curve["points"], curve["values"], strict=True):
         figures = " | ".join(map(number, (statistics.median(values), min(values), max(values))))
         yield f"| {point:,} | {figures} |"
+
+
+def number(value):
+    """Three digits that count, or whole thousands."""
+    for size, letter in ((1e6, "M"), (1e4, "k")):
+        if value >= size:
+            scaled = value / (1e3 if letter == "k" else size)
+            return f"{scaled:.2f}{letter}" if letter == "M" else f"{scaled:.1f}{letter}"
+    if value >= 100:
+        return f"{value:.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     check::Outcome,
+    replica::ANSWERS_PER_CLIENT,
     types::{Action, Answer, Terms, Tried},
     wire::proto::{ExecuteRequest, ExecuteResponse},
 };
@@ -19,9 +20,9 @@ use crate::{
 /// Requests in one message.
 const BATCH: usize = 256;
 
-/// Requests between the lowest unanswered one and the highest sent: fewer than a branch remembers
-/// answers, so that any of them can be sent again.
-const WINDOW: usize = 2048;
+/// Requests from the lowest unanswered one to the highest sent: no more than a branch remembers answers, so
+/// that any of them can be sent again.
+const WINDOW: usize = ANSWERS_PER_CLIENT;
 
 /// The requests of one `execute`, and their answers so far.
 struct Pipeline<'a> {

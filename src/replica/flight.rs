@@ -106,14 +106,13 @@ impl Flights {
 
     /// What is under way arrives, where the peer has what it needs to take it.
     fn expect(&mut self) {
-        for position in 0..self.under_way.len() {
-            for page in 0..self.under_way[position].pages.len() {
-                let Told { index, before, after } = self.under_way[position].pages[page];
-                if self.known(index).sequence >= before.sequence {
-                    self.raise(index, after);
-                }
+        let under_way = std::mem::take(&mut self.under_way);
+        for &Told { index, before, after } in under_way.iter().flat_map(|sent| &sent.pages) {
+            if self.known(index).sequence >= before.sequence {
+                self.raise(index, after);
             }
         }
+        self.under_way = under_way;
     }
 
     pub(super) fn look_again(&mut self) {

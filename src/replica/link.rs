@@ -53,8 +53,8 @@ pub(super) struct Link {
     /// Whether the peer's version is known in this session.
     greeted: bool,
     flights: Flights,
-    owed: Owed,
-    tempo: Tempo,
+    pub(super) owed: Owed,
+    pub(super) tempo: Tempo,
     resend_at: Option<Time>,
     greet_again_at: Option<Time>,
     resend_after: Duration,
@@ -135,21 +135,6 @@ impl Link {
         self.greeting == Greeting::Sent
     }
 
-    pub(super) fn owe_version(&mut self) {
-        self.owed.owe_version();
-    }
-
-    /// Whether the answer is due at once.
-    pub(super) fn owe_update(
-        &mut self,
-        now: Time,
-        number: u64,
-        origins: impl IntoIterator<Item = Origin>,
-        is_urgent: bool,
-    ) {
-        self.owed.owe_update(now, number, origins, is_urgent);
-    }
-
     /// The peer has taken everything up to update `number` and now has these pages so far. Ignored unless
     /// that is under way. Returns whether there may be something to send that could not be sent before.
     pub(super) fn acknowledged(&mut self, number: u64, version: &[(Origin, u64)], ledger: &Ledger) -> bool {
@@ -168,10 +153,6 @@ impl Link {
             self.resend_at = None;
         }
         !had_room || taken.lost || taken.denied
-    }
-
-    pub(super) fn keep_gap(&mut self, now: Time, gap: Duration) {
-        self.tempo.keep(now, gap);
     }
 
     /// An own operation that will need a call of its own.
@@ -329,7 +310,7 @@ impl Link {
             // A branch that is linked to the origin hears its wish from it, too, if it needs to. Most pages
             // of a large bank are of this kind, and are not looked at.
             let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
-            if told_by_origin && !self.repairing && self.repair_at.is_some() {
+            if told_by_origin && self.leaves_to_others() {
                 continue;
             }
             let (page, known) = (ledger.page(index), self.flights.known(index));
@@ -356,11 +337,16 @@ impl Link {
     pub(super) fn is_to_tell(&self, index: PageIndex, page: &Page) -> bool {
         let known = self.flights.known(index);
         let lacks = page.sequence > known.sequence || page.confirm_through > known.confirm_through;
-        let is_heard_elsewhere = || self.heard_elsewhere.contains(&page.origin.branch);
-        let is_left = self.repair_at.is_some()
-            && !self.repairing
-            && self.is_heard_elsewhere.get(index).copied().unwrap_or_else(is_heard_elsewhere);
-        lacks && !is_left
+        let is_heard_elsewhere = || match self.is_heard_elsewhere.get(index) {
+            Some(&known) => known,
+            None => self.heard_elsewhere.contains(&page.origin.branch),
+        };
+        lacks && !(self.leaves_to_others() && index != Ledger::OWN && is_heard_elsewhere())
+    }
+
+    /// Whether pages that the peer hears from somebody else are left to that one: a repair is due already.
+    fn leaves_to_others(&self) -> bool {
+        !self.repairing && self.repair_at.is_some()
     }
 
     /// How many updates may be under way.

@@ -282,7 +282,7 @@ impl Replica {
     pub fn waited(&mut self, now: Time, peer: BranchId, wait: Duration) {
         let gap = self.busy.waited(wait);
         if let Some(link) = self.links.get_mut(&peer) {
-            link.keep_gap(now, gap);
+            link.tempo.keep(now, gap);
         }
     }
 

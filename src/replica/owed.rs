@@ -9,7 +9,7 @@ const WITHIN: Duration = Duration::milliseconds(200);
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Owed {
-    version: bool,
+    owes_version: bool,
     /// Of updates up to this number, with these origins' pages: some perhaps without any page here, some
     /// perhaps named twice. No more than [`MAX_ORIGINS`] have one.
     update: Option<(u64, Vec<Origin>)>,
@@ -19,12 +19,12 @@ pub(super) struct Owed {
 
 impl Owed {
     /// The answer to a greeting.
-    pub(super) fn owe_version(&mut self) {
-        self.version = true;
+    pub(super) fn version(&mut self) {
+        self.owes_version = true;
     }
 
     /// The answer to an update, at once or within a while.
-    pub(super) fn owe_update(
+    pub(super) fn update(
         &mut self,
         now: Time,
         number: u64,
@@ -71,7 +71,7 @@ impl Owed {
     }
 
     pub(super) fn poll(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
-        if std::mem::take(&mut self.version) {
+        if std::mem::take(&mut self.owes_version) {
             return Some(PeerMessage::Acknowledgement { number: 0, version: ledger.version().iter().collect() });
         }
         if !std::mem::take(&mut self.is_due) {

@@ -62,7 +62,7 @@ impl Replica {
         self.judge_version(&version)?;
         if let Some(link) = self.links.get_mut(&from) {
             link.learn(&version, &self.ledger);
-            link.owe_version();
+            link.owed.version();
         }
         // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
         self.received(Receipt { branch: from, origin: self.own, sequence: received }, outputs);
@@ -78,7 +78,7 @@ impl Replica {
         }
         if let Some(link) = self.links.get_mut(&from) {
             let origins = update.deltas.iter().map(|delta| delta.origin);
-            link.owe_update(self.now, update.number, origins, update.is_urgent);
+            link.owed.update(self.now, update.number, origins, update.is_urgent);
         }
         Ok(update.is_urgent)
     }
@@ -86,7 +86,7 @@ impl Replica {
     fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
         self.join(from, &call.delta, outputs)?;
         if let Some(link) = self.links.get_mut(&from) {
-            link.owe_update(self.now, call.number, [call.delta.origin], true);
+            link.owed.update(self.now, call.number, [call.delta.origin], true);
         }
         Ok(true)
     }
