@@ -1,7 +1,6 @@
-//! The limit of open files, which a mesh in one process runs into first.
+//! The limit of open files, which a large bank runs into first.
 
 use super::{BankConfig, BankError};
-use crate::{topology::Shape, types::Propagation};
 
 /// What a process has open besides: its streams, libraries, an event loop, customers.
 const OTHER_FILES: u64 = 64;
@@ -9,17 +8,11 @@ const OTHER_FILES: u64 = 64;
 /// What a data directory has open: its lock and its database, and another one while it is examined.
 const DATA_FILES: u64 = 3;
 
-/// The open files that all branches need in one process: two a connection, for both of its ends.
+/// The open files that all branches need in one process: a listener each, both ends of a customer's
+/// connection, and data. To each other they need none.
 pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
-    let branches = config.branches.len() as u64;
-    let connections = match config.propagation {
-        Propagation::Stream => config.topology().link_count() as u64,
-        // Calls to one branch share a connection.
-        Propagation::Unary => branches,
-    };
-    let customers = branches;
-    let data = if config.data_dir.is_some() { DATA_FILES * branches } else { 0 };
-    branches + 2 * (connections + customers) + data + OTHER_FILES
+    let data = if config.data_dir.is_some() { DATA_FILES } else { 0 };
+    (3 + data) * config.branches.len() as u64 + OTHER_FILES
 }
 
 /// The open files that the parent of child processes needs: three pipes each, and a customer.
@@ -54,16 +47,10 @@ pub(super) fn ensure(needed: u64, what: &str, instead: &str) -> Result<(), BankE
 }
 
 /// What needs fewer open files than this bank as tasks does.
-pub(super) fn instead_of_tasks(config: &BankConfig) -> String {
-    let overlay = BankConfig { shape: Shape::Overlay, propagation: Propagation::Stream, ..config.clone() };
-    let needed = needed_by_tasks(config);
-    let mut ways = vec!["take fewer branches"];
-    if needed_by_tasks(&overlay) < needed {
-        ways.push("take the overlay topology with stream propagation");
+pub(super) fn instead_of_tasks(config: &BankConfig) -> &'static str {
+    if needed_by_parent(config) < needed_by_tasks(config) {
+        "take fewer branches, or give each branch a process"
+    } else {
+        "or take fewer branches"
     }
-    if needed_by_parent(config) < needed {
-        ways.push("give each branch a process");
-    }
-    let last = ways.pop().unwrap_or_default();
-    if ways.is_empty() { format!("or {last}") } else { format!("{}, or {last}", ways.join(", ")) }
 }

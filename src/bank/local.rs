@@ -1,4 +1,5 @@
-//! The branches of a bank as tasks of this process: real gRPC on loopback.
+//! The branches of a bank as tasks of this process: real gRPC, on loopback to customers and through memory
+//! to each other.
 
 use std::{
     collections::BTreeMap,
@@ -40,7 +41,7 @@ pub(super) struct Tasks {
 impl Tasks {
     pub(super) async fn start(config: &BankConfig) -> Result<Self, BankError> {
         let what = format!("a bank of {} in one process", shorten(config.branches.keys()));
-        files::ensure(files::needed_by_tasks(config), &what, &files::instead_of_tasks(config))?;
+        files::ensure(files::needed_by_tasks(config), &what, files::instead_of_tasks(config))?;
         // Every port is bound before any branch serves: a bank starts whole or not at all.
         let mut listeners = Vec::with_capacity(config.branches.len());
         for &id in config.branches.keys() {
@@ -78,6 +79,7 @@ impl Tasks {
             Some(data) => Branch::recover(listener, config, data).await,
         };
         let branch = Arc::new(branch.map_err(|cause| error::branch(id, &self.config.listen(id).to_string(), cause))?);
+        branch.join(&self.channels);
         self.lock().insert(id, branch.clone());
         Ok(branch)
     }

@@ -8,19 +8,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use super::{Stop, core::Core};
+use super::{Stop, core::Core, nearby::Wire};
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A customer's or a peer's connection.
 pub(super) struct Cuttable {
-    stream: TcpStream,
+    stream: Wire,
     /// Done when the branch is killed.
     killed: Waiting,
     core: Arc<Core>,
@@ -29,7 +27,7 @@ pub(super) struct Cuttable {
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: TcpStream, core: Arc<Core>) -> Self {
+    pub(super) fn new(stream: Wire, core: Arc<Core>) -> Self {
         let mut stop = core.stop();
         let killed = async move {
             if stop.wait_for(|&stop| stop == Stop::AtOnce).await.is_err() {
@@ -62,7 +60,10 @@ impl Connected for Cuttable {
     type ConnectInfo = TcpConnectInfo;
 
     fn connect_info(&self) -> TcpConnectInfo {
-        self.stream.connect_info()
+        match &self.stream {
+            Either::Left(stream) => stream.connect_info(),
+            Either::Right(_) => TcpConnectInfo { local_addr: None, remote_addr: None },
+        }
     }
 }
 

@@ -48,9 +48,9 @@ where
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        // Without the port, of which a flood may have many.
+        // Without the port, of which a flood may have many. A branch of this process has no address.
         let caller = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-        let caller = caller.map_or_else(|| "an unknown address".to_owned(), |address| address.ip().to_string());
+        let caller = caller.map_or_else(|| "this process".to_owned(), |address| address.ip().to_string());
         let core = self.core.clone();
         let answered = self.service.call(request);
         Box::pin(async move {

@@ -11,7 +11,7 @@ use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::Status;
 
 use super::{
-    channels::{self, CONNECT_WITHIN},
+    channels::{CONNECT_WITHIN, Channels},
     core::{Arrived, Core, Session},
     error::{BranchError, SessionEnd, describe, level},
 };
@@ -47,7 +47,7 @@ impl Backoff {
 }
 
 /// Keeps the link to `peer` until the branch stops.
-pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
+pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String, channels: Arc<Channels>) {
     let mut backoff = Backoff::new();
     let mut last_failure = String::new();
     let mut faults = core.changing_faults();
@@ -56,7 +56,7 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
         core.awake().await;
         let lasted = Instant::now();
         let ended = tokio::select! {
-            ended = dial_once(&core, peer, &address) => ended,
+            ended = dial_once(&core, peer, &address, &channels) => ended,
             () = core.stopped() => return,
         };
         let (failure, level) = match ended {
@@ -79,8 +79,8 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String) {
     }
 }
 
-async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str) -> Result<(), Status> {
-    let channel = channels::open(address).await?;
+async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
+    let channel = channels.open(address).await?;
     let mut client = ReplicationServiceClient::new(channel)
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);

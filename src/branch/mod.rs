@@ -15,6 +15,7 @@ mod error;
 mod execute;
 mod faults;
 mod link;
+mod nearby;
 mod recording;
 mod replication_service;
 mod server;
@@ -34,7 +35,7 @@ use std::{
 
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet, spawn_blocking},
 };
 
@@ -48,6 +49,7 @@ use crate::{
 };
 
 use core::Core;
+use nearby::{Acceptor, BACKLOG};
 
 /// The links of a bank. Unary propagation is direct, so it always has the mesh.
 pub fn topology(shape: Shape, propagation: Propagation, branches: &BTreeSet<BranchId>) -> Arc<Topology> {
@@ -131,6 +133,8 @@ enum Stop {
 pub struct Branch {
     core: Arc<Core>,
     address: SocketAddr,
+    /// For those of this process.
+    acceptor: Acceptor,
     config: Config,
     stop: watch::Sender<Stop>,
     tasks: tokio::sync::Mutex<JoinSet<()>>,
@@ -184,17 +188,23 @@ impl Branch {
         let recording = config.recording.take();
         let core = Arc::new(Core::new(&config, replica, recording, stopped));
         let mut tasks = JoinSet::new();
-        tasks.spawn(server::run(listener, core.clone()));
+        let (acceptor, nearby) = mpsc::channel(BACKLOG);
+        tasks.spawn(server::run(listener, nearby, core.clone()));
         tasks.spawn(clock::run(core.clone()));
         let disk = store.map(|store| {
             // Not one of the tasks, which may be ended anywhere: a write ends by itself.
             (store.fuse(), tokio::sync::Mutex::new(Some(tokio::spawn(disk::run(core.clone(), store)))))
         });
-        Ok(Self { core, address, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
+        Ok(Self { core, address, acceptor, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
+    }
+
+    /// Lets branches that have the same `channels` reach it through memory. They must be of this process.
+    pub fn join(&self, channels: &Channels) {
+        channels.add(self.address.to_string(), self.acceptor.clone());
     }
 
     /// Tells it where its peers listen ("host:port"); those it is not linked to are ignored. To be
-    /// called once. Calls go through `channels`, which branches of one process share.
+    /// called once, with the `channels` that branches of one process share.
     pub async fn connect(&self, peers: &BTreeMap<BranchId, String>, channels: &Arc<Channels>) {
         let mut tasks = self.tasks.lock().await;
         for &peer in self.core.peers() {
@@ -203,7 +213,7 @@ impl Branch {
             match self.config.propagation {
                 // One connection serves both directions: the lower id dials.
                 Propagation::Stream if self.config.own.branch < peer => {
-                    tasks.spawn(link::dial(core, peer, address));
+                    tasks.spawn(link::dial(core, peer, address, channels.clone()));
                 }
                 Propagation::Stream => {}
                 Propagation::Unary => {

@@ -7,10 +7,13 @@ use std::{
 };
 
 use tokio::{
+    io::DuplexStream,
     net::{TcpListener, TcpStream},
+    sync::mpsc,
     time::sleep,
 };
-use tokio_stream::{Stream, StreamExt};
+use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
+use tokio_util::either::Either;
 use tonic::{
     service::Routes,
     transport::{Server, server::TcpIncoming},
@@ -56,8 +59,8 @@ static REFLECTION: LazyLock<Result<Routes, reflection::Error>> = LazyLock::new(|
     Ok(Routes::new(descriptors().build_v1()?).add_service(descriptors().build_v1alpha()?))
 });
 
-/// Serves until told to stop.
-pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
+/// Serves until told to stop: whoever comes to the listener, and who comes from within this process.
+pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStream>, core: Arc<Core>) {
     let own = core.own().branch;
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<BankServiceServer<BankServer>>().await;
@@ -86,6 +89,8 @@ pub(super) async fn run(listener: TcpListener, core: Arc<Core>) {
 
     let served = core.clone();
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
+        .map(|stream| stream.map(Either::Left))
+        .merge(ReceiverStream::new(nearby).map(|stream| Ok(Either::Right(stream))))
         .map(move |stream| stream.map(|stream| Cuttable::new(stream, served.clone())));
     let told = core.clone();
     let end = async move {
