@@ -34,12 +34,12 @@ const TARGETS: [(&str, Read); 14] = [
     ("ReplicateResponse", |bytes| read(bytes, |it: &proto::ReplicateResponse| peer_message(&it.message))),
     ("PropagateDepositRequest", |bytes| {
         read(bytes, |it: &proto::PropagateDepositRequest| {
-            Propagated::read(OperationKind::Deposit, it.operation.as_ref(), it.delta.as_ref()).map(drop)
+            Propagated::read(OperationKind::Deposit, it.operation, it.delta.clone()).map(drop)
         })
     }),
     ("PropagateWithdrawRequest", |bytes| {
         read(bytes, |it: &proto::PropagateWithdrawRequest| {
-            Propagated::read(OperationKind::Withdraw, it.operation.as_ref(), it.delta.as_ref()).map(drop)
+            Propagated::read(OperationKind::Withdraw, it.operation, it.delta.clone()).map(drop)
         })
     }),
     ("QueryRequest", |bytes| read(bytes, |it: &proto::QueryRequest| it.read().map(drop))),
@@ -121,12 +121,12 @@ fn same<T: PartialEq + Debug>(once: Result<&T, WireError>, again: Result<T, Wire
 
 fn peer_message(message: &Option<proto::PeerMessage>) -> Result<(), WireError> {
     let message = message.clone().unwrap_or_default();
-    if let Ok(hello) = message.read_hello() {
-        assert!(message.read().is_err(), "a hello is no message of a replica's");
+    if let Ok(hello) = message.clone().read_hello() {
+        assert!(message.clone().read().is_err(), "a hello is no message of a replica's");
         return same(Ok(&hello), proto::PeerMessage::hello(hello).read_hello());
     }
-    let read = message.read()?;
-    let again = proto::PeerMessage::new(&read).expect("a stream carries it");
+    let read = message.clone().read()?;
+    let again = proto::PeerMessage::new(read.clone()).expect("a stream carries it");
     same(Ok(&read), again.read())
 }
 

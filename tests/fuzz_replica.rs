@@ -104,7 +104,7 @@ fn tell_bytes(replica: &mut Replica, bytes: &[u8]) {
 
 fn call_bytes(replica: &mut Replica, kind: OperationKind, bytes: &[u8]) {
     let Ok(it) = proto::PropagateDepositRequest::decode(bytes) else { return };
-    let Ok(told) = Propagated::read(kind, it.operation.as_ref(), it.delta.as_ref()) else { return };
+    let Ok(told) = Propagated::read(kind, it.operation, it.delta) else { return };
     let before = replica.clone();
     let taken = replica.propagated(told.origin, told.operation, told.delta, &mut Vec::new());
     assert_only_pages_moved_on(&before, replica);
@@ -122,7 +122,7 @@ fn honest(batches: &[Vec<(u64, bool, u64)>]) -> Vec<Vec<u8>> {
     let mut said = Vec::new();
     let mut hear = |peer: &mut Replica| {
         while let Some(message) = peer.poll_send(Time::default(), branch(1)) {
-            said.push(proto::PeerMessage::new(&message).expect("a stream carries it").encode_to_vec());
+            said.push(proto::PeerMessage::new(message.clone()).expect("a stream carries it").encode_to_vec());
             let (number, version) = match message {
                 PeerMessage::Greeting { .. } => (0, Vec::new()),
                 PeerMessage::Update(it) => (it.number, it.deltas.iter().map(|it| (it.origin, it.sequence)).collect()),

@@ -16,7 +16,7 @@ use super::{
     error::{BranchError, SessionEnd, describe, level},
 };
 use crate::{
-    record,
+    record, trace,
     types::{BranchId, Propagation},
     wire::{
         Hello, MAX_PEER_MESSAGE_BYTES,
@@ -191,10 +191,11 @@ async fn converse(
             permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
                 let next = core.poll_send(peer, session);
-                match next.as_ref().and_then(|next| Some((next, proto::PeerMessage::new(next)?))) {
-                    Some((next, message)) => {
+                let next = next.map(|next| (record::message(peer, &next, None), proto::PeerMessage::new(next)));
+                match next {
+                    Some((told, Some(message))) => {
                         let bytes = core.measure(&message);
-                        let told = || record::message(peer, next, bytes);
+                        let told = || trace::Message { bytes, ..told };
                         let mark = core.sent(told);
                         // A stream is in order, so nothing can come after what is lost.
                         if core.loses_sent(peer, mark, told) {
@@ -202,7 +203,7 @@ async fn converse(
                         }
                         permit.send(proto::PeerMessage { mark: mark.map(Into::into), ..message });
                     }
-                    None => send_at = None,
+                    Some((_, None)) | None => send_at = None,
                 }
             }
             () = &mut stopped => return Ok(()),

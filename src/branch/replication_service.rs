@@ -58,7 +58,7 @@ impl ReplicationService for ReplicationServer {
         self.take_calls()?;
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
-        let told = Propagated::read(OperationKind::Deposit, told.operation.as_ref(), told.delta.as_ref())?;
+        let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
         let (sequence, mark) = self.core.propagated(told, arrived).await?;
         Ok(Response::new(proto::PropagateDepositResponse { sequence, mark: mark.map(Into::into) }))
     }
@@ -70,7 +70,7 @@ impl ReplicationService for ReplicationServer {
         self.take_calls()?;
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
-        let told = Propagated::read(OperationKind::Withdraw, told.operation.as_ref(), told.delta.as_ref())?;
+        let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
         let (sequence, mark) = self.core.propagated(told, arrived).await?;
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark: mark.map(Into::into) }))
     }

@@ -68,8 +68,10 @@ impl Entries {
     pub(super) fn changed_after(&self, base: u64) -> Vec<Entry> {
         match &self.index {
             None => {
-                let mut changed: Vec<Entry> = self.rows.iter().filter(|row| row.sequence > base).copied().collect();
-                changed.sort_unstable_by_key(|row| row.sequence);
+                // Of the right size at once: there are many.
+                let mut changed = Vec::with_capacity(self.count_after(base));
+                changed.extend(self.rows.iter().filter(|row| row.sequence > base));
+                changed.sort_unstable_by_key(|row: &Entry| row.sequence);
                 changed
             }
             Some(index) => index.changes.range(base + 1..).map(|(_, &position)| self.rows[position]).collect(),

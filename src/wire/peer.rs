@@ -30,9 +30,10 @@ pub struct Propagated {
     pub delta: Option<Delta>,
 }
 
-impl From<&Delta> for proto::Delta {
-    fn from(delta: &Delta) -> Self {
-        let entry = |entry: &Entry| proto::Entry {
+// By value, so that lists keep their places in memory: there is one in each delta, and many deltas.
+impl From<Delta> for proto::Delta {
+    fn from(delta: Delta) -> Self {
+        let entry = |entry: Entry| proto::Entry {
             account: entry.account.0,
             sequence: entry.sequence,
             deposited: entry.deposited,
@@ -43,17 +44,17 @@ impl From<&Delta> for proto::Delta {
             incarnation: delta.origin.incarnation.0,
             base: delta.base,
             sequence: delta.sequence,
-            entries: delta.entries.iter().map(entry).collect(),
+            entries: delta.entries.into_iter().map(entry).collect(),
             confirm_through: delta.confirm_through,
         }
     }
 }
 
-impl TryFrom<&proto::Delta> for Delta {
+impl TryFrom<proto::Delta> for Delta {
     type Error = WireError;
 
-    fn try_from(delta: &proto::Delta) -> Result<Self, WireError> {
-        let entry = |entry: &proto::Entry| Entry {
+    fn try_from(delta: proto::Delta) -> Result<Self, WireError> {
+        let entry = |entry: proto::Entry| Entry {
             account: AccountId(entry.account),
             sequence: entry.sequence,
             deposited: entry.deposited,
@@ -63,7 +64,7 @@ impl TryFrom<&proto::Delta> for Delta {
             origin: origin(delta.origin, delta.incarnation)?,
             base: delta.base,
             sequence: delta.sequence,
-            entries: delta.entries.iter().map(entry).collect(),
+            entries: delta.entries.into_iter().map(entry).collect(),
             confirm_through: delta.confirm_through,
         })
     }
@@ -107,22 +108,19 @@ impl proto::PeerMessage {
     }
 
     /// A replica's message; `None` for a call, which has an RPC of its own.
-    pub fn new(message: &PeerMessage) -> Option<Self> {
+    pub fn new(message: PeerMessage) -> Option<Self> {
         use proto::peer_message::Kind;
         let kind = match message {
-            PeerMessage::Greeting { version } => Kind::Greeting(proto::Greeting { version: Some(version.into()) }),
+            PeerMessage::Greeting { version } => Kind::Greeting(proto::Greeting { version: Some((&version).into()) }),
             PeerMessage::Update(update) => Kind::Update(proto::Update {
                 number: update.number,
                 acknowledge_later: !update.is_urgent,
-                deltas: update.deltas.iter().map(Into::into).collect(),
+                deltas: update.deltas.into_iter().map(Into::into).collect(),
                 receipts: update.receipts.iter().map(Into::into).collect(),
             }),
             PeerMessage::Acknowledgement { number, version } => {
-                let entries = version.iter().map(|&entry| entry.into()).collect();
-                Kind::Acknowledgement(proto::Acknowledgement {
-                    number: *number,
-                    version: Some(proto::Version { entries }),
-                })
+                let entries = version.into_iter().map(Into::into).collect();
+                Kind::Acknowledgement(proto::Acknowledgement { number, version: Some(proto::Version { entries }) })
             }
             PeerMessage::Call(_) => return None,
         };
@@ -133,7 +131,7 @@ impl proto::PeerMessage {
     ///
     /// # Errors
     /// [`WireError`] if it is none, or cannot be read.
-    pub fn read_hello(&self) -> Result<Hello, WireError> {
+    pub fn read_hello(self) -> Result<Hello, WireError> {
         match self.read_kind()? {
             Kind::Hello(hello) => Ok(hello),
             Kind::Replica(_) => Err(WireError::new("kind", "is not the hello that every link begins with")),
@@ -144,16 +142,16 @@ impl proto::PeerMessage {
     ///
     /// # Errors
     /// [`WireError`] if it is none, or cannot be read.
-    pub fn read(&self) -> Result<PeerMessage, WireError> {
+    pub fn read(self) -> Result<PeerMessage, WireError> {
         match self.read_kind()? {
             Kind::Hello(_) => Err(WireError::new("kind", "is a second hello")),
             Kind::Replica(message) => Ok(message),
         }
     }
 
-    fn read_kind(&self) -> Result<Kind, WireError> {
+    fn read_kind(self) -> Result<Kind, WireError> {
         use proto::peer_message::Kind as Wire;
-        let message = match self.kind.as_ref().ok_or_else(|| WireError::missing("kind"))? {
+        let message = match self.kind.ok_or_else(|| WireError::missing("kind"))? {
             Wire::Hello(hello) => {
                 return Ok(Kind::Hello(Hello { branch: branch("branch", hello.branch)?, bank: hello.bank }));
             }
@@ -161,7 +159,7 @@ impl proto::PeerMessage {
             Wire::Update(update) => PeerMessage::Update(Update {
                 number: update.number,
                 is_urgent: !update.acknowledge_later,
-                deltas: update.deltas.iter().map(Delta::try_from).collect::<Result<_, _>>()?,
+                deltas: update.deltas.into_iter().map(Delta::try_from).collect::<Result<_, _>>()?,
                 receipts: update.receipts.iter().map(Receipt::try_from).collect::<Result<_, _>>()?,
             }),
             Wire::Acknowledgement(acknowledgement) => {
@@ -200,7 +198,7 @@ pub enum PropagateRequest {
 impl PropagateRequest {
     /// Picks the RPC by the operation.
     pub fn new(call: &Call) -> Self {
-        let delta = Some((&call.delta).into());
+        let delta = Some(call.delta.clone().into());
         let operation = call.operation.map(|(sequence, operation)| proto::PropagatedOperation {
             origin: call.delta.origin.branch.value(),
             incarnation: call.delta.origin.incarnation.0,
@@ -226,8 +224,8 @@ impl Propagated {
     /// [`WireError`] names the field that cannot be read.
     pub fn read(
         kind: OperationKind,
-        operation: Option<&proto::PropagatedOperation>,
-        delta: Option<&proto::Delta>,
+        operation: Option<proto::PropagatedOperation>,
+        delta: Option<proto::Delta>,
     ) -> Result<Self, WireError> {
         let delta = delta.map(Delta::try_from).transpose()?;
         let Some(told) = operation else {
