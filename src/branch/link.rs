@@ -5,6 +5,7 @@ use std::{pin::pin, sync::Arc, time::Duration};
 
 use tokio::{
     sync::{mpsc, oneshot},
+    task::yield_now,
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
@@ -182,6 +183,8 @@ async fn converse(
             end = &mut ended => return Err(ended_by(end)),
             () = &mut rung => {
                 rung.set(ready.notified());
+                // Whoever else is ready goes first: how long that takes tells how scarce processors are.
+                yield_now().await;
                 core.heard(peer, session);
                 // What waits already leaves sooner if the delay has ended meanwhile.
                 let at = Instant::now() + core.delay_to(peer);

@@ -1,8 +1,8 @@
 //! How often a link sends updates. A message costs both ends far more than what it carries, so a busy link
 //! lets more gather: at most one update a gap, after a few that leave at once. The gap grows with the time
-//! that the branch's links wait for a processor. So a branch whose processors are busy spends a bounded share
-//! of them on its peers, however many they are; and neither a far peer nor a jittery network, which a round
-//! trip would not tell from it, is taken for a busy one.
+//! that the branch's links wait for a processor. So where processors are busy, a bounded share of them goes
+//! to links, however many they are; and neither a far peer nor a jittery network, which a round trip would not
+//! tell from it, is taken for a busy one.
 
 use crate::types::{Duration, Propagation, Time};
 
@@ -12,10 +12,10 @@ const BURST: u64 = 4;
 /// The gap on a link whose updates wait for nothing.
 const GAP_MIN: Duration = Duration::milliseconds(1);
 /// The longest that a busy branch keeps its peers waiting.
-const GAP_MAX: Duration = Duration::milliseconds(300);
+const GAP_MAX: Duration = Duration::milliseconds(200);
 
-/// How many times as long as it waited for its turn a link gives way to others.
-const GIVES_WAY: u64 = 16;
+/// What a turn costs processors, about: so many wait ahead of one that waits so many times as long.
+const TURN: Duration = Duration(100);
 
 /// How a replica speaks on each of its links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -72,11 +72,13 @@ impl Busy {
         Self { gap: GAP_MIN }
     }
 
-    /// A link has waited so long for its turn; returns the gap to keep. A turn that was late doubles it at
-    /// most, and one that was early takes a quarter: so it follows what three in ten turns exceed, and one very
-    /// late turn changes little.
+    /// A link has waited so long for its turn; returns the gap to keep: as long again for each that was ahead
+    /// of it. So if n want a processor, a link sends once in n rounds, and the more there are, the smaller is
+    /// the share of all that links take. A turn that was late doubles the gap at most, and one that was early
+    /// takes a quarter: so it follows what three in ten turns exceed, and one very late turn changes little.
     pub(super) fn waited(&mut self, wait: Duration) -> Duration {
-        let wanted = wait.0.saturating_mul(GIVES_WAY).clamp(self.gap.0 * 3 / 4, self.gap.0 * 2);
+        let ahead = wait.0 / TURN.0;
+        let wanted = wait.0.saturating_mul(ahead).clamp(self.gap.0 * 3 / 4, self.gap.0 * 2);
         self.gap = Duration(wanted.clamp(GAP_MIN.0, GAP_MAX.0));
         self.gap
     }
