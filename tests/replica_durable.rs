@@ -175,20 +175,6 @@ fn the_saved_table_of_requests_is_the_one_in_memory() {
 }
 
 #[test]
-fn what_an_earlier_version_forgot_is_expired_and_not_executed_again() {
-    let mut replica = durable();
-    let mut saved = Copy::default();
-    // Its table had room for so many.
-    for number in 5..5 + 1_024 {
-        step(&mut replica, named(number, 7, number, deposit(0, 1)));
-    }
-    flush(&mut replica, &mut saved);
-    let mut again = recover(&saved.0);
-    let expired = Answer::Refused(Refusal::RequestExpired { request: request_id(7, 4) });
-    assert_eq!(step(&mut again, named(1, 7, 4, deposit(0, 1))), [Output::Reply { ticket: 1, answer: expired }]);
-}
-
-#[test]
 fn a_disk_that_cannot_be_its_own_is_refused() {
     let config = || bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
     let with = |page| Saved { pages: vec![page], answers: Vec::new() };

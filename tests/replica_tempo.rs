@@ -135,3 +135,18 @@ fn a_write_for_all_does_not_wait_for_a_gap() {
     assert!(outputs.contains(&Output::Ready(branch(PEER))));
     assert!(update_at(&mut replica, 0).is_some());
 }
+
+#[test]
+fn many_writes_for_all_keep_no_other_from_leaving_within_a_gap() {
+    let mut replica = busy_link();
+    for ticket in 0..1_000 {
+        let terms = Terms { concern: Concern::All, ..Terms::default() };
+        let asked = Request { terms, ..request(ticket, Action::Write(deposit(ACCOUNT, 1))) };
+        step_at(&mut replica, Time(0), Input::Request(asked));
+        let sent = update_at(&mut replica, 0).unwrap();
+        acknowledge_at(&mut replica, 0, sent);
+    }
+    deposit_at(&mut replica, 0);
+    assert_eq!(update_at(&mut replica, 0), None);
+    assert!(replica.next_deadline().unwrap() <= Time(GAP));
+}

@@ -15,6 +15,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -224,6 +225,29 @@ def test_a_bank_without_data_forgets_and_one_with_data_does_not(tmp_path: Path) 
                 assert bank.balances() == dict.fromkeys(BRANCHES, opening)
                 bank.customer(1).deposit(5, concern="all")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["branch-1", "branch-2", "branch-3"]
+
+
+@pytest.mark.parametrize("propagation", ["stream", "unary"])
+def test_branches_of_one_process_reach_each_other_without_sockets_again(
+    propagation: Any, tmp_path: Path
+) -> None:
+    def connected() -> int:
+        connections = psutil.Process().net_connections("tcp")
+        return sum(connection.status == psutil.CONN_ESTABLISHED for connection in connections)
+
+    before = connected()
+    branches = dict.fromkeys(range(1, 7), 400)
+    with (
+        replibank.Bank(branches, propagation=propagation, data_dir=tmp_path) as bank,
+        bank.customer(1) as customer,
+    ):
+        for _ in range(3):
+            bank.kill(4)
+            customer.deposit(1)
+            bank.restart(4)
+            bank.wait_until_converged()
+        # Both ends of the customer's.
+        assert connected() == before + 2
 
 
 def test_what_is_wrong_with_a_directory_is_said(tmp_path: Path) -> None:

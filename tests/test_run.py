@@ -87,12 +87,11 @@ def test_the_output_holds_when_propagation_is_late(propagation: str, ledger: Cal
     assert result.seconds > 19 * 0.05
 
 
-@pytest.mark.parametrize("members", ["tasks", "processes"])
-def test_fifty_branches_run_with_1024_open_files(
-    members: str, run_script: Callable[..., str], ledger: Callable[..., Any]
+def test_fifty_processes_run_with_1024_open_files(
+    run_script: Callable[..., str], ledger: Callable[..., Any]
 ) -> None:
     path = COURSE / "input_50x50.json"
-    output = run_script(LIMITED, "1024", "1024", str(path), "stream", members)
+    output = run_script(LIMITED, "1024", "1024", str(path), "stream", "processes")
     assert json.loads(output) == ledger(json.loads(path.read_text()))
 
 
@@ -102,6 +101,22 @@ def test_unary_says_how_many_open_files_it_needs(run_script: Callable[..., str])
     assert "open files, and this process may have 128: raise the hard limit (ulimit -Hn " in output
     # A process each would need more.
     assert output.endswith(", or take fewer branches\n")
+
+
+def test_branches_with_data_need_more_open_files_than_their_parent(
+    run_script: Callable[..., str], tmp_path: Path
+) -> None:
+    script = """
+        import resource, sys
+        resource.setrlimit(resource.RLIMIT_NOFILE, (340, 340))
+        import replibank
+        try:
+            replibank.Bank(dict.fromkeys(range(1, 51), 400), data_dir=sys.argv[1])
+        except replibank.ConfigError as error:
+            print(error)
+    """
+    advice = ", take fewer branches, or give each branch a process\n"
+    assert run_script(script, str(tmp_path / "data")).endswith(advice)
 
 
 @pytest.mark.parametrize("arguments", ['propagation="unary"', 'topology="mesh"', 'topology="overlay"'])

@@ -1,5 +1,5 @@
 //! Unary propagation to one peer: one call per operation, as the course has it. The first call
-//! opens the connection, so that a bank which is not used needs no sockets.
+//! opens the connection, so that a bank which is not used needs none.
 
 use std::{sync::Arc, time::Duration};
 

@@ -43,10 +43,14 @@ impl Channels {
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(failed)?
             .connect_timeout(CONNECT_WITHIN)
+            .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(4 * WINDOW_BYTES)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE);
+        if !self.nearby.has(address) {
+            return endpoint.connect().await.map_err(failed);
+        }
         let (nearby, address) = (self.nearby.clone(), address.to_owned());
         let connect = service_fn(move |_uri| {
             let (nearby, address) = (nearby.clone(), address.clone());

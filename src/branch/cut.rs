@@ -8,17 +8,20 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
+    net::TcpStream,
+};
 use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use super::{Stop, core::Core, nearby::Wire};
+use super::{Stop, core::Core};
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A customer's or a peer's connection.
 pub(super) struct Cuttable {
-    stream: Wire,
+    stream: Either<TcpStream, DuplexStream>,
     /// Done when the branch is killed.
     killed: Waiting,
     core: Arc<Core>,
@@ -27,7 +30,7 @@ pub(super) struct Cuttable {
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: Wire, core: Arc<Core>) -> Self {
+    pub(super) fn new(stream: Either<TcpStream, DuplexStream>, core: Arc<Core>) -> Self {
         let mut stop = core.stop();
         let killed = async move {
             if stop.wait_for(|&stop| stop == Stop::AtOnce).await.is_err() {

@@ -183,9 +183,11 @@ async fn converse(
             end = &mut ended => return Err(ended_by(end)),
             () = &mut rung => {
                 rung.set(ready.notified());
-                // Whoever else is ready goes first: how long that takes tells how scarce processors are.
-                yield_now().await;
-                core.heard(peer, session);
+                if core.heard(peer, session) {
+                    // Whoever else is ready goes first: how long that takes tells how scarce processors are.
+                    yield_now().await;
+                    core.took_turn(peer, session);
+                }
                 // What waits already leaves sooner if the delay has ended meanwhile.
                 let at = Instant::now() + core.delay_to(peer);
                 send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));

@@ -4,18 +4,13 @@
 use std::{
     collections::BTreeMap,
     io,
-    sync::{Mutex, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError},
 };
 
 use tokio::{
     io::{DuplexStream, duplex},
-    net::TcpStream,
     sync::mpsc,
 };
-use tokio_util::either::Either;
-
-/// A connection, and how its bytes pass.
-pub(super) type Wire = Either<TcpStream, DuplexStream>;
 
 /// Where a branch takes connections from within its process.
 pub(super) type Acceptor = mpsc::Sender<DuplexStream>;
@@ -31,27 +26,29 @@ const PIPE_BYTES: usize = 32 << 10;
 pub(super) struct Nearby(Mutex<BTreeMap<String, Acceptor>>);
 
 impl Nearby {
-    /// Whoever listened at `address` before has ended.
-    pub(super) fn add(&self, address: String, acceptor: Acceptor) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(address, acceptor);
+    fn acceptors(&self) -> MutexGuard<'_, BTreeMap<String, Acceptor>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection to whoever listens at `address`.
+    /// Whoever listened at `address` before has ended.
+    pub(super) fn add(&self, address: String, acceptor: Acceptor) {
+        self.acceptors().insert(address, acceptor);
+    }
+
+    /// Whether a branch of this process listens at `address`, or did, and will again.
+    pub(super) fn has(&self, address: &str) -> bool {
+        self.acceptors().contains_key(address)
+    }
+
+    /// A connection to the branch of this process that listens at `address`.
     ///
     /// # Errors
-    /// The kernel's, if nobody does.
-    pub(super) async fn connect(&self, address: &str) -> io::Result<Wire> {
-        let acceptor = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(address).cloned();
-        if let Some(acceptor) = acceptor {
-            let (ours, theirs) = duplex(PIPE_BYTES);
-            // A branch that has ended takes none; somebody else may listen there by now.
-            if acceptor.send(theirs).await.is_ok() {
-                return Ok(Either::Right(ours));
-            }
-        }
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
-        Ok(Either::Left(stream))
+    /// As the kernel's, if it has ended: its place is kept for it.
+    pub(super) async fn connect(&self, address: &str) -> io::Result<DuplexStream> {
+        let acceptor = self.acceptors().get(address).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
+        let (ours, theirs) = duplex(PIPE_BYTES);
+        acceptor.send(theirs).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;
+        Ok(ours)
     }
 }
 
@@ -60,19 +57,18 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn who_is_nearby_is_reached_through_memory_until_it_ends() {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
+    async fn who_has_ended_is_not_reached_until_it_is_there_again() {
         let nearby = Nearby::default();
-        assert!(matches!(nearby.connect(&address).await.unwrap(), Either::Left(_)));
+        let refused = async || nearby.connect("a:1").await.unwrap_err().kind() == io::ErrorKind::ConnectionRefused;
+        assert!(!nearby.has("a:1") && refused().await);
         let (acceptor, mut accepted) = mpsc::channel(BACKLOG);
-        nearby.add(address.clone(), acceptor);
-        assert!(matches!(nearby.connect(&address).await.unwrap(), Either::Right(_)));
+        nearby.add("a:1".to_owned(), acceptor);
+        assert!(nearby.connect("a:1").await.is_ok());
         assert!(accepted.recv().await.is_some());
-        // Somebody else listens there after it has ended.
         drop(accepted);
-        assert!(matches!(nearby.connect(&address).await.unwrap(), Either::Left(_)));
-        drop(listener);
-        assert_eq!(nearby.connect(&address).await.unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+        assert!(nearby.has("a:1") && refused().await);
+        let (acceptor, _accepted) = mpsc::channel(BACKLOG);
+        nearby.add("a:1".to_owned(), acceptor);
+        assert!(nearby.connect("a:1").await.is_ok());
     }
 }

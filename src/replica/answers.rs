@@ -9,11 +9,8 @@ use std::collections::{BTreeMap, VecDeque};
 use super::{AnswerChange, Remembered};
 use crate::types::{ClientId, Committed, Operation, Refusal, RequestId};
 
-/// How many of one client's answers are remembered: more than it may have under way.
+/// How many of one client's answers are remembered: as many as one stream of it may have under way.
 pub const ANSWERS_PER_CLIENT: usize = 4096;
-
-/// The fewest that any version of this program has remembered: a table on disk may be such a one's.
-const ANSWERS_PER_CLIENT_ONCE: usize = 1024;
 
 /// How many clients are remembered at least; up to twice as many are.
 pub const CLIENTS_REMEMBERED: usize = 8192;
@@ -66,7 +63,7 @@ impl Answers {
         for &Remembered { request, operation, outcome } in saved {
             answers.remember(request, operation, outcome);
             let client = answers.client(request.client);
-            if let (ANSWERS_PER_CLIENT_ONCE.., Some((first, ..))) = (client.answers.len(), client.answers.front()) {
+            if let (ANSWERS_PER_CLIENT, Some((first, ..))) = (client.answers.len(), client.answers.front()) {
                 // There may have been earlier ones.
                 client.forgotten_through = first.saturating_sub(1);
             }

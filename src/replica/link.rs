@@ -371,12 +371,20 @@ impl Link {
         let free_at = self.tempo.free_at();
         let cursors = self.flights.cursors;
         let is_busy = self.pace.propagation == Propagation::Stream && free_at > now;
-        if !is_busy || cursors.pages == ledger.last_stamp() || cursors.pages < ledger.last_wish() {
-            return None;
-        }
-        let own = ledger.own().origin;
-        let told = receipts.changed_after(cursors.receipts).any(|(_, receipt)| self.tells(&receipt, own));
-        (!told).then_some(free_at)
+        let is_paced = is_busy && cursors.pages != ledger.last_stamp() && !self.has_wishes(ledger, receipts);
+        is_paced.then_some(free_at)
+    }
+
+    /// Whether there is a wish for receipts to tell, or a receipt.
+    fn has_wishes(&self, ledger: &Ledger, receipts: &Receipts) -> bool {
+        let (cursors, own) = (self.flights.cursors, ledger.own().origin);
+        let told = || receipts.changed_after(cursors.receipts).any(|(_, receipt)| self.tells(&receipt, own));
+        cursors.pages < ledger.last_wish() || told()
+    }
+
+    /// Whether somebody waits for what the link would say now.
+    pub(super) fn is_urgent(&self, ledger: &Ledger, receipts: &Receipts) -> bool {
+        self.owed.is_due() || self.has_wishes(ledger, receipts)
     }
 
     /// Operations of known pages that the peer is not known to have.

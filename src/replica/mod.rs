@@ -277,8 +277,14 @@ impl Replica {
         message
     }
 
-    /// A link waited so long for a processor after [`Output::Ready`]: the longer, the more it lets changes
-    /// gather. For a driver that shares its processors with others.
+    /// Whether somebody waits for what the link to `peer` would say now. If nobody does, the link may give way
+    /// to others.
+    pub fn is_urgent(&self, peer: BranchId) -> bool {
+        self.links.get(&peer).is_some_and(|link| link.is_urgent(&self.ledger, &self.receipts))
+    }
+
+    /// A link has given way after [`Output::Ready`], and waited so long for its turn: the longer, the more it
+    /// lets changes gather. For a driver that shares its processors with others.
     pub fn waited(&mut self, now: Time, peer: BranchId, wait: Duration) {
         let gap = self.busy.waited(wait);
         if let Some(link) = self.links.get_mut(&peer) {

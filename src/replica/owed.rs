@@ -52,6 +52,11 @@ impl Owed {
         self.due_at = None;
     }
 
+    /// Whether the peer waits for an answer.
+    pub(super) fn is_due(&self) -> bool {
+        self.owes_version || self.is_due
+    }
+
     pub(super) fn next_deadline(&self) -> Option<Time> {
         self.due_at
     }

@@ -48,7 +48,9 @@ impl Tempo {
     }
 
     pub(super) fn sent(&mut self, now: Time) {
-        self.next_at = self.next_at.max(now) + self.gap;
+        // What somebody waits for leaves before it may: that is made up for by no more than one gap.
+        let latest = now + Duration((BURST - 1) * self.gap.0);
+        self.next_at = self.next_at.clamp(now, latest) + self.gap;
     }
 
     /// How long further updates keep apart from each other.

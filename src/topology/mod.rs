@@ -1,5 +1,5 @@
 //! Which branches are linked. Pages are cumulative and relayed, so a connected graph is enough:
-//! the fewer links a branch has, the fewer sockets a bank needs and the more hops a write takes.
+//! the fewer links a branch has, the fewer connections a bank needs and the more hops a write takes.
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},

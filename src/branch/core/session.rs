@@ -119,8 +119,19 @@ impl Core {
         state.is_current(peer, session)
     }
 
-    /// The session's task has heard its bell: until now it has waited for a processor.
-    pub(in crate::branch) fn heard(&self, peer: BranchId, session: u64) {
+    /// The session's task has heard its bell. Whether it may give way first: nobody waits for what it has to say.
+    pub(in crate::branch) fn heard(&self, peer: BranchId, session: u64) -> bool {
+        let mut state = self.lock();
+        let is_urgent = state.replica.is_urgent(peer);
+        match state.sessions.get_mut(&peer).filter(|current| current.number == session) {
+            Some(current) if is_urgent => current.rung_at = None,
+            Some(_) | None => {}
+        }
+        !is_urgent
+    }
+
+    /// It has given way, and now has its turn: until now it has waited for a processor.
+    pub(in crate::branch) fn took_turn(&self, peer: BranchId, session: u64) {
         let mut state = self.lock();
         let state = &mut *state;
         if let Some(current) = state.sessions.get_mut(&peer).filter(|current| current.number == session)
