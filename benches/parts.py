@@ -69,11 +69,27 @@ def column(results, key):
     return [result[key] for result in results]
 
 
+def serve(bench, served):
+    """What is served: arguments of the program of `benches/peers`, or a script with its own."""
+    if isinstance(served, Script):
+        return servers.spoken(servers.python(*served))
+    return bench.peers.serve(*served)
+
+
+class Script(tuple):
+    """One of the scripts beside this one, and its arguments."""
+
+
+#: Over the network, as on several machines; the branches of one process reach each other through memory.
+A_PROCESS_EACH = Script(["python_bank.py", 3])
+COURSE_STYLE = Script(["course_bank.py", "serve"])
+
+
 def loaded(bench, served, *load, server=False):
     """A run: a new server and one load on its first address."""
 
     def run():
-        with bench.peers.serve(*served) as it:
+        with serve(bench, served) as it:
             process = ["--server", it.pid] if server else []
             return bench.peers.load(load[0], "--address", it.addresses[0], *load[1:], *process)
 
@@ -84,7 +100,7 @@ def converged(bench, served, *load):
     """The same, of a load that ends when the other branches have everything."""
 
     def run():
-        with bench.peers.serve(*served) as it:
+        with serve(bench, served) as it:
             others = [word for address in it.addresses[1:] for word in ("--other", address)]
             return bench.peers.load("stream", "--address", it.addresses[0], *load, *others)
 
@@ -102,7 +118,8 @@ def unary(bench):
     runs = {
         "bare tonic": loaded(bench, ["bare"], *load),
         "3 branches": loaded(bench, bank(3), *load),
-        "a course-style bank in Python": course_bank(bench, *load),
+        "3 branches, a process each": loaded(bench, A_PROCESS_EACH, *load),
+        "a course-style bank in Python": loaded(bench, COURSE_STYLE, *load),
     }
     if why := servers.missing("redis-server"):
         bench.skip(why)
@@ -113,18 +130,12 @@ def unary(bench):
         yield Row(f"unary deposits, {name}", "/s", measured)
     ours = values["3 branches"]
     yield Row("  3 branches : bare tonic", "x", ratios(ours, values["bare tonic"]), at_least=0.9)
+    apart = ratios(values["3 branches, a process each"], values["bare tonic"])
+    yield Row("  3 branches, a process each : bare tonic", "x", apart)
     for name, measured in values.items():
-        if name not in ("bare tonic", "3 branches"):
+        if name.startswith(("a course", "Redis")):
             yield Row(f"  3 branches : {name.split(',')[0]}", "x", ratios(ours, measured), at_least=1.0)
     yield from outside(bench)
-
-
-def course_bank(bench, *load):
-    def run():
-        with servers.spoken(servers.python("course_bank.py", "serve")) as server:
-            return bench.peers.load(load[0], "--address", server.addresses[0], *load[1:])
-
-    return run
 
 
 def redis_unary(bench):
@@ -186,7 +197,7 @@ def single(bench):
             "3 branches": loaded(bench, bank(3), "unary", *bench.timed),
             "3 branches, the Rust client": loaded(bench, bank(3), "unary", "--customer", *bench.timed),
             "3 branches, the Python client": by_python,
-            "a course-style bank in Python": course_bank(bench, "unary", *bench.timed),
+            "a course-style bank in Python": loaded(bench, COURSE_STYLE, "unary", *bench.timed),
         }
     )
     rates = {
@@ -224,6 +235,8 @@ def stream(bench):
         "bare tonic, 256 a message": loaded(bench, ["bare"], "stream", *load),
         "3 branches": converged(bench, bank(3), *load),
         "10 branches": converged(bench, bank(10), *load),
+        "3 branches, a process each": converged(bench, A_PROCESS_EACH, *load),
+        "3 branches, a client without a window": converged(bench, bank(3), *load, "--raw-batch", 256),
         "bare tonic, 1 a message": loaded(bench, ["bare"], "stream", *load, "--raw-batch", 1),
         "3 branches, 1 a message": converged(bench, bank(3), *load, "--raw-batch", 1),
         "Python's execute, 3 branches": by_python("execute"),
@@ -245,6 +258,8 @@ def stream(bench):
         yield Row(f"  3 branches : {name.split(',')[0]}", "x", ratios(ours, values[name]), at_most=2.0)
     if redis := values.get("Redis with 2 replicas, pipelined"):
         yield Row("  3 branches : Redis", "x", ratios(ours, redis), at_least=4.0)
+        unbounded = values["3 branches, a client without a window"]
+        yield Row("  3 branches, a client without a window : Redis", "x", ratios(unbounded, redis))
 
 
 def redis_pipelined(bench, count):

@@ -43,7 +43,7 @@ const INCREMENT: &[u8] = b"*3\r\n$6\r\nINCRBY\r\n$7\r\naccount\r\n$1\r\n1\r\n";
 
 /// Pipelined: increments in one write, and increments under way; as the bank's own client does.
 const BATCH: usize = 256;
-const WINDOW: usize = 1024;
+const WINDOW: usize = 4096;
 
 pub async fn run(options: Options) -> Outcome {
     match options.pipelined {
