@@ -1,114 +1,14 @@
-"""What `make bench` measures, part by part. Runs that are compared alternate, so that whatever else the
-machine does falls on all of them; a ratio is that of a pair of neighbours.
-"""
+"""What `make bench` measures, part by part."""
 
-import json
 import os
 import re
 import tempfile
 import time
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import course_run
 import servers
-
-
-@dataclass
-class Row:
-    """One figure: every run's value, and what it should be."""
-
-    what: str
-    unit: str
-    values: list[float]
-    #: At least this, or at most this; None: only reported.
-    at_least: float | None = None
-    at_most: float | None = None
-
-
-@dataclass
-class Bench:
-    """How much to measure, and what with."""
-
-    peers: servers.Peers
-    quick: bool
-    repeats: int
-    say: object
-    skipped: list[str] = field(default_factory=list)
-
-    @property
-    def seconds(self):
-        return 0.5 if self.quick else 1.5
-
-    @property
-    def timed(self):
-        return ["--seconds", self.seconds, "--warm", 0.05 if self.quick else 0.5]
-
-    def operations(self, count):
-        return min(count, 2_000) if self.quick else count
-
-    def alternate(self, runs):
-        """Runs each of these once, and again, `repeats` times; values by name."""
-        values = {name: [] for name in runs}
-        for turn in range(self.repeats):
-            for name, run in runs.items():
-                self.say(f"{name}, {turn + 1} of {self.repeats}")
-                values[name].append(run())
-        return values
-
-    def skip(self, why):
-        self.skipped.append(why)
-        self.say(f"skipped: {why}")
-
-
-def ratios(values, peer_values):
-    return [value / peer for value, peer in zip(values, peer_values, strict=True)]
-
-
-def column(results, key):
-    return [result[key] for result in results]
-
-
-def serve(bench, served):
-    """What is served: arguments of the program of `benches/peers`, or a script with its own."""
-    if isinstance(served, Script):
-        return servers.spoken(servers.python(*served))
-    return bench.peers.serve(*served)
-
-
-class Script(tuple):
-    """One of the scripts beside this one, and its arguments."""
-
-
-#: Over the network, as on several machines; the branches of one process reach each other through memory.
-A_PROCESS_EACH = Script(["python_bank.py", 3])
-COURSE_STYLE = Script(["course_bank.py", "serve"])
-
-
-def loaded(bench, served, *load, server=False):
-    """A run: a new server and one load on its first address."""
-
-    def run():
-        with serve(bench, served) as it:
-            process = ["--server", it.pid] if server else []
-            return bench.peers.load(load[0], "--address", it.addresses[0], *load[1:], *process)
-
-    return run
-
-
-def converged(bench, served, *load):
-    """The same, of a load that ends when the other branches have everything."""
-
-    def run():
-        with serve(bench, served) as it:
-            others = [word for address in it.addresses[1:] for word in ("--other", address)]
-            return bench.peers.load("stream", "--address", it.addresses[0], *load, *others)
-
-    return run
-
-
-def bank(branches, *options):
-    return ["bank", "--branches", branches, *options]
+from measuring import A_PROCESS_EACH, COURSE_STYLE, Row, bank, column, converged, loaded, ratios
 
 
 def unary(bench):
@@ -434,8 +334,8 @@ def simulation(bench):
     bench.say("the simulator")
     options = ["--quiet", "--no-default-features", "--bench", "simulation"]
     text = servers.output(["cargo", "bench", "--manifest-path", servers.ROOT / "Cargo.toml", *options])
-    for bank, median, least, most, judged in re.findall(SIMULATED, text, re.MULTILINE):
-        yield Row(f"simulated events, {bank}", "/s", [float(least), float(median), float(most)])
+    for simulated, median, least, most, judged in re.findall(SIMULATED, text, re.MULTILINE):
+        yield Row(f"simulated events, {simulated}", "/s", [float(least), float(median), float(most)])
         yield Row("  operations judged", "/s", [float(judged)])
 
 
@@ -449,89 +349,3 @@ PARTS = {
         *(durable, memory, many, overlays, course, simulation),
     )
 }
-
-
-def curve(bench, what, unit, points):
-    """One curve: each point's runs, alternating."""
-    values = bench.alternate({f"{what} {point}": run for point, run in points.items()})
-    return {"what": what, "unit": unit, "points": list(points), "values": list(values.values())}
-
-
-def growth(bench):
-    """Throughput and lag against branches, accounts, clients and operations: one curve each."""
-    sizes = (3, 10) if bench.quick else (3, 10, 30, 100, 200, 500)
-    count = bench.operations(300_000)
-    yield curve(
-        bench,
-        "streamed deposits against branches",
-        "/s",
-        {size: picked(converged(bench, bank(size), "--operations", count), "per_second") for size in sizes},
-    )
-    yield curve(
-        bench,
-        "convergence lag p99 at 1,000 deposits a second against branches",
-        "us",
-        {size: lag_at(bench, size, 1_000) for size in sizes},
-    )
-    sizes = (1, 100) if bench.quick else (1, 100, 10_000, 100_000, 1_000_000)
-    yield curve(
-        bench,
-        "streamed deposits against accounts",
-        "/s",
-        {
-            size: picked(
-                converged(bench, bank(3, "--accounts", size), "--operations", count, "--accounts", size),
-                "per_second",
-            )
-            for size in sizes
-        },
-    )
-    sizes = (1, 4) if bench.quick else (1, 2, 4, 16, 64, 256)
-    yield curve(
-        bench,
-        "unary deposits against clients",
-        "/s",
-        {
-            size: picked(
-                loaded(bench, bank(3), "unary", "--in-flight", size, "--connections", size, *bench.timed),
-                "per_second",
-            )
-            for size in sizes
-        },
-    )
-    sizes = (1_000, 2_000) if bench.quick else (1_000, 10_000, 100_000, 1_000_000, 10_000_000)
-    yield curve(
-        bench,
-        "memory of 3 branches against operations",
-        "MiB",
-        {size: memory_after(bench, size) for size in sizes},
-    )
-
-
-def picked(run, key):
-    return lambda: run()[key]
-
-
-def lag_at(bench, branches, rate):
-    def run():
-        with bench.peers.serve(*bank(branches)) as it:
-            # As many as one machine can ask without asking being the load.
-            step = max(1, len(it.addresses) // 10)
-            others = [word for address in it.addresses[1::step] for word in ("--watched", address)]
-            load = ["--rate", rate, *bench.timed]
-            return bench.peers.load("lag", "--address", it.addresses[0], *load, *others)["lag"]["p99_us"]
-
-    return run
-
-
-def memory_after(bench, operations):
-    def run():
-        with bench.peers.serve(*bank(3)) as it:
-            bench.peers.load("stream", "--address", it.addresses[0], "--operations", operations)
-            return it.resident_mib()
-
-    return run
-
-
-def as_json(row):
-    return json.loads(json.dumps(row.__dict__))

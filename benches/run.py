@@ -22,6 +22,8 @@ import sys
 import time
 from pathlib import Path
 
+import curves
+import measuring
 import parts
 import servers
 import table
@@ -44,7 +46,7 @@ def main():
     arguments = parser.parse_args()
     repeats = 1 if arguments.quick else max(arguments.n, 5)
     say("building")
-    bench = parts.Bench(servers.Peers(quick=arguments.quick), arguments.quick, repeats, say)
+    bench = measuring.Bench(servers.Peers(quick=arguments.quick), arguments.quick, repeats, say)
     results = about() | {"parts": {}}
     if not arguments.quick and RESULTS.exists():
         results["parts"] = json.loads(RESULTS.read_text())["parts"]
@@ -72,9 +74,9 @@ def measure(bench, name):
     """One part's rows or curves, with the load that the machine had before it."""
     began, load = time.monotonic(), os.getloadavg()[0]
     if name == "growth":
-        measured = {"curves": list(parts.growth(bench))}
+        measured = {"curves": list(curves.growth(bench))}
     else:
-        measured = {"rows": [parts.as_json(row) for row in parts.PARTS[name](bench)]}
+        measured = {"rows": [measuring.as_json(row) for row in parts.PARTS[name](bench)]}
     return measured | {"load_before": load, "seconds": round(time.monotonic() - began, 1)}
 
 
@@ -131,7 +133,7 @@ def heading(results):
 def show(name, measured):
     """A part's table, in 80 columns."""
     say("")
-    doc = parts.growth.__doc__ if name == "growth" else parts.PARTS[name].__doc__
+    doc = curves.growth.__doc__ if name == "growth" else parts.PARTS[name].__doc__
     print(f"\n{name}: {doc.splitlines()[0]}")
     for row in measured.get("rows", []):
         print(line(row["what"], row["unit"], row["values"], row["at_least"], row["at_most"]))
