@@ -14,6 +14,7 @@ OURS, THEIRS = "#2a6f97", "#adb5bd"
 UNARY = (
     ("bare tonic", "unary deposits, bare tonic"),
     ("3 branches", "unary deposits, 3 branches"),
+    ("3 branches, a process each", "unary deposits, 3 branches, a process each"),
     ("Redis, 2 replicas", "unary deposits, Redis"),
     ("Python, as the course has it", "unary deposits, a course-style"),
 )
@@ -21,6 +22,7 @@ STREAM = (
     ("bare tonic", "streamed deposits, bare tonic, 256"),
     ("3 branches", "streamed deposits, 3 branches"),
     ("10 branches", "streamed deposits, 10 branches"),
+    ("3 branches, a process each", "streamed deposits, 3 branches, a process each"),
     ("Redis, 2 replicas", "streamed deposits, Redis"),
     ("Python's deposit_many", "streamed deposits, Python's deposit_many"),
 )
