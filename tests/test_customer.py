@@ -1,6 +1,7 @@
 """Customer: each operation, its conditions and its arguments, against real branches."""
 
 import doctest
+import gc
 import inspect
 import pickle
 import threading
@@ -63,6 +64,18 @@ def test_many_deposits_are_answered_in_order() -> None:
             bank.customer(1).deposit_many([1, 0])
         assert bank.balances() == {1: 3400}
         assert bank.customer(1).deposit_many([]) == []
+
+
+def test_long_lists_of_answers_leave_the_collector_as_it_was() -> None:
+    with replibank.Bank({1: 0}) as bank, bank.customer(1) as customer:
+        customer.deposit_many([1] * 3000)
+        assert gc.isenabled()
+        gc.disable()
+        try:
+            customer.deposit_many([1] * 3000)
+            assert not gc.isenabled()
+        finally:
+            gc.enable()
 
 
 def test_a_long_batch_counts_each_action_once() -> None:

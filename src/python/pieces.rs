@@ -38,6 +38,28 @@ impl Turns {
     }
 }
 
+/// While it lives, Python's collector does not run by itself. What is made meanwhile cannot be garbage yet, and
+/// among a million new objects the collector would look at each several times.
+struct Uncollected<'py>(Option<Bound<'py, PyModule>>);
+
+impl<'py> Uncollected<'py> {
+    fn new(py: Python<'py>) -> PyResult<Self> {
+        let collector = py.import("gc")?;
+        if !collector.call_method0("isenabled")?.extract::<bool>()? {
+            return Ok(Self(None));
+        }
+        collector.call_method0("disable")?;
+        Ok(Self(Some(collector)))
+    }
+}
+
+impl Drop for Uncollected<'_> {
+    fn drop(&mut self) {
+        // It has no way to fail.
+        let _ = self.0.take().map(|collector| collector.call_method0("enable"));
+    }
+}
+
 /// The actions of a batch, from any iterable.
 pub(super) fn actions(items: &Bound<'_, PyAny>) -> PyResult<Vec<Action>> {
     collect("actions", items, "a list of Deposit, Withdraw and Query", action)
@@ -79,6 +101,7 @@ pub(super) fn list<'py, T>(
     convert: impl Fn(T) -> PyResult<Py<PyAny>>,
 ) -> PyResult<Bound<'py, PyList>> {
     let made = PyList::empty(py);
+    let _uncollected = if items.len() > PIECE { Some(Uncollected::new(py)?) } else { None };
     let mut turns = Turns::new();
     for item in items {
         made.append(convert(item)?)?;
