@@ -60,7 +60,7 @@ def bars(axis, title, part, shown):
     medians = [statistics.median(values) / 1e3 for _, values in found]
     low = [median - min(values) / 1e3 for median, (_, values) in zip(medians, found, strict=True)]
     high = [max(values) / 1e3 - median for median, (_, values) in zip(medians, found, strict=True)]
-    colours = [OURS if name.endswith(("branches", "many")) else THEIRS for name, _ in found]
+    colours = [OURS if "branches" in name or name.endswith("many") else THEIRS for name, _ in found]
     drawn = axis.barh([name for name, _ in found], medians, xerr=[low, high], color=colours, capsize=2)
     axis.bar_label(drawn, fmt="{:,.0f}", padding=6, fontsize=8)
     axis.margins(x=0.25)
