@@ -303,7 +303,7 @@ LISTS = """
             customer._live().execute([Deposit(1)] * 4_000_000, "local", None, 60.0)
             taken.append(turns - before)
         while len(made) < TRIES and max(made, default=0) <= 3:
-            customer.execute([Withdraw(10**9), *[Deposit(1)] * 300_000, Withdraw(10**9)])
+            customer.execute([Withdraw(10**9), *[Deposit(1)] * 1_000_000, Withdraw(10**9)])
             made.append(marks[-1] - marks[-2])
     ended.set()
     watcher.join()
