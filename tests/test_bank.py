@@ -2,6 +2,7 @@
 
 import socket
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -143,3 +144,24 @@ def test_the_protocol_is_shipped_as_it_is() -> None:
     )
     for file in files:
         assert (replibank.proto_path() / file).read_bytes() == (source / file).read_bytes()
+
+
+@pytest.mark.parametrize("propagation", ["stream", "unary"])
+def test_branches_of_one_process_reach_each_other_without_sockets_again(
+    propagation: Any, tmp_path: Path
+) -> None:
+    branches = dict.fromkeys(range(1, 7), 400)
+    with (
+        replibank.Bank(branches, propagation=propagation, data_dir=tmp_path) as bank,
+        bank.customer(1) as customer,
+    ):
+        for _ in range(3):
+            bank.kill(4)
+            customer.deposit(1)
+            bank.restart(4)
+            bank.wait_until_converged()
+        ports = {int(address.rpartition(":")[2]) for address in bank.addresses.values()}
+        connections = psutil.Process().net_connections("tcp")
+        ends = [it for it in connections if it.raddr and not ports.isdisjoint((it.laddr.port, it.raddr.port))]
+        # Those of the customer.
+        assert len(ends) == 2, ends

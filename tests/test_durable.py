@@ -15,7 +15,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -225,27 +224,6 @@ def test_a_bank_without_data_forgets_and_one_with_data_does_not(tmp_path: Path) 
                 assert bank.balances() == dict.fromkeys(BRANCHES, opening)
                 bank.customer(1).deposit(5, concern="all")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["branch-1", "branch-2", "branch-3"]
-
-
-@pytest.mark.parametrize("propagation", ["stream", "unary"])
-def test_branches_of_one_process_reach_each_other_without_sockets_again(
-    propagation: Any, tmp_path: Path
-) -> None:
-    branches = dict.fromkeys(range(1, 7), 400)
-    with (
-        replibank.Bank(branches, propagation=propagation, data_dir=tmp_path) as bank,
-        bank.customer(1) as customer,
-    ):
-        for _ in range(3):
-            bank.kill(4)
-            customer.deposit(1)
-            bank.restart(4)
-            bank.wait_until_converged()
-        ports = {int(address.rpartition(":")[2]) for address in bank.addresses.values()}
-        connections = psutil.Process().net_connections("tcp")
-        ends = [it for it in connections if it.raddr and not ports.isdisjoint((it.laddr.port, it.raddr.port))]
-        # Those of the customer.
-        assert len(ends) == 2, ends
 
 
 def test_what_is_wrong_with_a_directory_is_said(tmp_path: Path) -> None:

@@ -55,8 +55,10 @@ impl<'py> Uncollected<'py> {
 
 impl Drop for Uncollected<'_> {
     fn drop(&mut self) {
-        // It has no way to fail.
-        let _ = self.0.take().map(|collector| collector.call_method0("enable"));
+        if let Some(collector) = &self.0 {
+            // It has no way to fail.
+            let _ = collector.call_method0("enable");
+        }
     }
 }
 

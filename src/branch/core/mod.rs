@@ -56,6 +56,10 @@ impl State {
     fn is_current(&self, peer: BranchId, session: u64) -> bool {
         self.sessions.get(&peer).is_some_and(|current| current.number == session)
     }
+
+    fn current(&mut self, peer: BranchId, session: u64) -> Option<&mut Current> {
+        self.sessions.get_mut(&peer).filter(|current| current.number == session)
+    }
 }
 
 /// How far the branch's disk is.

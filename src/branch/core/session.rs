@@ -123,9 +123,8 @@ impl Core {
     pub(in crate::branch) fn heard(&self, peer: BranchId, session: u64) -> bool {
         let mut state = self.lock();
         let is_urgent = state.replica.is_urgent(peer);
-        match state.sessions.get_mut(&peer).filter(|current| current.number == session) {
-            Some(current) if is_urgent => current.rung_at = None,
-            Some(_) | None => {}
+        if is_urgent && let Some(current) = state.current(peer, session) {
+            current.rung_at = None;
         }
         !is_urgent
     }
@@ -133,10 +132,7 @@ impl Core {
     /// It has given way, and now has its turn: until now it has waited for a processor.
     pub(in crate::branch) fn took_turn(&self, peer: BranchId, session: u64) {
         let mut state = self.lock();
-        let state = &mut *state;
-        if let Some(current) = state.sessions.get_mut(&peer).filter(|current| current.number == session)
-            && let Some(rung_at) = current.rung_at.take()
-        {
+        if let Some(rung_at) = state.current(peer, session).and_then(|current| current.rung_at.take()) {
             let now = self.now();
             state.replica.waited(now, peer, Duration(now.0.saturating_sub(rung_at.0)));
         }
