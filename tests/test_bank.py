@@ -125,6 +125,13 @@ def test_importing_the_package_is_cheap(run_script: object) -> None:
     assert loaded.strip() == "set()"
 
 
+def test_a_run_imports_only_what_it_needs(run_script: object) -> None:
+    loaded = run_script(  # type: ignore[operator]
+        "import sys, replibank.cli.run; print({'asyncio', 'json', 'replibank.bank'} & set(sys.modules))",
+    )
+    assert loaded.strip() == "set()"
+
+
 def test_every_name_can_be_had() -> None:
     for name in replibank.__all__:
         assert getattr(replibank, name) is not None
@@ -147,7 +154,7 @@ def test_the_protocol_is_shipped_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("propagation", ["stream", "unary"])
-def test_branches_of_one_process_reach_each_other_without_sockets_again(
+def test_branches_and_customers_of_one_process_need_no_sockets_again(
     propagation: Any, tmp_path: Path
 ) -> None:
     branches = dict.fromkeys(range(1, 7), 400)
@@ -159,9 +166,19 @@ def test_branches_of_one_process_reach_each_other_without_sockets_again(
             bank.kill(4)
             customer.deposit(1)
             bank.restart(4)
+            bank.kill(1)
+            bank.restart(1)
             bank.wait_until_converged()
+        assert customer.query() == 403
         ports = {int(address.rpartition(":")[2]) for address in bank.addresses.values()}
-        connections = psutil.Process().net_connections("tcp")
-        ends = [it for it in connections if it.raddr and not ports.isdisjoint((it.laddr.port, it.raddr.port))]
-        # Those of the customer.
-        assert len(ends) == 2, ends
+
+        def ends() -> int:
+            connections = psutil.Process().net_connections("tcp")
+            pairs = [{it.laddr.port, it.raddr.port} for it in connections if it.raddr]
+            return sum(not ports.isdisjoint(pair) for pair in pairs)
+
+        assert ends() == 0
+        # They listen all the same.
+        with replibank.Customer(bank.addresses[1]) as other:
+            assert other.query() == 403
+            assert ends() == 2

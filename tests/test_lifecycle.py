@@ -355,7 +355,7 @@ def test_too_many_customers_are_told_of_open_files(run_script: Callable[..., str
         with replibank.Bank({1: 400}) as bank:
             try:
                 for _ in range(128):
-                    customers.append(bank.customer(1, timeout=1))
+                    customers.append(replibank.Customer(bank.addresses[1], timeout=1))
                     customers[-1].deposit(1)
             except replibank.ReplibankError as error:
                 print(error)

@@ -8,8 +8,8 @@ const OTHER_FILES: u64 = 64;
 /// What a data directory has open: its lock and its database, and another one while it is examined.
 const DATA_FILES: u64 = 3;
 
-/// The open files that all branches need in one process: a listener each, both ends of a customer's
-/// connection, and data. To each other they need none.
+/// The open files that all branches need in one process: a listener each, two for who comes from elsewhere,
+/// and data. Branches and customers of one process need none to reach each other.
 pub(super) fn needed_by_tasks(config: &BankConfig) -> u64 {
     let data = if config.data_dir.is_some() { DATA_FILES } else { 0 };
     (3 + data) * config.branches.len() as u64 + OTHER_FILES

@@ -1,5 +1,5 @@
-//! The branches of a bank as tasks of this process: real gRPC, on loopback to customers and through memory
-//! to each other.
+//! The branches of a bank as tasks of this process: real gRPC, through memory to each other and to the
+//! bank's own customers, and on a port to everybody else.
 
 use std::{
     collections::BTreeMap,
@@ -19,7 +19,7 @@ use super::{
 };
 use crate::{
     branch::{Branch, Channels, Faults},
-    customer::{CustomerError, Status},
+    customer::{Customer, CustomerError, Status},
     topology::Topology,
     trace::Trace,
     types::BranchId,
@@ -109,6 +109,11 @@ impl Tasks {
         branch.kill().await;
         self.ended(&branch, None);
         Ok(())
+    }
+
+    /// A new customer of the branch at `address`, through memory.
+    pub(super) async fn customer(&self, address: &str, within: Duration) -> Result<Customer, CustomerError> {
+        Customer::connect_by(address, within, |endpoint| self.channels.reach(endpoint)).await
     }
 
     fn ended(&self, branch: &Branch, reason: Option<String>) {

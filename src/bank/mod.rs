@@ -143,7 +143,12 @@ impl Bank {
         if self.is_closed.load(Ordering::Acquire) {
             return Err(BankError::Closed);
         }
-        let customer = Customer::connect(&address.to_string(), timeout).await?.until(self.is_closed.clone());
+        let address = address.to_string();
+        let customer = match &self.members {
+            Members::Tasks(tasks) => tasks.customer(&address, timeout).await?,
+            Members::Processes(_) => Customer::connect(&address, timeout).await?,
+        };
+        let customer = customer.until(self.is_closed.clone());
         Ok(match &self.told {
             Some(told) => customer.noted(told.journal(), branch),
             None => customer,

@@ -1,5 +1,5 @@
-//! Connections to peers. The branches of one process reach each other through memory, and share the
-//! connections for calls: unary propagation between N branches takes N connections, not N times N.
+//! Connections to branches. Those of one process are reached through memory, and share the connections for
+//! their calls: unary propagation between N branches takes N connections, not N times N.
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -7,7 +7,7 @@ use hyper_util::rt::TokioIo;
 use tokio::sync::{Mutex, OnceCell};
 use tonic::{
     Status,
-    transport::{Channel, Endpoint},
+    transport::{self, Channel, Endpoint},
 };
 use tower::service_fn;
 
@@ -39,7 +39,7 @@ impl Channels {
 
     /// A connection of one's own to "host:port".
     pub(super) async fn open(&self, address: &str) -> Result<Channel, Status> {
-        let failed = |error: tonic::transport::Error| Status::from_error(Box::new(error));
+        let failed = |error: transport::Error| Status::from_error(Box::new(error));
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(failed)?
             .connect_timeout(CONNECT_WITHIN)
@@ -48,15 +48,25 @@ impl Channels {
             .initial_connection_window_size(4 * WINDOW_BYTES)
             .http2_keep_alive_interval(KEEPALIVE)
             .keep_alive_timeout(KEEPALIVE);
-        if !self.nearby.has(address) {
-            return endpoint.connect().await.map_err(failed);
+        self.reach(endpoint).await.map_err(failed)
+    }
+
+    /// Opens a connection to where `endpoint` points: through memory, if a branch of this process listens
+    /// there, which also connects again that way.
+    ///
+    /// # Errors
+    /// As of [`Endpoint::connect`].
+    pub async fn reach(&self, endpoint: Endpoint) -> Result<Channel, transport::Error> {
+        let address = endpoint.uri().authority().map(ToString::to_string).unwrap_or_default();
+        if !self.nearby.has(&address) {
+            return endpoint.connect().await;
         }
-        let (nearby, address) = (self.nearby.clone(), address.to_owned());
+        let nearby = self.nearby.clone();
         let connect = service_fn(move |_uri| {
             let (nearby, address) = (nearby.clone(), address.clone());
             async move { nearby.connect(&address).await.map(TokioIo::new) }
         });
-        endpoint.connect_with_connector(connect).await.map_err(failed)
+        endpoint.connect_with_connector(connect).await
     }
 
     /// The channel for calls to "host:port".

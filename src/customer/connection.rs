@@ -12,7 +12,7 @@ use std::{
 use tokio::time::{sleep, timeout};
 use tonic::{
     Code, Request, Status,
-    transport::{Channel, Endpoint},
+    transport::{self, Channel, Endpoint},
 };
 
 use super::{CustomerError, error::seconds};
@@ -46,8 +46,15 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Tries until somebody answers or the time is over.
-    pub(super) async fn open(address: &str, within: Duration) -> Result<Self, CustomerError> {
+    /// Tries until somebody answers or the time is over. `reach` opens what the endpoint describes.
+    pub(super) async fn open<F>(
+        address: &str,
+        within: Duration,
+        reach: impl Fn(Endpoint) -> F,
+    ) -> Result<Self, CustomerError>
+    where
+        F: Future<Output = Result<Channel, transport::Error>>,
+    {
         let unreachable = |reason| CustomerError::Unreachable { address: address.to_owned(), reason, sent: false };
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(|_| unreachable("its address is not HOST:PORT".to_owned()))?
@@ -60,7 +67,7 @@ impl Connection {
         let attempts = async {
             let mut wait = RETRY_AFTER_MIN;
             loop {
-                match endpoint.connect().await {
+                match reach(endpoint.clone()).await {
                     Ok(channel) => return channel,
                     Err(error) => last = cause(&error),
                 }

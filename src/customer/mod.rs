@@ -20,6 +20,8 @@ use std::{
     time::Duration,
 };
 
+use tonic::transport::{self, Channel, Endpoint};
+
 use crate::{
     check::Outcome,
     types::{
@@ -52,8 +54,23 @@ impl Customer {
     /// # Errors
     /// [`CustomerError::Unreachable`] if nobody answers there in time.
     pub async fn connect(address: &str, timeout: Duration) -> Result<Self, CustomerError> {
+        Self::connect_by(address, timeout, async |endpoint| endpoint.connect().await).await
+    }
+
+    /// The same by a way of the caller's: `reach` opens the connection that its argument describes.
+    ///
+    /// # Errors
+    /// As of [`Customer::connect`].
+    pub async fn connect_by<F>(
+        address: &str,
+        timeout: Duration,
+        reach: impl Fn(Endpoint) -> F,
+    ) -> Result<Self, CustomerError>
+    where
+        F: Future<Output = Result<Channel, transport::Error>>,
+    {
         Ok(Self {
-            connection: Connection::open(address, timeout).await?,
+            connection: Connection::open(address, timeout, reach).await?,
             client: draw_client(address)?,
             last_number: Arc::default(),
             life: Arc::new(AtomicU64::new(NO_LIFE)),

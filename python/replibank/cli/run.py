@@ -8,7 +8,6 @@ from contextlib import contextmanager
 import click
 
 from replibank import _core
-from replibank.bank import told
 from replibank.cli import options, paths, pictures, report
 from replibank.cli.summary import Summary
 from replibank.settling import Settled, note
@@ -91,7 +90,7 @@ def command(
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
-        seen = None if history is None else told(bank.history().wait())
+        seen = None if history is None else history_of(bank)
     # Of a bank that has ended, it is everything.
     rows = None if trace is plot is None else bank.trace().wait()
     paths.write_output(output, replies.output(output_form))
@@ -107,6 +106,14 @@ def command(
         summary.print_json(propagation, topology)
     else:
         summary.print(propagation, topology, "a process each" if processes else "in one process")
+
+
+def history_of(bank: _core.Bank) -> str:
+    """The bank's history, as `Bank.history` tells it."""
+    # Imported when it is asked for: that module and what it needs are a tenth of a short run.
+    from replibank.bank import told  # noqa: PLC0415
+
+    return told(bank.history().wait())
 
 
 def found(bank: _core.Bank, timeout: float) -> Settled | None:
