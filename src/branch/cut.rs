@@ -8,20 +8,17 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpConnectInfo};
 
-use super::{Stop, core::Core};
+use super::{Stop, core::Core, cork::Corked};
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A customer's or a peer's connection.
 pub(super) struct Cuttable {
-    stream: Either<TcpStream, DuplexStream>,
+    stream: Either<Corked, DuplexStream>,
     /// Done when the branch is killed.
     killed: Waiting,
     core: Arc<Core>,
@@ -30,7 +27,7 @@ pub(super) struct Cuttable {
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: Either<TcpStream, DuplexStream>, core: Arc<Core>) -> Self {
+    pub(super) fn new(stream: Either<Corked, DuplexStream>, core: Arc<Core>) -> Self {
         let mut stop = core.stop();
         let killed = async move {
             if stop.wait_for(|&stop| stop == Stop::AtOnce).await.is_err() {

@@ -8,6 +8,7 @@ mod channels;
 mod clock;
 mod complaints;
 mod core;
+mod cork;
 mod cut;
 mod disk;
 mod door;

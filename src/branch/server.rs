@@ -24,6 +24,7 @@ use super::{
     bank_service::BankServer,
     channels::{KEEPALIVE, WINDOW_BYTES},
     core::Core,
+    cork::Corked,
     cut::Cuttable,
     door::Door,
     replication_service::ReplicationServer,
@@ -89,7 +90,7 @@ pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStre
 
     let served = core.clone();
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
-        .map(|stream| stream.map(Either::Left))
+        .map(|stream| stream.map(|socket| Either::Left(Corked::new(socket))))
         .merge(ReceiverStream::new(nearby).map(|stream| Ok(Either::Right(stream))))
         .map(move |stream| stream.map(|stream| Cuttable::new(stream, served.clone())));
     let told = core.clone();
