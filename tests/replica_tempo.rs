@@ -73,6 +73,22 @@ fn a_few_updates_leave_at_once_and_the_next_keeps_a_gap() {
 }
 
 #[test]
+fn a_link_that_had_nothing_more_to_send_is_not_asked_before_its_gap_is_over() {
+    let mut replica = lone_replica(2);
+    meet(&mut replica, PEER);
+    for _ in 0..BURST {
+        assert!(deposit_at(&mut replica, 0));
+        let sent = update_at(&mut replica, 0).unwrap();
+        acknowledge_at(&mut replica, 0, sent);
+        assert_eq!(update_at(&mut replica, 0), None);
+    }
+    assert!(!deposit_at(&mut replica, 0) && !deposit_at(&mut replica, GAP - 1));
+    assert_eq!(replica.next_deadline(), Some(Time(GAP)));
+    assert_eq!(step_at(&mut replica, Time(GAP), Input::Tick), [Output::Ready(branch(PEER))]);
+    assert_eq!(update_at(&mut replica, GAP), Some((BURST + 1, BURST + 2)));
+}
+
+#[test]
 fn the_next_change_after_the_gap_does_not_wait_for_a_tick() {
     let mut replica = busy_link();
     assert!(deposit_at(&mut replica, GAP));

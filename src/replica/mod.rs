@@ -308,15 +308,18 @@ impl Replica {
         self.expire(now, outputs);
     }
 
-    /// A page changed: wakes the links that have to tell it and are not busy anyway.
+    /// A page changed: wakes the links that have to tell it and are not busy anyway; those that let changes
+    /// gather, once their time has come.
     fn wake_idle(&mut self, index: PageIndex, outputs: &mut Vec<Output>) {
-        let (page, links) = (self.ledger.page(index), &self.links);
-        self.idle.retain(|peer| {
-            let is_to_tell = links.get(peer).is_some_and(|link| link.is_to_tell(index, page));
-            if is_to_tell {
-                outputs.push(Output::Ready(*peer));
+        let (now, ledger, links, receipts) = (self.now, &self.ledger, &self.links, &self.receipts);
+        let page = ledger.page(index);
+        self.idle.retain(|&peer| {
+            let Some(link) = links.get(&peer).filter(|link| link.is_to_tell(index, page)) else { return true };
+            match link.paced_until(now, ledger, receipts) {
+                Some(at) => _ = self.paced.insert((at, peer)),
+                None => outputs.push(Output::Ready(peer)),
             }
-            !is_to_tell
+            false
         });
         self.wake_paced(self.now, outputs);
     }

@@ -240,7 +240,6 @@ impl Core {
                 None => {
                     let (sender, receiver) = oneshot::channel();
                     state.waiters.insert(ticket, Waiter::Call(sender));
-                    self.arm(state);
                     receiver
                 }
             }
@@ -286,13 +285,10 @@ impl Core {
                 waiting += 1;
             }
         }
-        if waiting > 0 {
-            self.arm(state);
-        }
         waiting
     }
 
-    /// Acts on the outputs of steps. Whose answers `mine` gives back, they are sent to.
+    /// Acts on what steps have changed. Whose answers `mine` gives back, they are sent to.
     fn deliver(&self, state: &mut State, mut mine: impl FnMut(u64, Answer) -> Option<Answer>) {
         state.record_news();
         let mut outputs = std::mem::take(&mut state.outputs);
@@ -323,6 +319,7 @@ impl Core {
         if std::mem::replace(&mut state.told_of, operations) != operations && self.changed.receiver_count() > 0 {
             self.changed.send_replace(());
         }
+        self.arm(state);
     }
 
     /// Rings the clock task if something is due before it wakes.

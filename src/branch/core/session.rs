@@ -115,7 +115,6 @@ impl Core {
         }
         state.replica.step(self.now(), Input::Message { from: peer, message }, &mut state.outputs);
         self.deliver(state, others);
-        self.arm(state);
         state.is_current(peer, session)
     }
 
