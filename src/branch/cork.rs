@@ -90,7 +90,7 @@ impl AsyncWrite for Corked {
         self.socket.is_write_vectored()
     }
 
-    /// Asked for once all is written.
+    /// Asked for once all that was gathered is written.
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if matches!(self.cork, Cork::Out) {
             self.cork = Cork::In;

@@ -1,4 +1,4 @@
-//! Connections between branches of one process: the same gRPC as between any others, whose bytes pass
+//! Connections to branches within one process: the same gRPC as between any others, whose bytes pass
 //! through memory. The kernel's part of a message on loopback is a third of what it costs.
 
 use std::{
