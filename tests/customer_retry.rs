@@ -9,7 +9,7 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use replibank::{
     bank::{Bank, BankConfig},
     customer::{Customer, CustomerError},
-    types::{AccountId, Action, Amount, Answer, BranchId, Operation, OperationKind, Refusal, Terms, Version},
+    types::{AccountId, Action, Amount, Answer, BranchId, Concern, Operation, OperationKind, Refusal, Terms, Version},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -197,6 +197,38 @@ async fn stream_that_breaks_goes_on_and_every_deposit_counts_once() {
     }
     let version = committed(&bank, DEPOSITS as u64).await;
     assert_eq!(version.iter().map(|(_, sequence)| sequence).collect::<Vec<_>>(), [DEPOSITS as u64]);
+    bank.close().await;
+}
+
+/// A branch remembers 4,096 answers of a client. One of its requests waits for a branch that is down, while
+/// the customer goes on and has thousands of others answered; then the connection breaks.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn request_that_thousands_have_overtaken_is_still_known_when_it_is_retried() {
+    let [one, two] = [1, 2].map(|id| BranchId::new(id).expect("an id"));
+    let bank = Bank::start(BankConfig::new([one, two], 400)).await.expect("the bank starts");
+    bank.kill(two).await.expect("it runs");
+    let proxy = Proxy::before(bank.addresses()[&one]).await;
+    let customer = Customer::connect(&proxy.address.to_string(), SOON).await.expect("the proxy is there");
+    let everywhere =
+        Terms { concern: Concern::All, wait: replibank::types::Duration::milliseconds(60_000), ..Terms::default() };
+    let waiting = {
+        let customer = customer.clone();
+        tokio::spawn(async move { customer.write(deposit(10), &everywhere).await })
+    };
+    committed(&bank, 1).await;
+    for _ in 0..3 {
+        let answers = customer.execute(&[Action::Write(deposit(1)); 2000], &Terms::default()).await.expect("answers");
+        assert!(answers.iter().all(|answer| matches!(answer, Answer::Committed(_))));
+        customer.write(deposit(1), &Terms::default()).await.expect("a deposit");
+    }
+    proxy.cut().await;
+    customer.write(deposit(1), &Terms::default()).await.expect("the way is open again");
+    bank.restart(two).await.expect("it starts");
+
+    let answer = waiting.await.expect("no panic").expect("both branches have it");
+    assert_eq!((answer.sequence, answer.balance), (1, 410), "the answer is the first one's");
+    let balance = customer.query(AccountId::DEFAULT, false, &Terms::default()).await.expect("an answer").balance;
+    assert_eq!(balance, 410 + 3 * 2001 + 1, "it counts once");
     bank.close().await;
 }
 

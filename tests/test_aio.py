@@ -109,6 +109,16 @@ def test_tasks_and_groups_run_at_the_same_time() -> None:
     asyncio.run(main())
 
 
+def test_thousands_of_deposits_at_once() -> None:
+    async def main() -> None:
+        async with AsyncBank({1: 0}) as bank:
+            customer = await bank.customer(1, timeout=60)
+            receipts = await asyncio.gather(*(customer.deposit(1) for _ in range(10_000)))
+            assert sorted(receipt.balance for receipt in receipts) == list(range(1, 10_001))
+
+    asyncio.run(main())
+
+
 def test_a_cancelled_wait_ends_at_once_and_the_customer_goes_on() -> None:
     async def main() -> None:
         async with AsyncBank({1: 0}) as bank:

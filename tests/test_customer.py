@@ -87,6 +87,14 @@ def test_a_long_batch_counts_each_action_once() -> None:
         assert bank.balances() == {1: 20_000, 2: 20_000}
 
 
+def test_long_batches_of_several_threads_do_not_hinder_each_other() -> None:
+    with replibank.Bank({1: 0}) as bank, bank.customer(1, timeout=60) as customer:
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(customer.deposit_many, [[1] * 20_000] * 4))
+        assert all(isinstance(answer, Receipt) for batch in answers for answer in batch)
+        assert bank.balances() == {1: 80_000}
+
+
 @pytest.mark.parametrize("as_version", [False, True], ids=["receipt", "version"])
 def test_a_customer_reads_its_write_at_another_branch(as_version: bool) -> None:
     with replibank.Bank({1: 0, 2: 0}, propagation_delay=0.02) as bank:

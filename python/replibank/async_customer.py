@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class AsyncCustomer:
     """A connection to one branch, for asyncio. It connects at `async with`, or at `connect`.
 
-    A cancelled write may have happened: what its branch had received by then stays.
+    A cancelled write may have happened: what its branch had received by then stays. Of operations
+    that wait for no other branch, 4,096 are under way together; more wait their turn, within their timeout.
 
     Args:
         address: The branch's "HOST:PORT".

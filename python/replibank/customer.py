@@ -24,7 +24,8 @@ class Customer:
     """A connection to one branch.
 
     Writes are retried where that is safe, under a request id of their own: what was committed once
-    counts once, whatever became of the connection. May be used from several threads.
+    counts once, whatever became of the connection. May be used from several threads: of operations
+    that wait for no other branch, 4,096 are under way together; more wait their turn, within their timeout.
 
     Args:
         address: The branch's "HOST:PORT".

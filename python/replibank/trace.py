@@ -23,7 +23,8 @@ link-up, link-down; killed, restarted, paused, resumed, cut, mended, slowed, uns
 change of the balance, which may be negative |
 | balance | Int64 | the account's balance at the branch after the event, in its smallest unit |
 | known | Int64 | how many operations, of all origins, the branch has after the event |
-| client | string | the customer: 16 hex digits; a small number in simulations |
+| client | string | the customer: 16 hex digits, and others while it does much at once; a small number in \
+simulations |
 | request | Int64 | the number of the customer's request |
 | waited_us | Int64 | microseconds from an operation's arrival at its branch to its answer |
 | reason | string | why an operation was refused, or details of a fault |

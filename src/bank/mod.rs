@@ -134,7 +134,7 @@ impl Bank {
         &self.addresses
     }
 
-    /// A new customer of `branch`, with a client id of its own.
+    /// A new customer of `branch`, on a connection of its own.
     ///
     /// # Errors
     /// [`BankError::UnknownBranch`], or the failure to connect.

@@ -46,8 +46,10 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(50);
 /// "Too many open files": Linux and macOS have one number for it.
 const EMFILE: i32 = 24;
 
-/// Calls under way on one connection.
-const MAX_CONCURRENT_CALLS: u32 = 1 << 14;
+/// Calls under way on one connection: as many messages as may be there unread. Of each that is smaller than
+/// 256 bytes, h2 charges what is missing to half the connection's window, and ends a connection that has
+/// used it up.
+const MAX_CONCURRENT_CALLS: u32 = 4 * WINDOW_BYTES / 2 / 256;
 
 /// What a server tells of its services, to clients that ask in either version of reflection: grpcio's still
 /// speaks v1alpha. It is the same for all branches of a process.

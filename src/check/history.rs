@@ -61,7 +61,7 @@ pub enum Kind {
 pub struct Invocation {
     /// Unique in the history.
     pub id: u64,
-    /// Which customer.
+    /// Which customer; one that does much at once has several names.
     pub client: u64,
     /// The customer's number for the request. Two invocations with the same client, number and branch
     /// are one request asked twice, and count once. `None`: each counts.

@@ -7,13 +7,13 @@ use tonic::Status;
 
 use super::{
     Customer, CustomerError,
-    connection::{Asks, GRACE, Retry},
     journal::Notes,
+    retry::{Asks, GRACE, Retry},
 };
 use crate::{
     check::Outcome,
     replica::ANSWERS_PER_CLIENT,
-    types::{Action, Answer, Terms, Tried},
+    types::{Action, Answer, ClientId, Terms, Tried},
     wire::proto::{ExecuteRequest, ExecuteResponse},
 };
 
@@ -26,6 +26,7 @@ const WINDOW: usize = ANSWERS_PER_CLIENT;
 
 /// The requests of one `execute`, and their answers so far.
 struct Pipeline<'a> {
+    client: ClientId,
     actions: &'a [Action],
     answers: Vec<Option<Answer>>,
     first_number: u64,
@@ -82,23 +83,24 @@ impl Customer {
     /// # Errors
     /// [`CustomerError`] if the branch falls silent; any of the writes may then have happened.
     pub async fn execute(&self, actions: &[Action], terms: &Terms) -> Result<Vec<Answer>, CustomerError> {
-        self.connection.check()?;
-        let first_number = self.take_numbers(actions.len() as u64);
+        let mut retry = Retry::begin(&self.connection, terms, Asks::ToWrite).await?;
+        let named = self.names.take(actions.len() as u64, self.address())?;
+        let (client, first_number) = (named.client(), named.first);
         let mut pipeline = Pipeline {
+            client,
             actions,
             answers: vec![None; actions.len()],
             first_number,
             answered_below: 0,
             sent_below: 0,
             tried: self.life().map_or(Tried::Sometime, Tried::In),
-            notes: self.noted.as_ref().map(|noted| noted.ask(self.client, Some(first_number), actions, terms)),
+            notes: self.noted.as_ref().map(|noted| noted.ask(client, Some(first_number), actions, terms)),
         };
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, None);
         while !pipeline.is_done() {
             let before = pipeline.answered_below;
             let ended = self.stream(&mut pipeline, terms).await?;
             if pipeline.answered_below > before {
-                retry = Retry::new(&self.connection, terms, Asks::ToWrite, None);
+                retry.renew();
             }
             if !pipeline.is_done() {
                 let silent = || Status::unavailable("the branch closed the stream");
@@ -128,7 +130,7 @@ impl Customer {
                     return;
                 }
                 if !batch.is_empty() {
-                    permit.send(ExecuteRequest::new(self.client, batch, terms));
+                    permit.send(ExecuteRequest::new(pipeline.client, batch, terms));
                 }
             }
         };
@@ -155,7 +157,7 @@ impl Customer {
 
     fn take(&self, pipeline: &mut Pipeline<'_>, message: &ExecuteResponse) -> Result<(), CustomerError> {
         for answer in &message.answers {
-            let read = self.connection.read(answer.read(self.client))?;
+            let read = self.connection.read(answer.read(pipeline.client))?;
             self.learn(&read);
             if !pipeline.take(answer.number, read) {
                 return Err(self.connection.nonsense(&format!("an answer to unknown request {}", answer.number)));

@@ -5,6 +5,8 @@ mod connection;
 mod error;
 mod execute;
 mod journal;
+mod name;
+mod retry;
 mod watch;
 
 pub use crate::wire::{LinkStatus, Snapshot, Status};
@@ -25,21 +27,22 @@ use tonic::transport::{self, Channel, Endpoint};
 use crate::{
     check::Outcome,
     types::{
-        AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Incarnation, Operation, OperationKind,
-        Queried, Refusal, RequestId, Terms,
+        AccountId, Action, Amount, Answer, BranchId, Committed, Incarnation, Operation, OperationKind, Queried,
+        Refusal, RequestId, Terms,
     },
     wire::proto,
 };
 
-use connection::{Asks, Connection, Retry};
+use connection::Connection;
 use journal::Noted;
+use name::Names;
+use retry::{Asks, Retry};
 
-/// A connection to one branch, under one client id. Cheap to clone; clones share both.
+/// A connection to one branch, and the names of its requests. Cheap to clone; clones share both.
 #[derive(Clone, Debug)]
 pub struct Customer {
     connection: Connection,
-    client: ClientId,
-    last_number: Arc<AtomicU64>,
+    names: Names,
     /// The branch's life that answered last; [`NO_LIFE`] before any did.
     life: Arc<AtomicU64>,
     /// Where its requests are written down, if they are.
@@ -71,21 +74,17 @@ impl Customer {
     {
         Ok(Self {
             connection: Connection::open(address, timeout, reach).await?,
-            client: draw_client(address)?,
-            last_number: Arc::default(),
+            names: Names::default(),
             life: Arc::new(AtomicU64::new(NO_LIFE)),
             noted: None,
         })
     }
 
-    /// Another customer on the same connection, under a client id of its own.
-    ///
-    /// # Errors
-    /// [`CustomerError::Unreachable`] if the system gives no random number to name it.
-    pub fn another(&self) -> Result<Self, CustomerError> {
-        let client = draw_client(self.address())?;
+    /// Another customer on the same connection, under names of its own.
+    #[must_use]
+    pub fn another(&self) -> Self {
         let life = Arc::new(AtomicU64::new(NO_LIFE));
-        Ok(Self { client, last_number: Arc::default(), life, ..self.clone() })
+        Self { names: Names::default(), life, ..self.clone() }
     }
 
     /// The same customer, whose requests to `branch` are written down from now on.
@@ -107,11 +106,6 @@ impl Customer {
     /// "host:port".
     pub fn address(&self) -> &str {
         self.connection.address()
-    }
-
-    /// Takes `count` numbers for requests; returns the first.
-    fn take_numbers(&self, count: u64) -> u64 {
-        self.last_number.fetch_add(count, Ordering::Relaxed) + 1
     }
 
     /// The life of the branch that answered this customer last.
@@ -136,10 +130,11 @@ impl Customer {
         include_version: bool,
         terms: &Terms,
     ) -> Result<Queried, CustomerError> {
-        self.connection.check()?;
+        let mut retry = Retry::begin(&self.connection, terms, Asks::ToRead).await?;
+        let named = self.names.take(0, self.address())?;
         let asked = [Action::Query { account }];
-        let mut notes = self.noted.as_ref().map(|noted| noted.ask(self.client, None, &asked, terms));
-        let result = self.query_unnoted(account, include_version, terms).await;
+        let mut notes = self.noted.as_ref().map(|noted| noted.ask(named.client(), None, &asked, terms));
+        let result = self.query_unnoted(account, include_version, &mut retry).await;
         match (&mut notes, &result) {
             (Some(notes), Ok(queried)) => notes.done(0, Outcome::Answered(Answer::Queried(queried.clone()))),
             (Some(notes), Err(error)) => notes.failed(error),
@@ -152,9 +147,8 @@ impl Customer {
         &self,
         account: AccountId,
         include_version: bool,
-        terms: &Terms,
+        retry: &mut Retry<'_>,
     ) -> Result<Queried, CustomerError> {
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToRead, None);
         let response = loop {
             let call = retry.request(proto::QueryRequest::new(account, include_version, &retry.terms()));
             match self.connection.bank().query(call).await {
@@ -164,7 +158,7 @@ impl Customer {
         };
         match self.connection.read(response.get_ref().read())? {
             Answer::Queried(queried) => Ok(queried),
-            Answer::Refused(refusal) => Err(self.connection.refused(refusal, terms)),
+            Answer::Refused(refusal) => Err(retry.refused(refusal)),
             Answer::Committed(_) => Err(self.connection.nonsense("a query was answered as a write")),
         }
     }
@@ -190,11 +184,12 @@ impl Customer {
     /// # }
     /// ```
     pub async fn write(&self, operation: Operation, terms: &Terms) -> Result<Committed, CustomerError> {
-        self.connection.check()?;
-        let id = RequestId { client: self.client, number: self.take_numbers(1) };
+        let mut retry = Retry::begin(&self.connection, terms, Asks::ToWrite).await?.knowing(self.life());
+        let named = self.names.take(1, self.address())?;
+        let id = named.id();
         let asked = [Action::Write(operation)];
-        let mut notes = self.noted.as_ref().map(|noted| noted.ask(self.client, Some(id.number), &asked, terms));
-        let result = self.write_unnoted(id, operation, terms).await;
+        let mut notes = self.noted.as_ref().map(|noted| noted.ask(id.client, Some(id.number), &asked, terms));
+        let result = self.write_unnoted(id, operation, &mut retry).await;
         match (&mut notes, &result) {
             (Some(notes), Ok(committed)) => notes.done(0, Outcome::Answered(Answer::Committed(*committed))),
             (Some(notes), Err(error)) => notes.failed(error),
@@ -207,15 +202,14 @@ impl Customer {
         &self,
         id: RequestId,
         operation: Operation,
-        terms: &Terms,
+        retry: &mut Retry<'_>,
     ) -> Result<Committed, CustomerError> {
         let Operation { kind, account, amount } = operation;
-        let mut retry = Retry::new(&self.connection, terms, Asks::ToWrite, self.life());
         let answer = loop {
             let terms = retry.terms();
             let answer = match kind {
-                OperationKind::Deposit => self.deposit(&retry, account, amount, id, &terms).await,
-                OperationKind::Withdraw => self.withdraw(&retry, account, amount, id, &terms).await,
+                OperationKind::Deposit => self.deposit(retry, account, amount, id, &terms).await,
+                OperationKind::Withdraw => self.withdraw(retry, account, amount, id, &terms).await,
             };
             match answer {
                 Ok(answer) => break self.connection.read(answer)?,
@@ -225,7 +219,7 @@ impl Customer {
         self.learn(&answer);
         match answer {
             Answer::Committed(committed) => Ok(committed),
-            Answer::Refused(refusal) => Err(self.connection.refused(refusal, terms)),
+            Answer::Refused(refusal) => Err(retry.refused(refusal)),
             Answer::Queried(_) => Err(self.connection.nonsense("a write was answered as a query")),
         }
     }
@@ -260,8 +254,8 @@ impl Customer {
     /// [`CustomerError`] if it does not answer in time.
     pub async fn status(&self, timeout: Duration) -> Result<Status, CustomerError> {
         self.connection.check()?;
-        let terms = Terms { wait: connection::span(timeout), ..Terms::default() };
-        let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead, None);
+        let terms = Terms { wait: retry::span(timeout), ..Terms::default() };
+        let mut retry = Retry::new(&self.connection, &terms, Asks::ToRead);
         let response = loop {
             match self.connection.bank().status(retry.request(proto::StatusRequest {})).await {
                 Ok(response) => break response,
@@ -280,16 +274,4 @@ impl Customer {
         self.connection.check()?;
         Watch::open(self.connection.clone(), interval, timeout).await
     }
-}
-
-/// Drawn from the system: a generator of our own would be copied by fork(), and two customers of one
-/// name would be taken for one that retries.
-fn draw_client(address: &str) -> Result<ClientId, CustomerError> {
-    let drawn = getrandom::u64().map_err(|error| CustomerError::Unreachable {
-        address: address.to_owned(),
-        reason: format!("the system gives no random number to name this customer: {error}"),
-        sent: false,
-    })?;
-    // 0 would mean that the requests have no client.
-    Ok(ClientId(drawn.max(1)))
 }

@@ -5,10 +5,7 @@ use std::time::Duration;
 use tokio::time::timeout;
 use tonic::Streaming;
 
-use super::{
-    CustomerError, Snapshot,
-    connection::{Connection, span},
-};
+use super::{CustomerError, Snapshot, connection::Connection, retry::span};
 use crate::wire::proto;
 
 /// The snapshots of one branch, as they come. Dropping it ends the stream.

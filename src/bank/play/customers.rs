@@ -59,7 +59,7 @@ pub(super) async fn act(
         // A customer of its own on the connection that all share.
         let customer = match own.entry(branch) {
             Entry::Occupied(known) => known.into_mut(),
-            Entry::Vacant(unknown) => unknown.insert(connection.another()?),
+            Entry::Vacant(unknown) => unknown.insert(connection.another()),
         };
         let at_least = if step.session { seen.clone() } else { Version::EMPTY };
         let wait = crate::types::Duration(PATIENCE.as_micros() as u64);
