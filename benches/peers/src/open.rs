@@ -10,7 +10,10 @@ use std::{
 
 use replibank::types::Terms;
 use serde_json::json;
-use tokio::{runtime::Handle, sync::mpsc};
+use tokio::{
+    runtime::Handle,
+    sync::{Semaphore, mpsc},
+};
 
 use super::{
     Outcome,
@@ -32,6 +35,10 @@ pub struct Options {
     warm: f64,
 }
 
+/// Deposits under way at most. h2 ends a connection on which more than some 8,000 small answers wait to be
+/// read, which a busy machine can bring about.
+const UNDER_WAY: usize = 4096;
+
 /// A deposit that was answered.
 pub struct Answered {
     pub due: Instant,
@@ -40,7 +47,8 @@ pub struct Answered {
 }
 
 /// Deposits at `rate` a second from now on, for so long; hands each answer to `answered`, from its task.
-/// Ends when all are answered, with how many failed.
+/// Ends when all are answered, with how many failed. Of a server that stalls, [`UNDER_WAY`] wait at most;
+/// the others wait here, and are charged all the same.
 pub async fn deposit_at(
     depositor: Depositor,
     rate: f64,
@@ -49,7 +57,7 @@ pub async fn deposit_at(
 ) -> u64 {
     let (done, mut all_done) = mpsc::channel::<()>(1);
     let (failed, mut failures) = mpsc::unbounded_channel();
-    let shared = Arc::new((answered, Numbers::default(), Terms::default()));
+    let shared = Arc::new((answered, Numbers::default(), Terms::default(), Semaphore::new(UNDER_WAY)));
     let runtime = Handle::current();
     // A thread of its own: tokio's timer is a millisecond wide, and the load must not wait for its turn.
     let dispatcher = thread::spawn(move || {
@@ -64,7 +72,8 @@ pub async fn deposit_at(
             let (done, failed) = (done.clone(), failed.clone());
             runtime.spawn(async move {
                 let _done = done;
-                let (answered, numbers, terms) = &*shared;
+                let (answered, numbers, terms, places) = &*shared;
+                let _place = places.acquire().await;
                 match depositor.deposit(numbers, 1, terms).await {
                     Ok(sequence) => answered(Answered { due, at: Instant::now(), sequence }),
                     // Whoever counts them may have gone: then the program ends anyway.

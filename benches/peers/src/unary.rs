@@ -77,7 +77,7 @@ pub async fn channel(address: &str) -> Result<Channel, Failure> {
 #[derive(Default)]
 pub struct Numbers(AtomicU64);
 
-/// The deposits are these many clients' in turn: a branch remembers a thousand requests of each, and on a busy
+/// The deposits are these many clients' in turn: a branch remembers so many requests of each, and on a busy
 /// machine one may be overtaken by more.
 const CLIENTS: u64 = 256;
 
