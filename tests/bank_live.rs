@@ -232,6 +232,7 @@ async fn news_without_any_other_event_wakes_those_who_wait_for_it() {
     let origin = |id| Origin { branch: branch(id), incarnation: Incarnation(0) };
     let config = branch::Config {
         own: origin(1),
+        had_lives: false,
         branches: bank.branches.keys().copied().collect(),
         accounts: bank.accounts.clone(),
         topology: bank.topology(),

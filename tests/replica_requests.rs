@@ -337,6 +337,7 @@ fn a_retry_that_crosses_a_restart_without_data_is_not_executed_again() {
     let life = Incarnation(7);
     let config = || Config {
         own: Origin { incarnation: life, ..origin(1) },
+        had_lives: true,
         ..bank(2, 1, Shape::Mesh, Propagation::Stream).swap_remove(0)
     };
     let tried = |tried, number| {

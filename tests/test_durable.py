@@ -162,6 +162,17 @@ def test_a_customer_waits_over_the_gap(tmp_path: Path) -> None:
         assert bank.balances() == dict.fromkeys(BRANCHES, 406)
 
 
+def test_first_requests_that_are_lost_are_no_earlier_lifes(tmp_path: Path) -> None:
+    """In a bank that is new as a whole, no branch can have lost its directory."""
+    for processes in (False, True):
+        with replibank.Bank(BRANCHES, data_dir=tmp_path / str(processes), processes=processes) as bank:
+            with bank.drop_requests(0.3):
+                for _ in range(15):
+                    bank.customer(1).deposit(1, timeout=60)
+            bank.wait_until_converged()
+            assert bank.balances() == dict.fromkeys(BRANCHES, 415)
+
+
 def child_of(bank: replibank.Bank, branch: int) -> psutil.Process:
     def listens(child: psutil.Process) -> bool:
         addresses = {

@@ -12,7 +12,7 @@ use std::{
 use super::BankError;
 use crate::{
     branch::{self, Data},
-    store::Durability,
+    store::{Durability, Store},
     topology::{Shape, Topology},
     types::{AccountId, BranchId, Incarnation, MAX_OPENING, MAX_ORIGINS, Origin, Propagation},
 };
@@ -104,6 +104,7 @@ impl BankConfig {
     pub(super) fn branch(&self, branch: BranchId, life: Life, topology: &Arc<Topology>) -> branch::Config {
         branch::Config {
             own: Origin { branch, incarnation: self.incarnation(life) },
+            had_lives: life == Life::Later,
             branches: self.ids(),
             accounts: self.accounts.clone(),
             topology: topology.clone(),
@@ -113,8 +114,15 @@ impl BankConfig {
         }
     }
 
+    /// The life that the branches begin when the bank starts. If any of them has a data directory, those that
+    /// have none may have lost theirs.
+    pub(super) fn life_at_start(&self) -> Life {
+        let has_data = |&branch: &BranchId| self.data(branch).is_some_and(|data| Store::is_in(&data.directory));
+        if self.branches.keys().any(has_data) { Life::Later } else { Life::First }
+    }
+
     /// Who begins with nothing in a bank that begins with nothing is in its first life. With data
-    /// directories, some branches may have one and others not.
+    /// directories, some branches may have one and others not, the next time.
     pub(super) fn incarnation(&self, life: Life) -> Incarnation {
         match life {
             Life::First if self.data_dir.is_none() => Incarnation(0),
@@ -129,7 +137,7 @@ impl BankConfig {
     }
 }
 
-/// Whether a branch starts with its bank, or again.
+/// Whether a branch starts in a bank that begins with nothing, or may have lived before.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Life {
     First,

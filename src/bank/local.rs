@@ -47,7 +47,7 @@ impl Tasks {
         for &id in config.branches.keys() {
             listeners.push((id, bind(id, config.listen(id))?));
         }
-        let topology = config.topology();
+        let (topology, life) = (config.topology(), config.life_at_start());
         let mut tasks = Self {
             trace: Traced::new(config, &topology),
             config: config.clone(),
@@ -58,7 +58,7 @@ impl Tasks {
             changing: tokio::sync::Mutex::default(),
         };
         for (id, listener) in listeners {
-            let served = tasks.serve(id, listener, Life::First).await;
+            let served = tasks.serve(id, listener, life).await;
             if served.is_err() {
                 tasks.close().await;
             }

@@ -91,10 +91,11 @@ async fn introduce(
     children: &mut BTreeMap<BranchId, Child>,
     trace: Option<&Gathered>,
 ) -> Result<BTreeMap<BranchId, SocketAddr>, BankError> {
+    let life = config.life_at_start();
     let assign = async |(&branch, child): (&BranchId, &mut Child)| {
         let listen = config.listen(branch);
         let recording = trace.map(Gathered::first_life);
-        let assignment = Assignment::new(branch, Life::First, listen, config, recording);
+        let assignment = Assignment::new(branch, life, listen, config, recording);
         child.assign(&assignment, listen).await.map(|address| (branch, address))
     };
     let assigned = together(children.iter_mut().map(assign)).await;

@@ -59,6 +59,7 @@ impl Served {
         let topology = branch::topology(config.shape, config.propagation, &branches);
         let config_of_branch = branch::Config {
             own: Origin { branch: id, incarnation: incarnation_now() },
+            had_lives: true,
             branches,
             accounts: config.accounts,
             topology,

@@ -26,6 +26,7 @@ use crate::{
 pub(super) struct Assignment {
     pub(super) branch: u32,
     pub(super) incarnation: u64,
+    pub(super) had_lives: bool,
     pub(super) listen: String,
     pub(super) branches: Vec<u32>,
     pub(super) accounts: Vec<(u64, i64)>,
@@ -48,6 +49,7 @@ impl Assignment {
         Self {
             branch: branch.value(),
             incarnation: config.incarnation(life).0,
+            had_lives: life == Life::Later,
             listen: listen.to_string(),
             data,
             recording,
@@ -66,6 +68,7 @@ impl Assignment {
         let propagation = self.propagation.parse()?;
         Ok(branch::Config {
             own,
+            had_lives: self.had_lives,
             recording: self.recording.map(|line| recording(own.branch, &branches, line)),
             topology: branch::topology(self.shape.parse()?, propagation, &branches),
             branches,

@@ -66,6 +66,8 @@ pub fn topology(shape: Shape, propagation: Propagation, branches: &BTreeSet<Bran
 pub struct Config {
     /// Whose page it writes: its id, and which of its lives this is.
     pub own: Origin,
+    /// Whether an earlier life of it may have answered requests, if it has no data of that.
+    pub had_lives: bool,
     /// Every branch of the bank, its own included.
     pub branches: BTreeSet<BranchId>,
     /// The accounts and their opening balances: the same at every branch.
@@ -101,6 +103,7 @@ impl Config {
     fn replica(&self) -> replica::Config {
         replica::Config {
             own: self.own,
+            had_lives: self.had_lives,
             branches: self.branches.clone(),
             links: self.topology.links(self.own.branch),
             accounts: self.accounts.clone(),

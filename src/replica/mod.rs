@@ -44,7 +44,7 @@ pub use save::{AnswerChange, Disk, Remembered, Save, Saved};
 pub use waits::MAX_WAITING;
 
 use crate::types::{
-    AccountId, Action, Answer, BranchId, Duration, Incarnation, Origin, Propagation, RequestId, Terms, Time, Version,
+    AccountId, Action, Answer, BranchId, Duration, Origin, Propagation, RequestId, Terms, Time, Version,
 };
 
 /// A repair compares versions on every link, which costs a message a link and an entry a branch: so
@@ -58,6 +58,8 @@ const REPAIR_AFTER_PER_BRANCH: Duration = Duration::milliseconds(5);
 pub struct Config {
     /// Whose page it writes. A branch that comes back without its data needs a new incarnation.
     pub own: Origin,
+    /// Whether an earlier life of it may have answered requests that this one does not know.
+    pub had_lives: bool,
     /// Every branch of the bank, its own included.
     pub branches: BTreeSet<BranchId>,
     /// The peers it is linked to, each with the branches of whose pages the peer hears from somebody
@@ -181,7 +183,7 @@ impl Replica {
             propagation: config.propagation,
             ledger: Ledger::new(config.own, branches, config.accounts),
             answers: Answers::default(),
-            had_lives: config.own.incarnation != Incarnation(0),
+            had_lives: config.had_lives,
             waits: Waits::default(),
             busy: Busy::new(),
             links: config.links.into_iter().map(link).collect(),

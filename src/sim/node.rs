@@ -66,6 +66,7 @@ impl Node {
         };
         let config = Config {
             own: Origin { branch, incarnation: Incarnation(0) },
+            had_lives: false,
             branches: branches.clone(),
             links,
             accounts: accounts.clone(),
@@ -208,6 +209,7 @@ impl World<'_> {
             back.replica = start(back.config.clone(), true, &saved);
         } else {
             back.config.own.incarnation = Incarnation(back.life);
+            back.config.had_lives = true;
             back.replica = start(back.config.clone(), false, &Saved::default());
         }
         let branch = back.branch;

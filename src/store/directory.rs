@@ -82,6 +82,11 @@ pub(super) fn claim(directory: &Path) -> Result<Lock, StoreError> {
     }
 }
 
+/// Whether there is a database, or something that hides it.
+pub(super) fn has_data(directory: &Path) -> bool {
+    fs::exists(directory.join(DATABASE)).unwrap_or(true)
+}
+
 /// The database's file. In a new directory, it is made first, and gets its name when it is whole and
 /// on disk: so an empty or half-made file of that name is damage.
 pub(super) fn file(directory: &Path, owner: Owner, fresh: Incarnation) -> Result<File, StoreError> {

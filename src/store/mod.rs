@@ -101,6 +101,11 @@ impl Store {
         Ok(Self { database, own, fuse, directory: directory.to_owned(), _lock: lock })
     }
 
+    /// Whether a branch has kept its data in the directory; where nobody can tell, it may have.
+    pub fn is_in(directory: &Path) -> bool {
+        directory::has_data(directory)
+    }
+
     /// The life that goes on here.
     pub fn own(&self) -> Origin {
         self.own

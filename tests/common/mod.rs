@@ -69,6 +69,7 @@ pub fn bank(branches: u32, accounts: u64, shape: Shape, propagation: Propagation
     let topology = Topology::new(shape, &ids);
     let config = |&own: &BranchId| Config {
         own: Origin { branch: own, incarnation: Incarnation(0) },
+        had_lives: false,
         branches: ids.clone(),
         links: topology.links(own).into_iter().chain([(branch(OBSERVER), Default::default())]).collect(),
         accounts: (0..accounts).map(|account| (AccountId(account), OPENING)).collect(),

@@ -286,6 +286,7 @@ impl Network {
         self.forgetful = true;
         let config = self.configs.get_mut(&at).unwrap();
         config.own = own;
+        config.had_lives = true;
         self.replicas.insert(at, Replica::new(config.clone()));
     }
 

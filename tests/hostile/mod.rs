@@ -56,6 +56,7 @@ fn config(id: u32, propagation: Propagation) -> branch::Config {
     let branches: BTreeSet<BranchId> = [HOSTILE, SERVED, HONEST].map(branch).into();
     branch::Config {
         own: origin(id),
+        had_lives: false,
         accounts: [0, 1].map(|account| (AccountId(account), OPENING)).into(),
         topology: branch::topology(Shape::Mesh, propagation, &branches),
         branches,
