@@ -99,7 +99,10 @@ async fn calls_beyond_some_thousands_wait_their_turn_within_their_time() {
     assert!(!error.may_have_happened());
     let everywhere = Terms { concern: Concern::All, ..soon };
     let error = customer.write(deposit(0, 1), &everywhere).await.expect_err("the branch is paused");
-    assert!(matches!(error, CustomerError::Deadline { sent: true, .. }), "what may wait needs no place: {error}");
+    assert!(
+        matches!(error, CustomerError::Deadline { sent: true, .. }),
+        "what may wait has places of its own: {error}"
+    );
 
     bank.resume(branch(1)).await.expect("it is paused");
     while let Some(answered) = waiting.join_next().await {

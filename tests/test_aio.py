@@ -159,6 +159,39 @@ def test_cancelled_deposits_count_once_or_never() -> None:
     asyncio.run(main())
 
 
+def test_thousands_that_are_given_up_leave_the_others_alone() -> None:
+    async def main() -> None:
+        async with AsyncBank({1: 0, 2: 0}) as bank:
+            customer = await bank.customer(1, timeout=60)
+            for _ in range(8):
+                given_up = [asyncio.create_task(customer.deposit(1, concern="all")) for _ in range(3000)]
+                others = [asyncio.create_task(customer.deposit(1)) for _ in range(300)]
+                await others[0]
+                for task in given_up:
+                    task.cancel()
+                await asyncio.gather(*others)
+
+    asyncio.run(main())
+
+
+def test_thousands_that_wait_do_not_hold_up_the_others() -> None:
+    async def main() -> None:
+        async with AsyncBank({1: 0, 2: 0}) as bank:
+            one, two = await bank.customer(1), await bank.customer(2)
+            async with bank.partition([1], [2]):
+                receipt = await one.deposit(1)
+                waiting = [
+                    asyncio.create_task(two.query(at_least=receipt, timeout=60)) for _ in range(10_000)
+                ]
+                await asyncio.sleep(0)
+                assert (await two.deposit(5)).balance == 5
+                assert await two.query() == 5
+                assert not any(task.done() for task in waiting)
+            assert set(await asyncio.gather(*waiting)) == {6}
+
+    asyncio.run(main())
+
+
 def test_an_exception_in_a_group_cancels_the_rest() -> None:
     async def main() -> None:
         async with AsyncBank({1: 0}) as bank:

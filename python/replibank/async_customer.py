@@ -23,7 +23,8 @@ class AsyncCustomer:
     """A connection to one branch, for asyncio. It connects at `async with`, or at `connect`.
 
     A cancelled write may have happened: what its branch had received by then stays. Of operations
-    that wait for no other branch, 4,096 are under way together; more wait their turn, within their timeout.
+    that wait for no other branch, 4,000 are under way together, and as many of those that may; more wait
+    their turn, within their timeout.
 
     Args:
         address: The branch's "HOST:PORT".

@@ -25,7 +25,8 @@ class Customer:
 
     Writes are retried where that is safe, under a request id of their own: what was committed once
     counts once, whatever became of the connection. May be used from several threads: of operations
-    that wait for no other branch, 4,096 are under way together; more wait their turn, within their timeout.
+    that wait for no other branch, 4,000 are under way together, and as many of those that may; more wait
+    their turn, within their timeout.
 
     Args:
         address: The branch's "HOST:PORT".

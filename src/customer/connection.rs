@@ -26,9 +26,18 @@ use crate::{
 /// The HTTP/2 windows of a customer.
 const WINDOW_BYTES: u32 = 1 << 20;
 
-/// Requests that are under way on one connection; more wait their turn. Of some 8,000 small answers that have
-/// come and are not read yet, h2 takes the branch for an attacker.
-const PLACES: usize = 4096;
+/// Requests of a kind that are under way on one connection; more wait their turn. Of some 8,000 small answers
+/// that have come and are not read yet, h2 takes the branch for an attacker, and the branch takes as many calls
+/// of all kinds together.
+const PLACES: usize = 4000;
+
+/// Whether requests may wait at the branch. Those that must not wait for those that may, or these could wait
+/// for them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    AtOnce,
+    MayWait,
+}
 
 pub(super) const RETRY_AFTER_MIN: Duration = Duration::from_millis(5);
 pub(super) const RETRY_AFTER_MAX: Duration = Duration::from_millis(500);
@@ -39,8 +48,8 @@ pub(super) struct Connection {
     channel: Channel,
     /// Set once nobody will answer here again.
     is_closed: Arc<AtomicBool>,
-    /// For the requests that are under way.
-    places: Arc<Semaphore>,
+    /// For the requests that are under way, of each kind.
+    places: Arc<[Semaphore; 2]>,
 }
 
 impl Connection {
@@ -59,6 +68,8 @@ impl Connection {
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(4 * WINDOW_BYTES)
+            // Whoever gives up thousands of requests gets thousands of answers that nobody waits for: no attack.
+            .http2_max_local_error_reset_streams(None)
             .http2_keep_alive_interval(Duration::from_secs(10))
             .keep_alive_timeout(Duration::from_secs(10));
         let mut last = "it did not answer".to_owned();
@@ -78,7 +89,7 @@ impl Connection {
                 address: address.to_owned(),
                 channel,
                 is_closed: Arc::default(),
-                places: Arc::new(Semaphore::new(PLACES)),
+                places: Arc::new([Semaphore::new(PLACES), Semaphore::new(PLACES)]),
             }),
             Err(_) => Err(unreachable(format!("{last} (tried for {})", seconds(within)))),
         }
@@ -112,12 +123,17 @@ impl Connection {
         CustomerError::Behind { address: self.address.clone(), at_least: terms.at_least.clone(), waited }
     }
 
-    /// Waits for a place among the requests that are under way, until it is dropped.
+    /// Waits for a place among the requests of this kind that are under way, until it is dropped.
     ///
     /// # Errors
     /// [`CustomerError::Deadline`] if none is free within `within`.
-    pub(super) async fn place(&self, within: Duration) -> Result<SemaphorePermit<'_>, CustomerError> {
-        match timeout(within, self.places.acquire()).await {
+    pub(super) async fn place(&self, kind: Kind, within: Duration) -> Result<SemaphorePermit<'_>, CustomerError> {
+        let [at_once, may_wait] = &*self.places;
+        let places = match kind {
+            Kind::AtOnce => at_once,
+            Kind::MayWait => may_wait,
+        };
+        match timeout(within, places.acquire()).await {
             Ok(Ok(place)) => Ok(place),
             // Nobody closes the places.
             Ok(Err(_)) | Err(_) => {

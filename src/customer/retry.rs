@@ -1,13 +1,16 @@
 //! One request's deadline, and its tries.
 
-use std::time::{Duration, Instant};
+use std::{
+    error::Error,
+    time::{Duration, Instant},
+};
 
 use tokio::{sync::SemaphorePermit, time::sleep};
 use tonic::{Code, Request, Status};
 
 use super::{
     CustomerError,
-    connection::{Connection, RETRY_AFTER_MAX, RETRY_AFTER_MIN, cause},
+    connection::{Connection, Kind, RETRY_AFTER_MAX, RETRY_AFTER_MIN, cause},
 };
 use crate::types::{self, Concern, Incarnation, Refusal, Terms, Tried};
 
@@ -39,7 +42,7 @@ pub(super) struct Retry<'a> {
     /// The life of the branch that the customer knew of before its first try.
     life: Option<Incarnation>,
     has_tried: bool,
-    /// Among the requests that are under way; what may wait at the branch has none.
+    /// Among the requests that are under way.
     _place: Option<SemaphorePermit<'a>>,
 }
 
@@ -58,8 +61,7 @@ impl<'a> Retry<'a> {
         }
     }
 
-    /// The same, once there is a place for the request. What may wait at the branch needs none: others must
-    /// not wait for it, or it could wait for them.
+    /// The same, once there is a place for the request.
     ///
     /// # Errors
     /// [`CustomerError::Closed`] if the bank is closed; [`CustomerError::Deadline`] if the request's time is
@@ -67,10 +69,9 @@ impl<'a> Retry<'a> {
     pub(super) async fn begin(connection: &'a Connection, terms: &'a Terms, asks: Asks) -> Result<Self, CustomerError> {
         connection.check()?;
         let retry = Self::new(connection, terms, asks);
-        if terms.concern != Concern::Local || !terms.at_least.is_empty() {
-            return Ok(retry);
-        }
-        let place = connection.place(retry.wait).await?;
+        let is_at_once = terms.concern == Concern::Local && terms.at_least.is_empty();
+        let kind = if is_at_once { Kind::AtOnce } else { Kind::MayWait };
+        let place = connection.place(kind, retry.wait).await?;
         connection.check()?;
         Ok(Self { _place: Some(place), ..retry })
     }
@@ -121,7 +122,10 @@ impl<'a> Retry<'a> {
         if self.connection.is_closed() {
             return Err(CustomerError::Closed { address, sent });
         }
-        match status.code() {
+        // What has a source is no answer of the branch: the connection itself was ended, as by h2 that was
+        // asked too much.
+        let was_ended = status.code() == Code::ResourceExhausted && status.source().is_some();
+        match if was_ended { Code::Unavailable } else { status.code() } {
             // tonic reports a connection that broke under a call as any of these.
             Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal if self.left() > self.next_after => {
                 sleep(self.next_after).await;
