@@ -20,7 +20,7 @@ from replibank import errors
 VALUES = {
     "AddressInUse": {},
     "AlreadyRunning": {},
-    "Closed": {},
+    "Closed": {"may_have_happened": True},
     "ConcernNotReached": {"definite": False, "reached": 1, "needed": 2},
     "ConfigError": {},
     "DeadlineExceeded": {"may_have_happened": True},

@@ -232,7 +232,17 @@ class UnknownBranch(ReplibankError, KeyError):
 
 
 class Closed(ReplibankError):
-    """The bank or the customer was closed before."""
+    """The bank or the customer was closed: before, or while a call waited for its answer.
+
+    Attributes:
+        may_have_happened: Whether the write may have been committed before.
+    """
+
+    fields: ClassVar[tuple[str, ...]] = ("may_have_happened",)
+
+    def __init__(self, message: str, may_have_happened: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_happened = may_have_happened
 
 
 class ForkedError(ReplibankError, RuntimeError):

@@ -69,7 +69,7 @@ fn unanswered(error: &CustomerError, message: String) -> PyErr {
     match error {
         CustomerError::Refused(refusal) => refused_with(refusal, message),
         CustomerError::Behind { .. } => refused_with(&Refusal::VersionNotReached, message),
-        CustomerError::Closed { .. } => raised::Closed::new_err((message,)),
+        CustomerError::Closed { .. } => raised::Closed::new_err((message, may_have_happened)),
         CustomerError::Deadline { .. } => raised::DeadlineExceeded::new_err((message, may_have_happened)),
         CustomerError::Unreachable { .. } => raised::Unreachable::new_err((message, may_have_happened)),
         CustomerError::Protocol { .. } => raised::ProtocolError::new_err((message,)),
