@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -342,6 +343,50 @@ def test_customers_of_a_closed_bank_fail_at_once() -> None:
             request()
     waiter.join()
     assert [type(error) for error in waiting] == [replibank.Closed]
+
+
+def test_a_write_that_the_end_of_its_bank_cut_short_may_have_happened() -> None:
+    bank = replibank.Bank({1: 400, 2: 400})
+    bank.kill(2)
+    customer = bank.customer(1, timeout=600)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(customer.deposit, 1, concern="all")
+        assert bank.customer(1).query(at_least=Version({1: 1}), timeout=30) == 401
+        bank.close()
+        error = waiting.exception(timeout=30)
+    assert isinstance(error, replibank.Closed)
+    assert error.may_have_happened
+    with pytest.raises(replibank.Closed) as before:
+        customer.deposit(1)
+    assert not before.value.may_have_happened
+
+
+def test_the_interpreter_exits_in_silence_while_threads_deposit(
+    script: Callable[..., subprocess.Popen[str]], repeat: int
+) -> None:
+    for _ in range(5 * repeat):
+        process = script("""
+            import threading
+            import replibank
+
+            bank = replibank.Bank({1: 400, 2: 400})
+            customer = bank.customer(1)
+            has_begun = threading.Event()
+
+            def deposit() -> None:
+                try:
+                    while True:
+                        customer.deposit(1)
+                        has_begun.set()
+                except RuntimeError as error:
+                    assert "ended with the interpreter" in str(error)
+
+            for _ in range(4):
+                threading.Thread(target=deposit, daemon=True).start()
+            has_begun.wait()
+        """)
+        assert process.communicate(timeout=90) == ("", "")
+        assert process.returncode == 0
 
 
 def test_too_many_customers_are_told_of_open_files(run_script: Callable[..., str]) -> None:

@@ -68,11 +68,12 @@ impl Call {
     /// Runs the operation and blocks, without the GIL. Ctrl-C interrupts it within 0.1 s.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let work = self.take()?;
-        let runtime = runtime::handle(py)?;
-        let outcome = py.detach(|| {
-            runtime.block_on(async {
+        let (runtime, mut end) = runtime::handle_and_end(py)?;
+        let outcome = py.detach(move || {
+            runtime.block_on(async move {
                 tokio::select! {
                     biased;
+                    _ = end.changed() => Err(runtime::ended()),
                     outcome = work => outcome,
                     interrupt = interrupted() => Err(interrupt),
                 }

@@ -13,7 +13,9 @@ use pyo3::{exceptions::PyRuntimeError, prelude::*};
 use pyo3_async_runtimes::{TaskLocals, generic};
 use tokio::{
     runtime::{Builder, Handle, Runtime},
+    sync::watch,
     task::{JoinError, JoinHandle},
+    time::timeout,
 };
 
 /// How long the interpreter's exit waits for calls that cannot be interrupted.
@@ -26,33 +28,51 @@ static STATE: Mutex<State> = Mutex::new(State::Unused);
 
 enum State {
     Unused,
-    Running { pid: u32, runtime: Runtime },
-    Ended { pid: u32 },
+    /// Whoever blocks in a call holds a receiver of `end`.
+    Running {
+        pid: u32,
+        runtime: Runtime,
+        end: watch::Sender<()>,
+    },
+    Ended {
+        pid: u32,
+    },
 }
 
 /// This process's runtime.
 ///
 /// # Errors
 /// `RuntimeError` while the interpreter exits.
-pub(super) fn handle(_py: Python<'_>) -> PyResult<Handle> {
+pub(super) fn handle(py: Python<'_>) -> PyResult<Handle> {
+    Ok(handle_and_end(py)?.0)
+}
+
+/// What a call that was under way is told when the interpreter exits, and what all later ones are.
+pub(super) fn ended() -> PyErr {
+    PyRuntimeError::new_err("replibank has ended with the interpreter: nothing can be called now")
+}
+
+/// This process's runtime, for a thread that blocks on it: once `end` has changed, nothing may be polled any
+/// more. The interpreter's exit waits until it is dropped.
+///
+/// # Errors
+/// `RuntimeError` while the interpreter exits.
+pub(super) fn handle_and_end(_py: Python<'_>) -> PyResult<(Handle, watch::Receiver<()>)> {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     let here = process::id();
     match &*state {
-        State::Running { pid, runtime } if *pid == here => return Ok(runtime.handle().clone()),
-        State::Ended { pid } if *pid == here => {
-            return Err(PyRuntimeError::new_err("replibank has ended with the interpreter: nothing can be called now"));
+        State::Running { pid, runtime, end } if *pid == here => {
+            return Ok((runtime.handle().clone(), end.subscribe()));
         }
+        State::Ended { pid } if *pid == here => return Err(ended()),
         State::Unused | State::Running { .. } | State::Ended { .. } => {}
     }
     let runtime = Builder::new_multi_thread().enable_all().thread_name("replibank").build()?;
     let handle = runtime.handle().clone();
-    if let State::Running { runtime: of_the_parent, .. } =
-        std::mem::replace(&mut *state, State::Running { pid: here, runtime })
-    {
-        // To drop it would wait for threads that were not forked, for ever.
-        std::mem::forget(of_the_parent);
-    }
-    Ok(handle)
+    let (end, at_end) = watch::channel(());
+    // To drop a parent's runtime would wait for threads that were not forked, for ever.
+    std::mem::forget(std::mem::replace(&mut *state, State::Running { pid: here, runtime, end }));
+    Ok((handle, at_end))
 }
 
 /// Called by atexit: stops all calls and threads while there still is an interpreter to report to.
@@ -63,12 +83,15 @@ pub(super) fn shut_down(py: Python<'_>) {
         let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::replace(&mut *state, State::Ended { pid: here })
     };
-    if let State::Running { pid, runtime } = former {
-        if pid == here {
-            py.detach(|| runtime.shutdown_timeout(SHUTDOWN_LIMIT));
-        } else {
-            std::mem::forget(runtime);
-        }
+    match former {
+        State::Running { pid, runtime, end } if pid == here => py.detach(|| {
+            end.send_replace(());
+            // Whoever still waits after that has a poll that blocks.
+            let _ = runtime.block_on(async { timeout(SHUTDOWN_LIMIT, end.closed()).await });
+            runtime.shutdown_timeout(SHUTDOWN_LIMIT);
+        }),
+        State::Running { runtime, end, .. } => std::mem::forget((runtime, end)),
+        State::Unused | State::Ended { .. } => {}
     }
 }
 
