@@ -76,11 +76,12 @@ impl Busy {
 
     /// A link has waited so long for its turn; returns the gap to keep: as long again for each that was ahead
     /// of it. So if n want a processor, a link sends once in n rounds, and the more there are, the smaller is
-    /// the share of all that links take. A turn that was late doubles the gap at most, and one that was early
-    /// takes a quarter: so it follows what three in ten turns exceed, and one very late turn changes little.
+    /// the share of all that links take. A turn that was late adds a fifth at most, and one that was early takes
+    /// a fourteenth: so the gap follows what three in ten turns exceed, and a few late turns in a row, which
+    /// any busy hour brings, change little.
     pub(super) fn waited(&mut self, wait: Duration) -> Duration {
         let ahead = wait.0 / TURN.0;
-        let wanted = wait.0.saturating_mul(ahead).clamp(self.gap.0 * 3 / 4, self.gap.0 * 2);
+        let wanted = wait.0.saturating_mul(ahead).clamp(self.gap.0 * 13 / 14, self.gap.0 * 6 / 5);
         self.gap = Duration(wanted.clamp(GAP_MIN.0, GAP_MAX.0));
         self.gap
     }
