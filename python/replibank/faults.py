@@ -146,7 +146,7 @@ class Faults(_Live):
 
         Example:
             >>> import replibank
-            >>> with replibank.Bank({1: 400}) as bank, bank.drop_requests(0.5):
+            >>> with replibank.Bank({1: 400}) as bank, bank.drop_requests(0.2):
             ...     [bank.customer(1).deposit(1).balance for _ in range(3)]
             [401, 402, 403]
         """
