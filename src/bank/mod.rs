@@ -155,6 +155,12 @@ impl Bank {
         })
     }
 
+    /// Whether each branch is a child process of its own.
+    #[must_use]
+    pub fn has_processes(&self) -> bool {
+        matches!(self.members, Members::Processes(_))
+    }
+
     fn address(&self, branch: BranchId) -> Result<SocketAddr, BankError> {
         let known = || config::shorten(self.addresses.keys());
         self.addresses.get(&branch).copied().ok_or_else(|| BankError::UnknownBranch { branch, known: known() })

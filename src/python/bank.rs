@@ -10,7 +10,7 @@ use super::{
     customer::Connected,
     fault,
     owned::Owned,
-    runtime,
+    runtime::{self, Driver},
     scenario::{Progress, Replies, Scenario},
     trace::Trace,
     version::Version,
@@ -25,6 +25,8 @@ use crate::{
 #[pyclass(frozen, module = "replibank._core")]
 pub(super) struct Bank {
     inner: Owned<Arc<bank::Bank>>,
+    /// Of its customers.
+    driver: Driver,
 }
 
 /// A started bank on its way to Python.
@@ -36,7 +38,10 @@ impl<'py> IntoPyObject<'py> for Started {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        Bound::new(py, Bank { inner: Owned::new(Arc::new(self.0), runtime::handle(py)?) })
+        // Between branches and customers of one process, requests need no socket, and go from thread to thread
+        // least often where both are driven by the same threads.
+        let driver = if self.0.has_processes() { Driver::Caller } else { Driver::Workers };
+        Bound::new(py, Bank { inner: Owned::new(Arc::new(self.0), runtime::handle(py)?), driver })
     }
 }
 
@@ -98,7 +103,8 @@ impl Bank {
     fn customer(&self, py: Python<'_>, branch: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
         let (branch, timeout) = (argument::branch_of(branch)?, argument::timeout(timeout)?);
-        Call::new(py, async move { Ok(Connected(bank.customer(branch, timeout).await?)) })
+        let driver = self.driver;
+        Call::driven_by(driver, py, async move { Ok(Connected(bank.customer(branch, timeout).await?, driver)) })
     }
 
     fn balances(&self, py: Python<'_>, account: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {

@@ -10,11 +10,11 @@ use std::{
 
 use pyo3::{IntoPyObjectExt, exceptions::PyRuntimeError, prelude::*};
 use pyo3_async_runtimes::generic;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::timeout;
 
 use super::{
     owned::Owned,
-    runtime::{self, Tokio},
+    runtime::{self, Driver, Tokio},
 };
 
 /// How often a blocked call looks for Ctrl-C.
@@ -40,6 +40,8 @@ impl<'py> IntoPyObject<'py> for Outcome {
 #[pyclass(frozen, module = "replibank._core")]
 pub(super) struct Call {
     work: Owned<Mutex<Option<Work>>>,
+    /// Of a call that blocks.
+    driver: Driver,
 }
 
 impl Call {
@@ -49,12 +51,22 @@ impl Call {
         F: Future<Output = PyResult<T>> + Send + 'static,
         T: for<'py> IntoPyObject<'py> + Send + 'static,
     {
+        Self::driven_by(Driver::Workers, py, work)
+    }
+
+    /// The same, of a call that may drive what it waits for by itself if it blocks. It must start nothing that a
+    /// branch needs.
+    pub(super) fn driven_by<F, T>(driver: Driver, py: Python<'_>, work: F) -> PyResult<Self>
+    where
+        F: Future<Output = PyResult<T>> + Send + 'static,
+        T: for<'py> IntoPyObject<'py> + Send + 'static,
+    {
         let work: Work = Box::pin(async move {
             let value = work.await?;
             let convert: Convert = Box::new(move |py| value.into_py_any(py));
             Ok(Outcome(convert))
         });
-        Ok(Self { work: Owned::new(Mutex::new(Some(work)), runtime::handle(py)?) })
+        Ok(Self { work: Owned::new(Mutex::new(Some(work)), runtime::handle(py)?), driver })
     }
 
     fn take(&self) -> PyResult<Work> {
@@ -67,19 +79,24 @@ impl Call {
 impl Call {
     /// Runs the operation and blocks, without the GIL. Ctrl-C interrupts it within 0.1 s.
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
-        let work = self.take()?;
-        let (runtime, mut end) = runtime::handle_and_end(py)?;
-        let outcome = py.detach(move || {
-            runtime.block_on(async move {
-                tokio::select! {
-                    biased;
-                    _ = end.changed() => Err(runtime::ended()),
-                    outcome = work => outcome,
-                    interrupt = interrupted() => Err(interrupt),
+        let mut blocking = runtime::blocking(py)?;
+        let mut work = self.take()?;
+        let outcome = loop {
+            let polled = py.detach(|| {
+                blocking.on(self.driver, async { timeout(SIGNAL_INTERVAL, &mut work).await.ok().transpose() })
+            });
+            match polled.transpose() {
+                Some(outcome) => break outcome,
+                // Here, and not while it is polled: a signal's handler may make calls of its own.
+                None => {
+                    if let Err(raised) = py.check_signals() {
+                        break Err(raised);
+                    }
                 }
-            })
-        })?;
-        (outcome.0)(py)
+            }
+        };
+        blocking.drop(work);
+        (outcome?.0)(py)
     }
 
     /// Starts the operation; an `asyncio.Future` of the running loop gets its result. Cancelling it
@@ -90,27 +107,4 @@ impl Call {
         let _entered = runtime.enter();
         generic::future_into_py::<Tokio, _, _>(py, work)
     }
-}
-
-/// Ends when a signal handler raises, with what it raised. Handlers run in the main thread only, so
-/// elsewhere it never ends.
-async fn interrupted() -> PyErr {
-    let mut ticks = interval_at(Instant::now() + SIGNAL_INTERVAL, SIGNAL_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    loop {
-        ticks.tick().await;
-        // None: the interpreter exits, and this thread with it.
-        let checked =
-            Python::try_attach(|py| if is_main_thread(py)? { py.check_signals().map(|()| true) } else { Ok(false) });
-        match checked {
-            Some(Ok(true)) => {}
-            Some(Ok(false)) | None => std::future::pending().await,
-            Some(Err(raised)) => return raised,
-        }
-    }
-}
-
-fn is_main_thread(py: Python<'_>) -> PyResult<bool> {
-    let threading = py.import("threading")?;
-    Ok(threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?))
 }

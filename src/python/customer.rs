@@ -10,7 +10,16 @@ use pyo3::{
 };
 use tokio::sync::Mutex;
 
-use super::{action::Receipt, argument, call::Call, owned::Owned, pieces, runtime, terms, version::Version};
+use super::{
+    action::Receipt,
+    argument,
+    call::Call,
+    owned::Owned,
+    pieces,
+    runtime::{self, Driver},
+    terms,
+    version::Version,
+};
 use crate::{
     customer,
     types::{AccountId, Action, Answer, Concern, Operation, OperationKind, Terms},
@@ -20,10 +29,11 @@ use crate::{
 #[pyclass(frozen, module = "replibank._core")]
 pub(super) struct Customer {
     inner: Owned<customer::Customer>,
+    driver: Driver,
 }
 
 /// A connected customer on its way to Python.
-pub(super) struct Connected(pub(super) customer::Customer);
+pub(super) struct Connected(pub(super) customer::Customer, pub(super) Driver);
 
 impl<'py> IntoPyObject<'py> for Connected {
     type Target = Customer;
@@ -31,7 +41,7 @@ impl<'py> IntoPyObject<'py> for Connected {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        Bound::new(py, Customer { inner: Owned::new(self.0, runtime::handle(py)?) })
+        Bound::new(py, Customer { inner: Owned::new(self.0, runtime::handle(py)?), driver: self.1 })
     }
 }
 
@@ -39,7 +49,9 @@ impl<'py> IntoPyObject<'py> for Connected {
 #[pyfunction]
 pub(super) fn connect(py: Python<'_>, address: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
     let (address, timeout) = (argument::dialled(address)?, argument::timeout(timeout)?);
-    Call::new(py, async move { Ok(Connected(customer::Customer::connect(&address, timeout).await?)) })
+    Call::driven_by(Driver::Caller, py, async move {
+        Ok(Connected(customer::Customer::connect(&address, timeout).await?, Driver::Caller))
+    })
 }
 
 #[pymethods]
@@ -60,7 +72,7 @@ impl Customer {
         let account = argument::account(account)?;
         let customer = self.inner.value()?.clone();
         let terms = terms::terms(Concern::Local, at_least, argument::timeout(timeout)?)?;
-        Call::new(py, async move { Ok(customer.query(account, false, &terms).await?.balance) })
+        Call::driven_by(self.driver, py, async move { Ok(customer.query(account, false, &terms).await?.balance) })
     }
 
     /// The balance and the version it was read at.
@@ -75,7 +87,7 @@ impl Customer {
         let account = argument::account(account)?;
         let customer = self.inner.value()?.clone();
         let terms = terms::terms(Concern::Local, at_least, argument::timeout(timeout)?)?;
-        Call::new(py, async move {
+        Call::driven_by(self.driver, py, async move {
             let queried = customer.query(account, true, &terms).await?;
             Ok((queried.balance, Version(queried.version.unwrap_or_default())))
         })
@@ -138,13 +150,14 @@ impl Customer {
     fn status(&self, py: Python<'_>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let timeout = argument::timeout(timeout)?;
-        Call::new(py, async move { Ok(Status(customer.status(timeout).await?)) })
+        Call::driven_by(self.driver, py, async move { Ok(Status(customer.status(timeout).await?)) })
     }
 
     fn watch(&self, py: Python<'_>, interval: &Bound<'_, PyAny>, timeout: &Bound<'_, PyAny>) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let (interval, timeout) = (argument::delay("interval", interval)?, argument::timeout(timeout)?);
-        Call::new(py, async move { Ok(Watching(customer.watch(interval, timeout).await?)) })
+        let driver = self.driver;
+        Call::driven_by(driver, py, async move { Ok(Watching(customer.watch(interval, timeout).await?, driver)) })
     }
 }
 
@@ -160,10 +173,9 @@ impl Customer {
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
-        Call::new(
-            py,
-            async move { Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms }) },
-        )
+        Call::driven_by(self.driver, py, async move {
+            Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms })
+        })
     }
 
     fn write(
@@ -177,7 +189,7 @@ impl Customer {
         let customer = self.inner.value()?.clone();
         let operation = Operation { kind, account: argument::account(account)?, amount: argument::amount(amount)? };
         let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
-        Call::new(py, async move { Ok(Receipt::from(customer.write(operation, &terms).await?)) })
+        Call::driven_by(self.driver, py, async move { Ok(Receipt::from(customer.write(operation, &terms).await?)) })
     }
 }
 
@@ -233,10 +245,11 @@ fn balances(balances: &BTreeMap<AccountId, i64>) -> BTreeMap<u64, i64> {
 #[pyclass(frozen, module = "replibank._core")]
 pub(super) struct Watch {
     inner: Owned<Arc<Mutex<customer::Watch>>>,
+    driver: Driver,
 }
 
 /// An open watch on its way to Python.
-struct Watching(customer::Watch);
+struct Watching(customer::Watch, Driver);
 
 impl<'py> IntoPyObject<'py> for Watching {
     type Target = Watch;
@@ -244,7 +257,7 @@ impl<'py> IntoPyObject<'py> for Watching {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        Bound::new(py, Watch { inner: Owned::new(Arc::new(Mutex::new(self.0)), runtime::handle(py)?) })
+        Bound::new(py, Watch { inner: Owned::new(Arc::new(Mutex::new(self.0)), runtime::handle(py)?), driver: self.1 })
     }
 }
 
@@ -253,7 +266,7 @@ impl Watch {
     /// (branch, {account: balance}, version); None once the branch has closed the stream.
     fn next(&self, py: Python<'_>) -> PyResult<Call> {
         let watch = self.inner.value()?.clone();
-        Call::new(py, async move {
+        Call::driven_by(self.driver, py, async move {
             let mut watch = watch
                 .try_lock()
                 .map_err(|_| PyTypeError::new_err("somebody waits for this watch already: open another one"))?;

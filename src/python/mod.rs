@@ -6,6 +6,7 @@ mod action;
 mod argument;
 mod bank;
 mod call;
+mod callers;
 mod customer;
 mod error;
 mod fault;

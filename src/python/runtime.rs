@@ -1,11 +1,12 @@
-//! The tokio runtime behind every call: one per process, made at first use. A child of fork() gets
-//! its own, because the parent's threads do not exist there.
+//! The tokio runtimes behind every call: made once per process, at first use. A child of fork() gets its own,
+//! because the parent's threads do not exist there.
 
 use std::{
     future::Future,
+    io,
     pin::Pin,
     process,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -18,6 +19,8 @@ use tokio::{
     time::timeout,
 };
 
+use super::callers::Callers;
+
 /// How long the interpreter's exit waits for calls that cannot be interrupted.
 const SHUTDOWN_LIMIT: Duration = Duration::from_secs(2);
 
@@ -28,15 +31,68 @@ static STATE: Mutex<State> = Mutex::new(State::Unused);
 
 enum State {
     Unused,
-    /// Whoever blocks in a call holds a receiver of `end`.
-    Running {
-        pid: u32,
-        runtime: Runtime,
-        end: watch::Sender<()>,
-    },
-    Ended {
-        pid: u32,
-    },
+    Running(Running),
+    Ended { pid: u32 },
+}
+
+struct Running {
+    pid: u32,
+    runtime: Runtime,
+    callers: Arc<Callers>,
+    /// Whoever blocks in a call holds a receiver.
+    end: watch::Sender<()>,
+}
+
+impl Running {
+    fn start(pid: u32) -> io::Result<Self> {
+        let runtime = Builder::new_multi_thread().enable_all().thread_name("replibank").build()?;
+        let (end, at_end) = watch::channel(());
+        Ok(Self { pid, runtime, callers: Callers::start(at_end)?, end })
+    }
+}
+
+/// Who drives the connections that a call waits for, and where what it starts lives on.
+#[derive(Clone, Copy)]
+pub(super) enum Driver {
+    /// The threads of this process's runtime.
+    Workers,
+    /// The caller itself, as long as it waits.
+    Caller,
+}
+
+/// A thread's right to block. The interpreter's exit waits until it is dropped.
+pub(super) struct Blocking {
+    runtime: Handle,
+    callers: Arc<Callers>,
+    /// Dropped last: who has waited for it finds the runtimes left.
+    end: watch::Receiver<()>,
+}
+
+impl Blocking {
+    /// Polls the future in this thread until it is ready.
+    ///
+    /// # Errors
+    /// `RuntimeError` once the interpreter exits.
+    pub(super) fn on<T>(&mut self, driver: Driver, future: impl Future<Output = PyResult<T>>) -> PyResult<T> {
+        let (runtime, callers, end) = (&self.runtime, &self.callers, &mut self.end);
+        let until_end = async move {
+            tokio::select! {
+                biased;
+                _ = end.changed() => Err(ended()),
+                result = future => result,
+            }
+        };
+        match driver {
+            Driver::Workers => runtime.block_on(until_end),
+            Driver::Caller => callers.block_on(until_end),
+        }
+    }
+
+    /// What is dropped may stop tasks and timers, which need a runtime around them.
+    pub(super) fn drop<T>(&self, value: T) {
+        let _entered = self.runtime.enter();
+        drop(value);
+    }
 }
 
 /// This process's runtime.
@@ -44,35 +100,39 @@ enum State {
 /// # Errors
 /// `RuntimeError` while the interpreter exits.
 pub(super) fn handle(py: Python<'_>) -> PyResult<Handle> {
-    Ok(handle_and_end(py)?.0)
+    with(py, |running| running.runtime.handle().clone())
 }
 
-/// What a call that was under way is told when the interpreter exits, and what all later ones are.
-pub(super) fn ended() -> PyErr {
-    PyRuntimeError::new_err("replibank has ended with the interpreter: nothing can be called now")
-}
-
-/// This process's runtime, for a thread that blocks on it: once `end` has changed, nothing may be polled any
-/// more. The interpreter's exit waits until it is dropped.
+/// For a thread that blocks in this process's runtimes.
 ///
 /// # Errors
 /// `RuntimeError` while the interpreter exits.
-pub(super) fn handle_and_end(_py: Python<'_>) -> PyResult<(Handle, watch::Receiver<()>)> {
+pub(super) fn blocking(py: Python<'_>) -> PyResult<Blocking> {
+    with(py, |running| Blocking {
+        runtime: running.runtime.handle().clone(),
+        callers: running.callers.clone(),
+        end: running.end.subscribe(),
+    })
+}
+
+/// What a call that was under way is told when the interpreter exits, and what all later ones are.
+fn ended() -> PyErr {
+    PyRuntimeError::new_err("replibank has ended with the interpreter: nothing can be called now")
+}
+
+fn with<T>(_py: Python<'_>, take: impl FnOnce(&Running) -> T) -> PyResult<T> {
     let mut state = STATE.lock().unwrap_or_else(PoisonError::into_inner);
     let here = process::id();
     match &*state {
-        State::Running { pid, runtime, end } if *pid == here => {
-            return Ok((runtime.handle().clone(), end.subscribe()));
-        }
+        State::Running(running) if running.pid == here => return Ok(take(running)),
         State::Ended { pid } if *pid == here => return Err(ended()),
-        State::Unused | State::Running { .. } | State::Ended { .. } => {}
+        State::Unused | State::Running(_) | State::Ended { .. } => {}
     }
-    let runtime = Builder::new_multi_thread().enable_all().thread_name("replibank").build()?;
-    let handle = runtime.handle().clone();
-    let (end, at_end) = watch::channel(());
+    let running = Running::start(here)?;
+    let taken = take(&running);
     // To drop a parent's runtime would wait for threads that were not forked, for ever.
-    std::mem::forget(std::mem::replace(&mut *state, State::Running { pid: here, runtime, end }));
-    Ok((handle, at_end))
+    std::mem::forget(std::mem::replace(&mut *state, State::Running(running)));
+    Ok(taken)
 }
 
 /// Called by atexit: stops all calls and threads while there still is an interpreter to report to.
@@ -84,13 +144,18 @@ pub(super) fn shut_down(py: Python<'_>) {
         std::mem::replace(&mut *state, State::Ended { pid: here })
     };
     match former {
-        State::Running { pid, runtime, end } if pid == here => py.detach(|| {
+        State::Running(running) if running.pid == here => py.detach(|| {
+            let Running { runtime, callers, end, .. } = running;
             end.send_replace(());
             // Whoever still waits after that has a poll that blocks.
             let _ = runtime.block_on(async { timeout(SHUTDOWN_LIMIT, end.closed()).await });
+            match Arc::try_unwrap(callers) {
+                Ok(callers) => callers.shut_down(SHUTDOWN_LIMIT),
+                Err(callers) => std::mem::forget(callers),
+            }
             runtime.shutdown_timeout(SHUTDOWN_LIMIT);
         }),
-        State::Running { runtime, end, .. } => std::mem::forget((runtime, end)),
+        State::Running(running) => std::mem::forget(running),
         State::Unused | State::Ended { .. } => {}
     }
 }
