@@ -115,9 +115,10 @@ fn the_gap_grows_with_the_wait_for_processors_up_to_a_bound() {
     assert_eq!(gap_after(&mut replica, 0, [0; 100]), GAP);
     let once = gap_after(&mut replica, 1_000_000, [u64::MAX]);
     assert_eq!(once, GAP * 6 / 5, "one late turn changes little");
-    // As long again for each that was ahead, at 100 us each.
-    assert_eq!(gap_after(&mut replica, 2_000_000, [1_000; 100]), 10 * 1_000);
-    assert_eq!(gap_after(&mut replica, 2_500_000, [2_000; 100]), 20 * 2_000);
+    // Once in n * n waits of n that were ahead, at 150 us each.
+    assert_eq!(gap_after(&mut replica, 2_000_000, [299; 100]), GAP);
+    assert_eq!(gap_after(&mut replica, 2_250_000, [600; 100]), 4 * 4 * 600);
+    assert_eq!(gap_after(&mut replica, 2_500_000, [1_000; 100]), 6 * 6 * 1_000);
     let sometimes = gap_after(&mut replica, 3_000_000, [5_000, 0, 0, 0, 0].repeat(100));
     assert_eq!(sometimes, GAP, "one late turn in five is not scarcity");
     assert_eq!(gap_after(&mut replica, 4_000_000, [u64::MAX; 100]), LONGEST_GAP);

@@ -14,8 +14,8 @@ const GAP_MIN: Duration = Duration::milliseconds(1);
 /// The longest that a busy branch keeps its peers waiting.
 const GAP_MAX: Duration = Duration::milliseconds(200);
 
-/// What a turn costs processors, about: so many wait ahead of one that waits so many times as long.
-const TURN: Duration = Duration(100);
+/// How long a link waits for each that wants a processor before it, about.
+const TURN: Duration = Duration(150);
 
 /// How a replica speaks on each of its links.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -74,14 +74,15 @@ impl Busy {
         Self { gap: GAP_MIN }
     }
 
-    /// A link has waited so long for its turn; returns the gap to keep: as long again for each that was ahead
-    /// of it. So if n want a processor, a link sends once in n rounds, and the more there are, the smaller is
-    /// the share of all that links take. A turn that was late adds a fifth at most, and one that was early takes
-    /// a fourteenth: so the gap follows what three in ten turns exceed, and a few late turns in a row, which
+    /// A link has waited so long for its turn; returns the gap to keep. If n want a processor before it, the link
+    /// sends once in n * n such waits: so the more there are, the smaller is the share of all that links take, and
+    /// where one or two are, the gap stays short. A turn that was late adds a fifth at most, and one that was early
+    /// takes a fourteenth: so the gap follows what three in ten turns exceed, and a few late turns in a row, which
     /// any busy hour brings, change little.
     pub(super) fn waited(&mut self, wait: Duration) -> Duration {
         let ahead = wait.0 / TURN.0;
-        let wanted = wait.0.saturating_mul(ahead).clamp(self.gap.0 * 13 / 14, self.gap.0 * 6 / 5);
+        let wanted = wait.0.saturating_mul(ahead.saturating_mul(ahead));
+        let wanted = wanted.clamp(self.gap.0 * 13 / 14, self.gap.0 * 6 / 5);
         self.gap = Duration(wanted.clamp(GAP_MIN.0, GAP_MAX.0));
         self.gap
     }
