@@ -81,18 +81,17 @@ impl Call {
     fn wait(&self, py: Python<'_>) -> PyResult<Py<PyAny>> {
         let mut blocking = runtime::blocking(py)?;
         let mut work = self.take()?;
+        let mut interval = SIGNAL_INTERVAL;
         let outcome = loop {
-            let polled = py.detach(|| {
-                blocking.on(self.driver, async { timeout(SIGNAL_INTERVAL, &mut work).await.ok().transpose() })
-            });
+            let polled =
+                py.detach(|| blocking.on(self.driver, async { timeout(interval, &mut work).await.ok().transpose() }));
             match polled.transpose() {
                 Some(outcome) => break outcome,
-                // Here, and not while it is polled: a signal's handler may make calls of its own.
-                None => {
-                    if let Err(raised) = py.check_signals() {
-                        break Err(raised);
-                    }
-                }
+                // Here, and not while it is polled: a handler may make calls of its own.
+                None => match handle_signals(py) {
+                    Ok(next) => interval = next,
+                    Err(raised) => break Err(raised),
+                },
             }
         };
         blocking.drop(work);
@@ -106,5 +105,17 @@ impl Call {
         let runtime = runtime::handle(py)?;
         let _entered = runtime.enter();
         generic::future_into_py::<Tokio, _, _>(py, work)
+    }
+}
+
+/// Runs the handlers of signals that have come, which Python does in its main thread only: how long to wait before
+/// the next look.
+fn handle_signals(py: Python<'_>) -> PyResult<Duration> {
+    let threading = py.import("threading")?;
+    if threading.call_method0("current_thread")?.is(&threading.call_method0("main_thread")?) {
+        py.check_signals()?;
+        Ok(SIGNAL_INTERVAL)
+    } else {
+        Ok(Duration::MAX)
     }
 }
