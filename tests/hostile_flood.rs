@@ -91,8 +91,13 @@ async fn flood_of_pages_that_do_not_fit_leaves_nothing_behind() {
 async fn flood_of_receipts_for_lives_that_nobody_led_leaves_nothing_behind() {
     let _alone = alone().await;
     flood(|number| {
-        let receipt =
-            |life| proto::Receipt { branch: HONEST, origin: HOSTILE, incarnation: number * 32 + life, sequence: 1 };
+        let receipt = |life| proto::Receipt {
+            branch: HONEST,
+            origin: HOSTILE,
+            incarnation: number * 32 + life,
+            sequence: 1,
+            life: 0,
+        };
         receipts(number + 2, (1..=32).map(receipt).collect::<Vec<_>>())
     })
     .await;

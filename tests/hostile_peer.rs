@@ -55,12 +55,12 @@ fn false_deltas() -> Vec<(proto::Delta, Code, &'static str)> {
 /// Whatever else a stream may carry and cannot be true.
 fn false_messages() -> Vec<(Option<Kind>, Code, &'static str)> {
     use Code::{FailedPrecondition as Contradiction, InvalidArgument as Nonsense};
-    let receipt = |branch, origin, sequence| proto::Receipt { branch, origin, incarnation: 0, sequence };
+    let receipt = |branch, origin, sequence| proto::Receipt { branch, origin, incarnation: 0, sequence, life: 0 };
     let greeting = |entries: &[(u32, u64)]| Kind::Greeting(proto::Greeting { version: version(entries) });
     let acknowledgement = |number, entries: &[(u32, u64)]| {
         Kind::Acknowledgement(proto::Acknowledgement { number, version: version(entries) })
     };
-    let hello = Kind::Hello(proto::Hello { branch: HOSTILE, bank: 0 });
+    let hello = Kind::Hello(proto::Hello { branch: HOSTILE, bank: 0, life: 0 });
     vec![
         (None, Nonsense, "field kind: is missing"),
         (Some(hello), Nonsense, "field kind: is a second hello"),
@@ -217,7 +217,7 @@ async fn acknowledgements_and_receipts_that_nobody_waits_for_are_ignored_in_sile
         let version = version(&[(SERVED, sequence), (HONEST, u64::MAX), (HONEST, 0)]);
         peer.say(Kind::Acknowledgement(proto::Acknowledgement { number, version })).await;
     }
-    let receipt = |branch, origin, sequence| proto::Receipt { branch, origin, incarnation: 0, sequence };
+    let receipt = |branch, origin, sequence| proto::Receipt { branch, origin, incarnation: 0, sequence, life: 0 };
     let unasked = [receipt(HOSTILE, SERVED, 1), receipt(HONEST, HOSTILE, 1), receipt(SERVED, HONEST, 1)];
     peer.say(receipts(5, unasked)).await;
     peer.say(Kind::Greeting(proto::Greeting { version: version(&[]) })).await;
@@ -234,7 +234,7 @@ async fn acknowledgements_and_receipts_that_nobody_waits_for_are_ignored_in_sile
 async fn false_receipt_does_not_break_the_link_of_the_honest_branch_that_passes_it_on() {
     let mut bed = Bed::new(Propagation::Stream).await;
     let mut peer = bed.meet().await;
-    let claim = proto::Receipt { branch: HOSTILE, origin: HONEST, incarnation: 0, sequence: 1 << 40 };
+    let claim = proto::Receipt { branch: HOSTILE, origin: HONEST, incarnation: 0, sequence: 1 << 40, life: 0 };
     peer.say(receipts(1, [claim])).await;
     peer.acknowledged(1).await;
     for _ in 0..3 {

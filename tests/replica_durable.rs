@@ -10,11 +10,13 @@ use common::{
 };
 use replibank::{
     replica::{
-        ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Disk, Input, Output, PeerFault, PeerMessage, Remembered, Replica,
-        Request, Saved,
+        ANSWERS_PER_CLIENT, Disk, Input, Memory, Output, PeerFault, PeerMessage, Remembered, Replica, Request, Saved,
     },
     topology::Shape,
-    types::{AccountId, Action, Answer, Committed, Operation, Propagation, Refusal, RequestId, Time},
+    types::{
+        AccountId, Action, Answer, Committed, Duration, Incarnation, Operation, Origin, Propagation, Refusal,
+        RequestId, Time, Tried, Version,
+    },
 };
 
 fn recover(saved: &Saved) -> Replica {
@@ -22,8 +24,11 @@ fn recover(saved: &Saved) -> Replica {
     Replica::recover(config, saved).expect("its own disk")
 }
 
-fn durable() -> Replica {
-    recover(&Saved::default())
+/// A new one, whose life is on its disk.
+fn durable(saved: &mut Copy) -> Replica {
+    let mut replica = recover(&saved.0);
+    flush(&mut replica, saved);
+    replica
 }
 
 fn named(ticket: u64, client: u64, number: u64, operation: Operation) -> Input {
@@ -51,7 +56,7 @@ fn tickets(outputs: &[Output]) -> Vec<u64> {
 
 #[test]
 fn a_reply_waits_for_the_disk_and_so_does_what_reads_the_same_state() {
-    let mut replica = durable();
+    let mut replica = durable(&mut Copy::default());
     assert_eq!(tickets(&step(&mut replica, query(1, 0))), [1], "nothing is unsaved");
     let outputs = step(&mut replica, named(2, 7, 1, deposit(0, 5)));
     assert_eq!(outputs, [Output::Save], "no reply yet, and the disk is called for");
@@ -70,8 +75,8 @@ fn a_reply_waits_for_the_disk_and_so_does_what_reads_the_same_state() {
 
 #[test]
 fn no_message_shows_what_the_disk_lacks() {
-    let mut replica = durable();
     let mut saved = Copy::default();
+    let mut replica = durable(&mut saved);
     meet(&mut replica, 2);
     meet(&mut replica, 3);
     let now = Time::default();
@@ -95,7 +100,7 @@ fn no_message_shows_what_the_disk_lacks() {
 
 #[test]
 fn a_message_that_waited_is_not_said_in_the_next_session() {
-    let mut replica = durable();
+    let mut replica = durable(&mut Copy::default());
     meet(&mut replica, 2);
     say(&mut replica, 2, update(1, delta(2, 0, 1, &[(0, 1, 9, 0)])));
     assert_eq!(replica.poll_send(Time::default(), branch(2)), None);
@@ -106,9 +111,9 @@ fn a_message_that_waited_is_not_said_in_the_next_session() {
 }
 
 #[test]
-fn what_was_saved_is_there_after_a_restart() {
-    let mut replica = durable();
+fn what_was_saved_is_there_after_a_restart_and_a_new_life_begins() {
     let mut saved = Copy::default();
+    let mut replica = durable(&mut saved);
     meet(&mut replica, 2);
     step(&mut replica, named(1, 7, 1, deposit(0, 5)));
     step(&mut replica, named(2, 7, 2, withdrawal(1, 30)));
@@ -119,7 +124,11 @@ fn what_was_saved_is_there_after_a_restart() {
     assert_eq!(tickets(&step(&mut replica, named(4, 7, 4, deposit(0, 500)))), [] as [u64; 0]);
 
     let mut again = recover(&saved.0);
+    let second = Origin { incarnation: Incarnation(1), ..origin(1) };
+    assert_eq!(again.own(), second);
     assert_eq!(again.invariants(), Ok(()));
+    flush(&mut again, &mut saved);
+    assert_eq!(recover(&saved.0).own().incarnation, Incarnation(2), "nor is a life resumed that wrote nothing");
     let balances: Vec<i64> = again.balances().values().copied().collect();
     assert_eq!(balances, [OPENING + 14, OPENING - 34]);
     let version: Vec<_> = again.version().iter().collect();
@@ -140,29 +149,48 @@ fn what_was_saved_is_there_after_a_restart() {
     step(&mut again, named(3, 7, 4, deposit(0, 500)));
     let outputs = flush(&mut again, &mut saved);
     assert_eq!(tickets(&outputs), [3]);
-    assert_eq!(again.version().sequence(origin(1)), 3, "it goes on with the page that it had");
+    let version: Vec<_> = again.version().iter().collect();
+    assert_eq!(version, [(second, 1), (origin(2), 2)], "its page speaks for that of the life before");
+    assert_eq!(again.full_version().sequence(origin(1)), 2);
+    assert!(again.has_reached(&Version::from_iter([(origin(1), 2)])));
 }
 
 #[test]
 fn the_saved_table_of_requests_is_the_one_in_memory() {
-    let mut replica = durable();
+    let memory = Memory { answers: 40, clients: 60, client_for: Duration(0) };
     let mut saved = Copy::default();
-    for number in 1..=ANSWERS_PER_CLIENT as u64 + 3 {
+    let mut replica = durable(&mut saved).with_memory(memory);
+    for number in 1..=50 {
         step(&mut replica, named(number, 7, number, deposit(0, 1)));
     }
-    for client in 100..100 + 2 * CLIENTS_REMEMBERED as u64 {
+    flush(&mut replica, &mut saved);
+    for client in 100..200 {
         step(&mut replica, named(client, client, 1, withdrawal(0, 1)));
-        if client % 5_000 == 0 {
-            flush(&mut replica, &mut saved);
+        let save = replica.poll_save().unwrap();
+        assert!(save.answers.len() <= 3, "it forgets one for one");
+        let Ok(()) = saved.save(&save);
+        step(&mut replica, Input::Saved(save.number));
+    }
+    assert_eq!((saved.0.answers.len(), saved.0.forgotten.len(), saved.0.forgot_clients), (40, 20, true));
+    // What was the oldest before a restart is the oldest after it.
+    for mut replica in [replica, recover(&saved.0).with_memory(memory)] {
+        let life = replica.own().incarnation;
+        let ask = |replica: &mut Replica, client| {
+            let Input::Request(mut request) = named(1, client, 1, withdrawal(0, 1)) else { panic!() };
+            request.terms.tried = Tried::In(life);
+            step(replica, Input::Request(request));
+            flush(replica, &mut Copy::default())
+        };
+        let expired = |client| Answer::Refused(Refusal::RequestExpired { request: request_id(client, 1) });
+        for (client, is_remembered) in [(7, false), (159, false), (160, true), (199, true)] {
+            let outputs = ask(&mut replica, client);
+            let [Output::Reply { answer, .. }] = outputs.as_slice() else { panic!("{outputs:?}") };
+            assert_eq!(*answer != expired(client), is_remembered, "client {client}: {answer:?}");
         }
     }
-    step(&mut replica, named(1, 8, 9, deposit(0, 1)));
-    flush(&mut replica, &mut saved);
-    assert!(saved.0.answers.iter().all(|answer| answer.request.client.0 != 7), "client 7 was silent for too long");
-    assert!((CLIENTS_REMEMBERED..=2 * CLIENTS_REMEMBERED).contains(&saved.0.answers.len()));
 
-    let mut replica = durable();
     let mut saved = Copy::default();
+    let mut replica = durable(&mut saved);
     for number in 1..=ANSWERS_PER_CLIENT as u64 + 3 {
         step(&mut replica, named(number, 7, number, deposit(0, 1)));
     }
@@ -177,7 +205,7 @@ fn the_saved_table_of_requests_is_the_one_in_memory() {
 #[test]
 fn a_disk_that_cannot_be_its_own_is_refused() {
     let config = || bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
-    let with = |page| Saved { pages: vec![page], answers: Vec::new() };
+    let with = |page| Saved { pages: vec![page], ..Saved::default() };
     let foreign = delta(9, 0, 1, &[(0, 1, 5, 0)]);
     assert_eq!(Replica::recover(config(), &with(foreign)).err(), Some(PeerFault::UnknownOrigin { origin: origin(9) }));
     let account = delta(1, 0, 1, &[(5, 1, 5, 0)]);
@@ -191,7 +219,8 @@ fn a_disk_that_cannot_be_its_own_is_refused() {
         request: RequestId { number: 1, ..request_id(7, 1) },
         operation: deposit(0, 5),
         outcome: Ok(Committed { origin: origin(1), sequence: 9, balance: 0 }),
+        order: 1,
     };
-    let promised = Saved { pages: Vec::new(), answers: vec![remembered] };
+    let promised = Saved { answers: vec![remembered], ..Saved::default() };
     assert!(Replica::recover(config(), &promised).is_err(), "an answer that the page does not have");
 }

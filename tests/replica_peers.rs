@@ -24,7 +24,7 @@ fn entry(account: u64, sequence: u64, deposited: u64, withdrawn: u64) -> Entry {
 }
 
 fn delta(origin: Origin, base: u64, sequence: u64, entries: Vec<Entry>) -> Delta {
-    Delta { origin, base, sequence, entries, confirm_through: 0 }
+    Delta { origin, base, sequence, entries, confirm_through: 0, past: Vec::new() }
 }
 
 /// Hands in deltas from branch 2, each in an update of its own; returns the faults.
@@ -262,8 +262,7 @@ fn page_finds_its_way_around_a_broken_link_after_a_repair() {
 #[test]
 fn receipt_of_more_than_was_written_is_dropped_and_not_held_against_the_messenger() {
     let mut replica = met();
-    let claims =
-        [(1, 7), (3, u64::MAX)].map(|(of, sequence)| Receipt { branch: branch(4), origin: origin(of), sequence });
+    let claims = [(1, 7), (3, u64::MAX)].map(|(of, sequence)| Receipt { by: origin(4), origin: origin(of), sequence });
     let told = PeerMessage::Update(Update { number: 1, is_urgent: true, deltas: Vec::new(), receipts: claims.into() });
     assert_eq!(say(&mut replica, 2, told), [Output::Ready(branch(2))]);
     meet(&mut replica, 3);
@@ -291,12 +290,12 @@ fn receipts_passed_on(replica: &mut Replica) -> Vec<Receipt> {
 fn receipts_for_lives_that_nobody_led_take_no_room() {
     let mut replica = met();
     let life = |incarnation| Origin { branch: branch(2), incarnation: Incarnation(incarnation) };
-    let receipt = |incarnation| Receipt { branch: branch(4), origin: life(incarnation), sequence: 1 };
+    let receipt = |incarnation| Receipt { by: origin(4), origin: life(incarnation), sequence: 1 };
     hear(&mut replica, &[delta(life(3), 0, 1, vec![entry(0, 1, 9, 0)])]);
     let receipts: Vec<Receipt> = (0..10_000).chain([5000, 3, 0]).map(receipt).collect();
     let told = PeerMessage::Update(Update { number: 9, is_urgent: true, deltas: Vec::new(), receipts });
     assert!(say(&mut replica, 2, told).iter().all(|output| *output == Output::Ready(branch(2))));
-    assert_eq!(receipts_passed_on(&mut replica), [receipt(3), receipt(9_999)], "the one with a page, and the latest");
+    assert_eq!(receipts_passed_on(&mut replica), [receipt(9_999)], "the latest; the other's way is the one it came");
 }
 
 /// Deltas that leave nothing behind must not take the places of origins to come.

@@ -12,11 +12,11 @@ use common::{
     request_id, say, step, step_at, update, withdrawal, write,
 };
 use replibank::{
-    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED, Config, Input, MAX_WAITING, Output, Replica, Request},
+    replica::{ANSWERS_PER_CLIENT, Config, Input, MAX_WAITING, Memory, Output, Replica, Request},
     topology::Shape,
     types::{
-        AccountId, Action, Answer, Committed, Concern, Incarnation, MAX_AMOUNT, Operation, Origin, Propagation,
-        Queried, Refusal, Terms, Time, Tried, Version,
+        AccountId, Action, Answer, Committed, Concern, Duration, Incarnation, MAX_AMOUNT, Operation, Origin,
+        Propagation, Queried, Refusal, Terms, Time, Tried, Version,
     },
 };
 
@@ -157,19 +157,53 @@ fn forgotten_request_is_expired_and_never_executed_again() {
     assert_eq!(balance(&replica), full);
 }
 
-/// The table drops its older half when the younger is full. It did so before it looked up the client
-/// that asked, even if that client's answers were about to be dropped.
+fn small(answers: usize, clients: usize) -> Replica {
+    let memory = Memory { answers, clients, client_for: Duration::milliseconds(1_000) };
+    lone_replica(1).with_memory(memory)
+}
+
+fn tried_here(request: Request) -> Request {
+    let terms = Terms { tried: Tried::In(Incarnation(0)), ..request.terms };
+    Request { terms, ..request }
+}
+
+/// The oldest answers go first, whoever asked. Of their clients it is on record that they are gone.
 #[test]
-fn client_that_asks_again_in_time_is_remembered() {
-    let named = |client| named(1, client, 1, deposit(ACCOUNT, 1));
-    let clients = CLIENTS_REMEMBERED as u64;
-    for before in [0, 1, clients - 1, clients] {
-        let mut replica = lone_replica(1);
-        (0..before).all(|client| ask(&mut replica, named(client)).is_some());
-        let first = ask(&mut replica, named(999_999));
-        (1_000_000..1_000_000 + clients).all(|client| ask(&mut replica, named(client)).is_some());
-        assert_eq!(ask(&mut replica, named(999_999)), first);
+fn what_was_forgotten_is_expired_and_what_was_never_asked_is_not() {
+    let mut replica = small(10, 100);
+    for client in 1..=20 {
+        assert!(ask(&mut replica, named(1, client, 5, deposit(ACCOUNT, 1))).is_some());
     }
+    let full = balance(&replica);
+    for client in 1..=20 {
+        let answer = ask(&mut replica, tried_here(named(1, client, 5, deposit(ACCOUNT, 1))));
+        let expired = Answer::Refused(Refusal::RequestExpired { request: request_id(client, 5) });
+        assert_eq!(answer == Some(expired), client <= 10, "client {client}: {answer:?}");
+    }
+    assert_eq!(balance(&replica), full);
+    // The same clients go on, and a retry whose first try never came is executed.
+    assert!(matches!(ask(&mut replica, tried_here(named(1, 3, 6, deposit(ACCOUNT, 1)))), Some(Answer::Committed(_))));
+    assert!(matches!(ask(&mut replica, tried_here(named(1, 21, 1, deposit(ACCOUNT, 1)))), Some(Answer::Committed(_))));
+}
+
+/// Once nothing is on record of some clients, a retry of one that is not known may be one of theirs.
+#[test]
+fn no_client_is_forgotten_before_its_time_and_then_strangers_cannot_retry() {
+    let mut replica = small(4, 8);
+    for client in 1..=8 {
+        assert!(ask(&mut replica, named(1, client, 1, deposit(ACCOUNT, 1))).is_some());
+    }
+    let full = Answer::Refused(Refusal::Overloaded { limit: 8 });
+    assert_eq!(ask(&mut replica, named(1, 9, 1, deposit(ACCOUNT, 1))), Some(full));
+    assert!(ask(&mut replica, named(1, 3, 2, deposit(ACCOUNT, 1))).is_some(), "one that is known goes on");
+    let later = Time(2_000_000);
+    let outputs = step_at(&mut replica, later, Input::Request(named(1, 9, 1, deposit(ACCOUNT, 1))));
+    assert!(matches!(answer(&outputs), Some(Answer::Committed(_))));
+    let expired = Answer::Refused(Refusal::RequestExpired { request: request_id(1, 1) });
+    let retry = Input::Request(tried_here(named(1, 1, 1, deposit(ACCOUNT, 1))));
+    assert_eq!(answer(&step_at(&mut replica, later, retry)), Some(expired));
+    let first = Input::Request(named(1, 77, 1, deposit(ACCOUNT, 1)));
+    assert!(matches!(answer(&step_at(&mut replica, later, first)), Some(Answer::Committed(_))));
 }
 
 #[test]

@@ -12,7 +12,7 @@ use common::{branch, delta, deposit, disk::Place, origin, request_id};
 use replibank::{
     replica::{AnswerChange, Disk, Remembered, Save, Saved},
     store::{Durability, Owner, Store, StoreError},
-    types::{Committed, Incarnation},
+    types::Committed,
 };
 
 const DATABASE: &str = "branch.redb";
@@ -25,7 +25,7 @@ fn owner() -> Owner {
 }
 
 fn try_open(directory: &Path) -> Result<Store, StoreError> {
-    Store::open(directory, owner(), Durability::Buffered, Incarnation(3))
+    Store::open(directory, owner(), Durability::Buffered)
 }
 
 fn open(directory: &Path) -> Store {
@@ -39,9 +39,11 @@ fn save(number: u64) -> Save {
     let remember = |i| {
         let committed = Committed { origin: origin(1), sequence: base + i, balance: 1 };
         let request = request_id(number, i);
-        AnswerChange::Remember(Remembered { request, operation: deposit(i, number), outcome: Ok(committed) })
+        let (operation, order) = (deposit(i, number), number * 100 + i);
+        AnswerChange::Remember(Remembered { request, operation, outcome: Ok(committed), order })
     };
-    Save { number, deltas: vec![delta(1, base, base + 40, &entries)], answers: (1..=40).map(remember).collect() }
+    let answers = (1..=40).map(remember).collect();
+    Save { number, deltas: vec![delta(1, base, base + 40, &entries)], answers, ..Save::default() }
 }
 
 fn saved(store: &mut Store, numbers: std::ops::RangeInclusive<u64>) -> Saved {
@@ -187,7 +189,7 @@ fn a_full_disk_is_said_and_costs_nothing_that_was_acknowledged() {
 fn anothers_directory_is_refused_by_both_names() {
     let (place, content, bytes) = directory(false);
     let refused = |owner, says: &str| {
-        let error = Store::open(place.path(), owner, Durability::Synced, Incarnation(4)).expect_err("not its own");
+        let error = Store::open(place.path(), owner, Durability::Synced).expect_err("not its own");
         assert!(matches!(error, StoreError::Foreign { .. }), "{error:?}");
         assert!(error.to_string().contains(says), "{error}");
     };

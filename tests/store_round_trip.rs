@@ -7,10 +7,10 @@ mod common;
 
 use std::path::Path;
 
-use common::{branch, delta, deposit, disk::Copy, disk::Place, origin, request_id, withdrawal};
+use common::{delta, deposit, disk::Copy, disk::Place, origin, request_id, withdrawal};
 use proptest::prelude::*;
 use replibank::{
-    replica::{AnswerChange, Delta, Disk, Entry, Remembered, Save},
+    replica::{AnswerChange, Delta, Disk, Entry, Life, Past, Remembered, Save},
     store::{Durability, Owner, Store},
     types::{AccountId, Amount, ClientId, Committed, Concern, Incarnation, MAX_AMOUNT, Origin, Refusal},
 };
@@ -25,7 +25,7 @@ const fn branch_one() -> replibank::types::BranchId {
 }
 
 fn open(directory: &Path) -> Store {
-    Store::open(directory, OWNER, Durability::Buffered, Incarnation(3)).expect("a sound directory of its own")
+    Store::open(directory, OWNER, Durability::Buffered).expect("a sound directory of its own")
 }
 
 /// What happens to a disk.
@@ -37,6 +37,8 @@ enum Step {
     Remember(u64, u64, usize),
     ForgetRequest(u64, u64),
     ForgetClient(u64),
+    /// A life begins, with or without others before.
+    Begin(bool),
     /// The steps so far leave as one save.
     Save,
     Reopen,
@@ -48,6 +50,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => (0..4_u64, 1..6_u64, 0..OUTCOMES.len()).prop_map(|(client, number, outcome)| Step::Remember(client, number, outcome)),
         1 => (0..4_u64, 1..6_u64).prop_map(|(client, number)| Step::ForgetRequest(client, number)),
         1 => (0..4_u64).prop_map(Step::ForgetClient),
+        1 => any::<bool>().prop_map(Step::Begin),
         4 => Just(Step::Save),
         1 => Just(Step::Reopen),
     ];
@@ -96,13 +99,17 @@ impl Draft {
                 withdrawn: sequence,
             });
         }
+        if base > 0 && accounts.len() > 3 {
+            let earlier = Origin { incarnation: Incarnation(u64::from(wish)), ..origin(id) };
+            next.past.push(Past { from: base + 1, origin: earlier, sequence: base });
+        }
         next.confirm_through = if wish { next.sequence } else { page.map_or(0, |page| page.confirm_through) };
         self.save.deltas.push(next);
     }
 
     fn take(&mut self) -> Save {
         let number = self.save.number;
-        std::mem::replace(&mut self.save, Save { number: number + 1, deltas: Vec::new(), answers: Vec::new() })
+        std::mem::replace(&mut self.save, Save { number: number + 1, ..Save::default() })
     }
 }
 
@@ -114,9 +121,14 @@ proptest! {
         let place = Place::new();
         let mut store = Some(open(place.path()));
         let mut copy = Copy::default();
-        let mut draft = Draft { save: Save { number: 1, deltas: Vec::new(), answers: Vec::new() } };
+        let mut draft = Draft { save: Save { number: 1, ..Save::default() } };
+        let mut order = 0;
         for step in steps {
             match step {
+                Step::Begin(had_others) => {
+                    let number = Incarnation(copy.0.lives.last().map_or(0, |life| life.0 + 7));
+                    draft.save.begins = Some(Life { number, had_others });
+                }
                 Step::Delta(id, accounts, wish) => draft.delta(&copy, id, &accounts, wish),
                 Step::Remember(client, number, outcome) => {
                     let request = request_id(client, number);
@@ -124,7 +136,8 @@ proptest! {
                     draft.save.answers.push(AnswerChange::ForgetRequest(request));
                     let operation = if number % 2 == 0 { deposit(client, number) } else { withdrawal(number, 1) };
                     let outcome = OUTCOMES[outcome]();
-                    draft.save.answers.push(AnswerChange::Remember(Remembered { request, operation, outcome }));
+                    order += 1;
+                    draft.save.answers.push(AnswerChange::Remember(Remembered { request, operation, outcome, order }));
                 }
                 Step::ForgetRequest(client, number) => {
                     draft.save.answers.push(AnswerChange::ForgetRequest(request_id(client, number)));
@@ -147,16 +160,15 @@ proptest! {
 }
 
 #[test]
-fn a_new_directory_is_empty_and_begins_the_life_it_is_given() {
+fn a_new_directory_is_empty_and_stays_so_until_something_is_saved() {
     let place = Place::new();
     let inner = place.path().join("made/too");
     let mut store = open(&inner);
-    assert_eq!(store.own(), Origin { branch: branch(1), incarnation: Incarnation(3) });
     assert_eq!(store.load(), Ok(Default::default()));
     drop(store);
     for durability in [Durability::Synced, Durability::Buffered] {
-        let again = Store::open(&inner, OWNER, durability, Incarnation(99)).expect("its own directory");
-        assert_eq!(again.own().incarnation, Incarnation(3), "the life that began goes on");
+        let mut again = Store::open(&inner, OWNER, durability).expect("its own directory");
+        assert_eq!(again.load(), Ok(Default::default()));
     }
 }
 
@@ -164,7 +176,7 @@ fn a_new_directory_is_empty_and_begins_the_life_it_is_given() {
 fn a_save_that_does_not_begin_where_the_disk_is_changes_nothing() {
     let place = Place::new();
     let mut store = open(place.path());
-    let save = |number, delta: Delta| Save { number, deltas: vec![delta], answers: Vec::new() };
+    let save = |number, delta: Delta| Save { number, deltas: vec![delta], ..Save::default() };
     store.save(&save(1, delta(1, 0, 1, &[(0, 1, 5, 0)]))).expect("the first save");
     let before = store.load();
     let gap = store.save(&save(2, delta(1, 3, 4, &[(0, 4, 9, 0)]))).expect_err("2 and 3 are missing");

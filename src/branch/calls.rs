@@ -37,7 +37,7 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
     let mut faults = core.changing_faults();
     loop {
         core.mended(peer).await;
-        let failure = match core.begin_session(peer) {
+        let failure = match core.begin_session(peer, None) {
             Err(cut) => cut.into(),
             Ok(Session { number, ready, ended }) => {
                 let failure = tokio::select! {
@@ -137,7 +137,8 @@ async fn greet(
         Known::TellThatWeAreBack => {
             // A branch that is served alone does not know yet whether its peers are of its bank.
             ask(core, channels.to(address).await?).await?;
-            let nothing = Delta { origin: core.own(), base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
+            let (origin, entries, past) = (core.own(), Vec::new(), Vec::new());
+            let nothing = Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past };
             let call = Call { number: 0, operation: None, delta: nothing };
             let (_, arrived) = tell(core, peer, channels.to(address).await?, &call).await?;
             core.acknowledged(peer, arrived);
@@ -160,7 +161,8 @@ async fn ask(core: &Core, channel: Channel) -> Result<Vec<(Origin, u64)>, Status
         Ok(response) => {
             let status = wire::Status::try_from(response.get_ref())?;
             if status.bank != 0 {
-                link::compare(core, Hello { branch: status.origin.branch, bank: status.bank })?;
+                let Origin { branch, incarnation: life } = status.origin;
+                link::compare(core, Hello { branch, bank: status.bank, life })?;
             }
             Ok(wire::entries(&status.snapshot.version))
         }

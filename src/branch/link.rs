@@ -100,7 +100,7 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &C
         return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
     }
     let inbound = inbound.map(|response| response.map(|response| response.message));
-    converse(core, peer, inbound, sender).await
+    converse(core, hello, inbound, sender).await
 }
 
 pub(super) fn no_hello() -> Status {
@@ -136,20 +136,28 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
             hello.branch, own.branch
         )));
     }
+    let latest = core.latest_life(hello.branch);
+    if hello.life < latest {
+        return Err(Status::failed_precondition(format!(
+            "branch {} has begun life {} since this one, {}: two processes claim it, and the earlier one must stop",
+            hello.branch, latest.0, hello.life.0
+        )));
+    }
     Ok(())
 }
 
 /// The other end of [`dial`]: says hello and converses. How the conversation fails is the peer's to know.
 pub(super) async fn accept(
     core: Arc<Core>,
-    peer: BranchId,
+    hello: Hello,
     inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
     end: mpsc::Sender<Status>,
 ) {
+    let peer = hello.branch;
     // There is room: the channel is new.
     let _ = outbound.try_send(proto::PeerMessage::hello(core.hello()));
-    if let Err(status) = converse(&core, peer, inbound, outbound).await {
+    if let Err(status) = converse(&core, hello, inbound, outbound).await {
         core.complain(&format!("link from {peer} ended"), &status);
         // The only one: there is room. If the peer has gone, nobody is left to tell.
         let _ = end.try_send(status);
@@ -160,11 +168,12 @@ pub(super) async fn accept(
 /// wire has room. Ends with the stream, the session or the branch.
 async fn converse(
     core: &Core,
-    peer: BranchId,
+    hello: Hello,
     mut inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
 ) -> Result<(), Status> {
-    let Session { number: session, ready, mut ended } = core.begin_session(peer)?;
+    let peer = hello.branch;
+    let Session { number: session, ready, mut ended } = core.begin_session(peer, Some(hello.life))?;
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
     let mut rung = pin!(ready.notified());

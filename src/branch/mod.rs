@@ -132,6 +132,20 @@ enum Stop {
     AtOnce,
 }
 
+/// Opens a data directory, and begins a life in it.
+fn recover(data: &Data, owner: Owner, config: replica::Config) -> Result<(Store, Replica), StoreError> {
+    let mut store = Store::open(&data.directory, owner, data.durability)?;
+    let saved = store.load()?;
+    let directory = || data.directory.clone();
+    let damaged = |fault: replica::PeerFault| StoreError::Damaged { directory: directory(), reason: fault.to_string() };
+    let mut replica = Replica::recover(config, &saved).map_err(damaged)?;
+    while let Some(save) = replica.poll_save() {
+        store.save(&save)?;
+        replica.step(Time(0), replica::Input::Saved(save.number), &mut Vec::new());
+    }
+    Ok((store, replica))
+}
+
 /// A served branch. Dropping it tells its tasks to stop; [`Branch::close`] also waits for them.
 #[derive(Debug)]
 pub struct Branch {
@@ -156,25 +170,18 @@ impl Branch {
         Self::begin(listener, config, replica, None)
     }
 
-    /// The same with a data directory: it goes on from what is there, in the life that wrote it. In a
-    /// new directory it begins the life that `config` names.
+    /// The same with a data directory: it begins a new life with what is there. That has the number that `config`
+    /// names, or the next one after the last that was there. It is on disk before anything is served.
     ///
     /// # Errors
     /// [`BranchError::Store`] if the directory cannot be used; then nothing in it was changed.
     pub async fn recover(listener: std::net::TcpListener, mut config: Config, data: Data) -> Result<Self, BranchError> {
         let owner = Owner { branch: config.own.branch, bank: config.bank_digest() };
-        let (directory, fresh) = (data.directory.clone(), config.own.incarnation);
-        let opened = spawn_blocking(move || {
-            let mut store = Store::open(&data.directory, owner, data.durability, fresh)?;
-            let saved = store.load()?;
-            Ok((store, saved))
-        });
-        let (store, saved) = opened.await.unwrap_or_else(|error| {
-            Err(StoreError::Failed { directory: directory.clone(), reason: error.to_string() })
-        })?;
-        config.own = store.own();
-        let damaged = |fault: replica::PeerFault| StoreError::Damaged { directory, reason: fault.to_string() };
-        let replica = Replica::recover(config.replica(), &saved).map_err(damaged)?;
+        let (directory, replica) = (data.directory.clone(), config.replica());
+        let opened = spawn_blocking(move || recover(&data, owner, replica));
+        let (store, replica) =
+            opened.await.unwrap_or_else(|error| Err(StoreError::Failed { directory, reason: error.to_string() }))?;
+        config.own = replica.own();
         Self::begin(listener, config, replica, Some(store))
     }
 

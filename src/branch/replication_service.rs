@@ -91,7 +91,7 @@ impl ReplicationService for ReplicationServer {
         let (end, ended) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));
-        tokio::spawn(link::accept(self.core.clone(), hello.branch, inbound, sender, end));
+        tokio::spawn(link::accept(self.core.clone(), hello, inbound, sender, end));
         let outbound = ReceiverStream::new(receiver)
             .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
         Ok(Response::new(Box::pin(outbound.chain(ReceiverStream::new(ended).map(Err)))))

@@ -58,8 +58,19 @@ impl Origins {
     /// The first origin of which a version does not show what it must, and how much it must.
     pub(super) fn lack(&self, version: &Version, floor: &Floor) -> Option<(Origin, u64)> {
         let mut needed = self.iter().zip(floor.0.iter().copied()).filter(|&(_, sequence)| sequence > 0);
-        needed.find(|&(origin, sequence)| version.sequence(origin) < sequence)
+        needed.find(|&(origin, sequence)| !shows(version, origin, sequence))
     }
+}
+
+/// Whether a version may show that much of a page. A later life of a branch speaks for the earlier ones whose pages
+/// it stands on, which are then not listed.
+pub(super) fn shows(version: &Version, origin: Origin, sequence: u64) -> bool {
+    version.sequence(origin) >= sequence || is_spoken_for(version, origin)
+}
+
+/// Whether a version lists a later life of this one's branch, and not this one.
+pub(super) fn is_spoken_for(version: &Version, origin: Origin) -> bool {
+    version.sequence(origin) == 0 && version.iter().any(|(listed, _)| listed.branch == origin.branch && listed > origin)
 }
 
 /// By the position of the origin: how many of its operations must be shown.

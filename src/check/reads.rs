@@ -1,10 +1,10 @@
 //! Every balance that a customer was told, held against every balance that it could have been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Anomaly, AnomalyKind,
-    floor::Floor,
+    floor::{Floor, is_spoken_for},
     sums::Sums,
     verdict::operations,
     writes::{Open, Writes, effect},
@@ -212,7 +212,21 @@ fn at_version(read: &Read, version: &Version, writes: &Writes, opening: i64) -> 
         }
         add_some(&mut sums, read.account, open, missing);
     }
+    add_spoken_for(read, version, writes, &mut sums);
     Ok(sums)
+}
+
+/// Of a life that a later one speaks for, some prefix counts, and with it some of its branch's open writes.
+fn add_spoken_for(read: &Read, version: &Version, writes: &Writes, sums: &mut Sums) {
+    let mut branches = BTreeSet::new();
+    for (index, origin) in writes.origins.iter().enumerate().filter(|&(_, origin)| is_spoken_for(version, origin)) {
+        add_page(read, writes, (index, origin), sums);
+        branches.insert(origin.branch);
+    }
+    let open = branches.into_iter().flat_map(|branch| writes.open_by(branch, read.at));
+    for open in open.filter(|open| open.operation.account == read.account) {
+        sums.add_maybe(effect(open.operation));
+    }
 }
 
 /// Adds `missing` of the open writes.

@@ -28,8 +28,4 @@ impl Branches {
     pub(super) fn len(&self) -> usize {
         self.ids.len()
     }
-
-    pub(super) fn iter(&self) -> impl Iterator<Item = BranchId> + '_ {
-        self.ids.iter().copied()
-    }
 }

@@ -2,9 +2,11 @@
 //! to the own page, and wait for their concern.
 
 use super::{
-    News, Output, Receipt, Replica, Request,
+    News, Output, Replica, Request,
     answers::{Outcome, Recall},
     ledger::Ledger,
+    lives::Where,
+    save::DiskLink,
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
 use crate::types::{
@@ -40,7 +42,7 @@ impl Replica {
             return self.conclude(&request, outcome, outputs);
         }
         if let Some((origin, sequence)) = self.ledger.shortfall(&request.terms.at_least) {
-            if self.waits.is_full() {
+            if self.is_full() {
                 let refused = self.refuse(&request, Refusal::Overloaded { limit: MAX_WAITING });
                 return reply(request.ticket, Err(refused), outputs);
             }
@@ -63,7 +65,7 @@ impl Replica {
     }
 
     fn write(&mut self, request: &Request, operation: Operation, outputs: &mut Vec<Output>) {
-        if self.needed(request.terms.concern) > 1 && self.waits.is_full() {
+        if self.needed(request.terms.concern) > 1 && self.is_full() {
             let refused = self.refuse(request, Refusal::Overloaded { limit: MAX_WAITING });
             return reply(request.ticket, Err(refused), outputs);
         }
@@ -73,7 +75,7 @@ impl Replica {
             self.note(|replica| News::Committed { ticket, operation, committed, known: replica.operations() });
         }
         if let Some(id) = request.id {
-            self.answers.remember(id, operation, outcome);
+            self.answers.remember(self.now, id, operation, outcome);
         }
         self.conclude(request, outcome, outputs);
     }
@@ -82,40 +84,52 @@ impl Replica {
     /// the customer was told that nothing was done.
     fn refuse(&mut self, request: &Request, refusal: Refusal) -> Refusal {
         if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
-            self.answers.remember(id, operation, Err(refusal));
+            self.answers.remember(self.now, id, operation, Err(refusal));
         }
         refusal
+    }
+
+    /// Whether too many requests wait already: for a version, for a concern or for the disk.
+    fn is_full(&self) -> bool {
+        self.waits.count() + self.disk.as_ref().map_or(0, DiskLink::held) >= MAX_WAITING
     }
 
     /// What came of a write before, if this is a retry.
     fn recall(&mut self, request: &Request) -> Option<Outcome> {
         let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return None };
         match self.answers.recall(id, operation) {
-            Recall::New if self.may_have_forgotten(request.terms.tried) => {
-                Some(Err(Refusal::RequestExpired { request: id }))
+            recall @ (Recall::New | Recall::Stranger) => {
+                if self.may_have_been_executed(request.terms.tried, recall) {
+                    return Some(Err(Refusal::RequestExpired { request: id }));
+                }
+                let room = self.answers.make_room(self.now, id.client);
+                room.err().map(|limit| Err(Refusal::Overloaded { limit }))
             }
-            Recall::New => None,
             Recall::Decided(outcome) => Some(outcome),
             Recall::Conflict => Some(Err(Refusal::RequestConflict { request: id })),
             Recall::Expired => Some(Err(Refusal::RequestExpired { request: id })),
         }
     }
 
-    /// Whether a try that is not remembered may have been executed by an earlier life of this branch.
-    fn may_have_forgotten(&self, tried: Tried) -> bool {
-        let elsewhere = match tried {
-            Tried::Never => false,
-            Tried::In(life) => life != self.own.incarnation,
-            Tried::Sometime => true,
+    /// Whether an earlier try that is not remembered may have been executed: by a life of which this one knows
+    /// nothing, or by one whose answers may have been forgotten.
+    fn may_have_been_executed(&self, tried: Tried, recall: Recall) -> bool {
+        let place = match tried {
+            Tried::Never => return false,
+            Tried::In(life) => self.lives.of_tries_in(life),
+            Tried::Sometime => self.lives.of_any_tries(),
         };
-        self.had_lives && elsewhere
+        match place {
+            Where::Here => recall == Recall::Stranger,
+            Where::OnThisDisk | Where::Elsewhere => true,
+        }
     }
 
     /// Answers a write that was decided, once its concern is reached.
     fn conclude(&mut self, request: &Request, outcome: Outcome, outputs: &mut Vec<Output>) {
         let (ticket, concern, deadline) = (request.ticket, request.terms.concern, request.deadline);
         match outcome.and_then(|committed| self.confirmed(concern, committed)) {
-            Err(Refusal::ConcernNotReached { .. }) if !self.waits.is_full() => {
+            Err(Refusal::ConcernNotReached { .. }) if !self.is_full() => {
                 let Ok(committed) = outcome else { return };
                 self.ledger.want_receipts();
                 self.wake_all(outputs);
@@ -167,15 +181,11 @@ impl Replica {
 
     /// How far each other replica is known to have the own page.
     fn received_by_others(&self) -> impl Iterator<Item = u64> + '_ {
-        let others = self.branches.iter().filter(|&branch| branch != self.own.branch);
-        others.map(|branch| self.receipts.sequence(self.own, branch))
+        self.holders.others(&self.branches, self.own.branch)
     }
 
-    /// A replica has the own page up to some sequence: answers the writes that waited for that.
-    pub(super) fn received(&mut self, receipt: Receipt, outputs: &mut Vec<Output>) {
-        if !self.receipts.raise(receipt) || receipt.origin != self.own {
-            return;
-        }
+    /// Some replica has more of the own page: answers the writes that waited for that.
+    pub(super) fn confirm(&mut self, outputs: &mut Vec<Output>) {
         for needed in self.waits.needs() {
             let mut sequences: Vec<u64> = self.received_by_others().collect();
             sequences.sort_unstable_by(|a, b| b.cmp(a));

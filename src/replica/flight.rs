@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use super::ledger::{Ledger, PageIndex};
-use crate::types::Origin;
+use crate::types::{BranchId, Origin};
 
 /// What the peer has of one page, at least.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -15,13 +15,6 @@ pub(super) struct Known {
     pub(super) sequence: u64,
     /// Up to where it knows that the origin wants receipts.
     pub(super) confirm_through: u64,
-}
-
-/// Up to which change of the ledger, and of the receipts, the peer has been told.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub(super) struct Cursors {
-    pub(super) pages: u64,
-    pub(super) receipts: u64,
 }
 
 /// One page in something that is under way.
@@ -37,11 +30,16 @@ struct Told {
 struct InFlight {
     number: u64,
     pages: Vec<Told>,
-    /// Where the cursors stood before.
-    cursors: Cursors,
+    /// Where the cursor stood before.
+    cursor: u64,
     /// Whether it carries the first of the operations that wait for a call.
     carries_operation: bool,
+    /// Which receipts it carries.
+    receipts: Vec<ReceiptKey>,
 }
+
+/// Whose page a receipt is for, and which branch has it.
+pub(super) type ReceiptKey = (Origin, BranchId);
 
 /// What an acknowledgement says.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -61,7 +59,8 @@ pub(super) struct Flights {
     known: Vec<Known>,
     under_way: VecDeque<InFlight>,
     last_number: u64,
-    pub(super) cursors: Cursors,
+    /// Up to which change of the ledger the peer has been told.
+    pub(super) cursor: u64,
 }
 
 impl Flights {
@@ -96,12 +95,45 @@ impl Flights {
         }
     }
 
-    /// The peer's whole version: every page is to be looked at again.
-    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
+    /// The peer's whole version: every page is to be looked at again. Returns whether more was taken for known than
+    /// is certain: of a life that is not known here, nobody here knows what it stands on, so the peer is taken to
+    /// have all of its branch's earlier ones, until versions are compared again.
+    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) -> bool {
         self.known.iter_mut().for_each(|known| known.sequence = 0);
-        self.set(version, ledger);
+        let mut presumes = false;
+        for &(origin, sequence) in version {
+            match ledger.find(origin) {
+                Some(index) => {
+                    self.known_mut(index).sequence = sequence;
+                    self.learn_past(index, sequence, ledger);
+                }
+                None => {
+                    for index in ledger.earlier_lives(origin) {
+                        presumes = true;
+                        self.raise(index, Known { sequence: ledger.page(index).sequence, confirm_through: 0 });
+                    }
+                }
+            }
+        }
         self.expect();
         self.look_again();
+        presumes
+    }
+
+    /// Who has a page so far has what it stands on.
+    fn learn_past(&mut self, index: PageIndex, sequence: u64, ledger: &Ledger) {
+        if !ledger.page(index).has_past() {
+            return;
+        }
+        let mut open = vec![(index, sequence)];
+        while let Some((index, sequence)) = open.pop() {
+            for (earlier, through) in ledger.past_between(index, 0, sequence) {
+                if self.known(earlier).sequence < through {
+                    self.raise(earlier, Known { sequence: through, confirm_through: 0 });
+                    open.push((earlier, through));
+                }
+            }
+        }
     }
 
     /// What is under way arrives, where the peer has what it needs to take it.
@@ -116,8 +148,8 @@ impl Flights {
     }
 
     pub(super) fn look_again(&mut self) {
-        self.cursors.pages = 0;
-        self.under_way.iter_mut().for_each(|sent| sent.cursors.pages = 0);
+        self.cursor = 0;
+        self.under_way.iter_mut().for_each(|sent| sent.cursor = 0);
     }
 
     /// These pages leave as they are now; returns the number of what carries them.
@@ -125,8 +157,9 @@ impl Flights {
         &mut self,
         pages: impl IntoIterator<Item = PageIndex>,
         ledger: &Ledger,
-        cursors: Cursors,
+        cursor: u64,
         carries_operation: bool,
+        receipts: Vec<ReceiptKey>,
     ) -> u64 {
         let tell = |index| {
             let page = ledger.page(index);
@@ -134,9 +167,9 @@ impl Flights {
             Told { index, before: std::mem::replace(self.known_mut(index), after), after }
         };
         let pages = pages.into_iter().map(tell).collect();
-        let cursors = std::mem::replace(&mut self.cursors, cursors);
+        let cursor = std::mem::replace(&mut self.cursor, cursor);
         self.last_number += 1;
-        self.under_way.push_back(InFlight { number: self.last_number, pages, cursors, carries_operation });
+        self.under_way.push_back(InFlight { number: self.last_number, pages, cursor, carries_operation, receipts });
         self.last_number
     }
 
@@ -145,12 +178,15 @@ impl Flights {
         self.last_number + 1
     }
 
-    /// Nothing of what is under way has arrived, as far as we know.
-    pub(super) fn take_back(&mut self) {
+    /// Nothing of what is under way has arrived, as far as we know: neither have these receipts.
+    pub(super) fn take_back(&mut self) -> Vec<ReceiptKey> {
+        let mut receipts = Vec::new();
         while let Some(sent) = self.under_way.pop_back() {
             self.forget(&sent);
-            self.cursors = sent.cursors;
+            self.cursor = sent.cursor;
+            receipts.extend(sent.receipts);
         }
+        receipts
     }
 
     fn forget(&mut self, sent: &InFlight) {

@@ -1,18 +1,26 @@
 //! Every page a replica has, and the balances that follow from them. Keeps the pages in the order of
 //! their last change, so that what a peer lacks is found without looking at every page.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Delta, PeerFault,
     branches::Branches,
     news::Moved,
-    page::{Joined, MAX_SEQUENCE, Page},
+    page::{Joined, MAX_SEQUENCE, Page, Past},
 };
-use crate::types::{AccountId, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version};
+use crate::types::{
+    AccountId, BranchId, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version,
+};
 
 /// Where a page stands in the ledger.
 pub(super) type PageIndex = usize;
+
+/// The most pages of a ledger: what peers can name must end somewhere. A life that never wrote has none.
+const MAX_PAGES: usize = 1 << 17;
+
+/// The largest balance of a ledger that has more than [`MAX_ORIGINS`] pages. Up to so many, none can be too large.
+const MAX_BALANCE: i64 = 1 << 62;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
@@ -26,6 +34,12 @@ pub(super) struct Ledger {
     latest: Vec<Option<PageIndex>>,
     /// The pages of earlier lives.
     earlier: BTreeMap<Origin, PageIndex>,
+    /// Of each page: up to where other pages stand on it, so that a version which lists those need not list it.
+    covered: Vec<u64>,
+    /// The pages of which there is more.
+    uncovered: BTreeSet<PageIndex>,
+    /// Of each page: the peer that told it as it is now, if it can still be asked.
+    told_by: Vec<Option<BranchId>>,
     /// Each changed page's stamp: the later the change, the higher.
     stamps: Vec<u64>,
     /// The changes, oldest first, each with its page. One whose page has changed again is out of date
@@ -39,6 +53,8 @@ pub(super) struct Ledger {
     read: bool,
     /// What joins have moved since it was last asked for; `None`: nobody will ask.
     moved: Option<Vec<Moved>>,
+    /// Whether an earlier life's page of the own branch may have come since the last own operation.
+    has_earlier: bool,
 }
 
 impl Ledger {
@@ -52,12 +68,16 @@ impl Ledger {
             latest: vec![None; branches.len()],
             branches,
             earlier: BTreeMap::new(),
+            covered: Vec::new(),
+            uncovered: BTreeSet::new(),
+            told_by: Vec::new(),
             stamps: Vec::new(),
             order: Vec::new(),
             last_stamp: 0,
             last_wish: 0,
             read: true,
             moved: None,
+            has_earlier: false,
         };
         ledger.add(Page::new(own));
         ledger
@@ -95,8 +115,73 @@ impl Ledger {
         self.find(origin).map_or(0, |index| self.pages[index].sequence)
     }
 
+    /// What is here, without what other pages of it stand on.
     pub(super) fn version(&self) -> Version {
-        self.pages.iter().map(|page| (page.origin, page.sequence)).collect()
+        self.uncovered.iter().map(|&index| &self.pages[index]).map(|page| (page.origin, page.sequence)).collect()
+    }
+
+    /// Every page with its sequence.
+    pub(super) fn sequences(&self) -> impl Iterator<Item = (Origin, u64)> + '_ {
+        self.pages.iter().filter(|page| page.sequence > 0).map(|page| (page.origin, page.sequence))
+    }
+
+    /// The pages that a page stands on as it is now, of what began after its operation `base`, and up to where.
+    /// They are here (see [`Ledger::is_closed`]).
+    pub(super) fn past_after(&self, index: PageIndex, base: u64) -> impl Iterator<Item = (PageIndex, u64)> + '_ {
+        self.past_between(index, base, u64::MAX)
+    }
+
+    /// The same of the page as it was at operation `through`.
+    pub(super) fn past_between(
+        &self,
+        index: PageIndex,
+        base: u64,
+        through: u64,
+    ) -> impl Iterator<Item = (PageIndex, u64)> + '_ {
+        let past = self.pages[index].past_after(base).filter(move |past| past.from <= through);
+        past.filter_map(|past| Some((self.find(past.origin)?, past.sequence)))
+    }
+
+    /// The pages of the lives before `origin` of its branch.
+    pub(super) fn earlier_lives(&self, origin: Origin) -> impl Iterator<Item = PageIndex> + '_ {
+        let first = Origin { incarnation: Incarnation(0), ..origin };
+        let latest = self.branches.position(origin.branch).and_then(|position| self.latest[position]);
+        let latest = latest.filter(|&index| self.pages[index].origin < origin);
+        self.earlier.range(first..origin).map(|(_, &index)| index).chain(latest)
+    }
+
+    /// Whether everything is here that a page stands on.
+    fn is_closed(&self, mut past: impl Iterator<Item = Past>) -> bool {
+        past.all(|past| self.sequence(past.origin) >= past.sequence)
+    }
+
+    /// A page has changed: what it stands on now need not be listed, and itself may have to be.
+    fn cover(&mut self, index: PageIndex, base: u64) {
+        let past: Vec<(PageIndex, u64)> = self.past_after(index, base).collect();
+        for (earlier, sequence) in past {
+            self.covered[earlier] = sequence.max(self.covered[earlier]);
+            if self.pages[earlier].sequence <= self.covered[earlier] {
+                self.uncovered.remove(&earlier);
+            }
+        }
+        if self.pages[index].sequence > self.covered[index] {
+            self.uncovered.insert(index);
+        }
+    }
+
+    /// Lets the own page's next operation stand on every earlier life's page of its branch that is here and that no
+    /// other page stands on.
+    pub(super) fn stand_on_earlier_lives(&mut self) {
+        let own = self.own().origin;
+        let is_earlier = |&index: &PageIndex| index != Self::OWN && self.pages[index].origin.branch == own.branch;
+        let earlier: Vec<PageIndex> = self.uncovered.iter().copied().filter(is_earlier).collect();
+        for index in earlier {
+            let (origin, sequence) = (self.pages[index].origin, self.pages[index].sequence);
+            if origin < own {
+                self.pages[Self::OWN].stand_on(origin, sequence);
+            }
+        }
+        self.has_earlier = false;
     }
 
     /// How many operations are counted here: grows with every change of the version.
@@ -111,10 +196,17 @@ impl Ledger {
 
     /// Counts an own operation and returns the account's new balance. The caller has judged it.
     pub(super) fn commit(&mut self, operation: Operation) -> Result<i64, Refusal> {
+        if self.has_earlier {
+            self.stand_on_earlier_lives();
+        }
+        let is_safe = self.pages.len() <= MAX_ORIGINS;
         let Some(balance) = self.balances.get_mut(&operation.account) else {
             return Err(Refusal::UnknownAccount { account: operation.account });
         };
-        self.pages[Self::OWN].commit(operation)?;
+        if !is_safe && operation.kind == OperationKind::Deposit && *balance > MAX_BALANCE - MAX_AMOUNT as i64 {
+            return Err(Refusal::TotalLimit { total: MAX_AMOUNT, requested: operation.amount });
+        }
+        let is_first = self.pages[Self::OWN].commit(operation)?;
         let amount = operation.amount.value() as i64;
         *balance += match operation.kind {
             OperationKind::Deposit => amount,
@@ -123,7 +215,24 @@ impl Ledger {
         let balance = *balance;
         self.operations += 1;
         self.stamp(Self::OWN);
+        if is_first {
+            self.cover(Self::OWN, self.own().sequence - 1);
+        }
         Ok(balance)
+    }
+
+    /// The peer that told an origin's page as it is here.
+    pub(super) fn told_by(&self, origin: Origin) -> Option<BranchId> {
+        self.told_by[self.find(origin)?]
+    }
+
+    pub(super) fn set_told_by(&mut self, index: PageIndex, peer: BranchId) {
+        self.told_by[index] = Some(peer);
+    }
+
+    /// This peer can no longer be told anything.
+    pub(super) fn forget_told_by(&mut self, peer: BranchId) {
+        self.told_by.iter_mut().for_each(|told_by| *told_by = told_by.filter(|&known| known != peer));
     }
 
     /// Asks every replica for a receipt of the own page as it is.
@@ -148,9 +257,16 @@ impl Ledger {
 
     /// Joins a delta that may be joined to a page, or to a new one.
     fn merge(&mut self, known: Option<PageIndex>, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerFault> {
-        if known.is_none() && self.pages.len() >= MAX_ORIGINS {
+        if known.is_none() && self.pages.len() >= MAX_PAGES {
             return Err(PeerFault::TooManyOrigins { origin: delta.origin });
         }
+        if !self.is_closed(delta.past.iter().copied()) {
+            return Ok((known, Joined::Gap));
+        }
+        if self.pages.len() > MAX_ORIGINS {
+            self.judge_balances(known, delta)?;
+        }
+        let own = self.own().origin.branch;
         let mut new = Page::new(delta.origin);
         let page = known.map_or(&mut new, |index| &mut self.pages[index]);
         let (balances, moved) = (&mut self.balances, &mut self.moved);
@@ -162,6 +278,7 @@ impl Ledger {
             }
         })?;
         self.operations += page.sequence - before;
+        let is_of_own_branch = delta.origin.branch == own;
         let wishes = page.confirm_through > wished;
         if joined != Joined::Advanced {
             // A page begins with its first operation: an empty one would only take another's place.
@@ -169,10 +286,25 @@ impl Ledger {
         }
         let index = known.unwrap_or_else(|| self.add(new));
         self.stamp(index);
+        self.cover(index, before);
         if wishes {
             self.last_wish = self.last_stamp;
         }
+        self.has_earlier |= is_of_own_branch;
         Ok((Some(index), joined))
+    }
+
+    /// Of a bank that has had very many lives: whether the balances still fit.
+    fn judge_balances(&self, known: Option<PageIndex>, delta: &Delta) -> Result<(), PeerFault> {
+        for entry in &delta.entries {
+            let before = known.map_or(0, |index| self.pages[index].net(entry.account));
+            let balance = self.balances.get(&entry.account).copied().unwrap_or(0);
+            let after = i128::from(balance) + i128::from(entry.net()) - i128::from(before);
+            if after.unsigned_abs() > MAX_BALANCE.unsigned_abs().into() {
+                return Err(PeerFault::Malformed { origin: delta.origin, reason: "a balance would pass its limit" });
+            }
+        }
+        Ok(())
     }
 
     /// Lets what joins move gather from now on; returns what the pages that are here have moved, each
@@ -231,6 +363,16 @@ impl Ledger {
                 return malformed("its entries are out of order");
             }
         }
+        let is_past = |past: &Past| {
+            past.origin.branch == delta.origin.branch
+                && past.origin < delta.origin
+                && past.sequence > 0
+                && delta.base < past.from
+                && past.from <= delta.sequence
+        };
+        if !delta.past.iter().all(is_past) || !delta.past.is_sorted_by_key(|past| past.from) {
+            return malformed("it stands on what cannot be its past");
+        }
         if delta.entries.len() > 1 {
             let mut accounts: Vec<AccountId> = delta.entries.iter().map(|entry| entry.account).collect();
             accounts.sort_unstable();
@@ -246,6 +388,8 @@ impl Ledger {
         let origin = page.origin;
         self.pages.push(page);
         self.stamps.push(0);
+        self.covered.push(0);
+        self.told_by.push(None);
         let latest = self.branches.position(origin.branch).map(|position| &mut self.latest[position]);
         let is_later = |known: PageIndex| self.pages[known].origin < origin;
         match latest {
@@ -324,6 +468,15 @@ impl Ledger {
         let stamped = self.stamps.iter().filter(|&&stamp| stamp > 0).count();
         if self.changed_after(0).count() != stamped || !self.order.is_sorted() {
             return Err("the order of pages disagrees with their stamps".to_owned());
+        }
+        if let Some(page) = self.pages.iter().find(|page| !self.is_closed(page.past_after(0))) {
+            return Err(format!("page {} stands on what is not here", page.origin));
+        }
+        let listed = |(index, page): (PageIndex, &Page)| {
+            self.uncovered.contains(&index) == (page.sequence > self.covered[index])
+        };
+        if !self.pages.iter().enumerate().all(listed) {
+            return Err("a page is listed that others stand on, or one is not listed that none does".to_owned());
         }
         let found = self.pages.iter().enumerate().all(|(index, page)| self.find(page.origin) == Some(index));
         if found { Ok(()) } else { Err("a page is not found where it is".to_owned()) }

@@ -6,14 +6,14 @@ use std::collections::{BTreeSet, VecDeque};
 
 use super::{
     Call, Delta, PeerMessage, Receipt, Update,
-    flight::{Cursors, Flights, Known},
+    flight::{Flights, Known, ReceiptKey},
     ledger::{Ledger, PageIndex},
     owed::Owed,
     page::Page,
     receipts::Receipts,
     tempo::{Pace, Tempo},
 };
-use crate::types::{BranchId, Duration, Operation, Origin, Propagation, Time};
+use crate::types::{BranchId, Duration, Incarnation, Operation, Origin, Propagation, Time};
 
 /// The wait before an unacknowledged message is sent again doubles up to this many times its first.
 const RESEND_AFTER_FACTOR: u64 = 8;
@@ -49,11 +49,15 @@ pub(super) struct Link {
     pace: Pace,
 
     up: bool,
+    /// In which life the peer of this session is, if it has said so.
+    life: Option<Incarnation>,
     greeting: Greeting,
     /// Whether the peer's version is known in this session.
     greeted: bool,
     flights: Flights,
     pub(super) owed: Owed,
+    /// The receipts to tell: those whose origin's page this peer told.
+    receipts: BTreeSet<ReceiptKey>,
     pub(super) tempo: Tempo,
     resend_at: Option<Time>,
     greet_again_at: Option<Time>,
@@ -77,10 +81,12 @@ impl Link {
             is_heard_elsewhere: Vec::new(),
             pace,
             up: false,
+            life: None,
             greeting: Greeting::Due,
             greeted: false,
             flights: Flights::default(),
             owed: Owed::default(),
+            receipts: BTreeSet::new(),
             tempo: Tempo::new(),
             resend_at: None,
             greet_again_at: None,
@@ -95,6 +101,14 @@ impl Link {
 
     pub(super) fn is_up(&self) -> bool {
         self.up
+    }
+
+    pub(super) fn met(&mut self, life: Incarnation) {
+        self.life = Some(life);
+    }
+
+    pub(super) fn life(&self) -> Option<Incarnation> {
+        self.life
     }
 
     /// A new session: forgets what the peer had, for it may have lost it.
@@ -112,6 +126,7 @@ impl Link {
         self.greet_again_at = None;
         self.repair_at = None;
         self.owed.forget();
+        self.receipts.clear();
     }
 
     /// The peer itself told us this much of the page.
@@ -126,7 +141,7 @@ impl Link {
         self.greet_again_at = None;
         self.repair_at = None;
         self.resend_after = self.pace.resend_after;
-        self.flights.learn(version, ledger);
+        self.denied |= self.flights.learn(version, ledger);
         self.repairing = true;
     }
 
@@ -164,10 +179,10 @@ impl Link {
         self.operations.push_back((sequence, operation));
     }
 
-    /// The peer itself sent the receipt: it need not hear it, unless something before it is due.
-    pub(super) fn skip_receipt(&mut self, before: u64, after: u64) {
-        if self.flights.cursors.receipts == before {
-            self.flights.cursors.receipts = after;
+    /// A receipt is to be told, unless the peer knows it: it is the peer's own, or for a page of this branch.
+    pub(super) fn tell_receipt(&mut self, (origin, branch): ReceiptKey) {
+        if self.up && branch != self.peer {
+            self.receipts.insert((origin, branch));
         }
     }
 
@@ -187,7 +202,7 @@ impl Link {
         let greet_again = due(&mut self.greet_again_at);
         let repair = due(&mut self.repair_at);
         if resend {
-            self.flights.take_back();
+            self.receipts.extend(self.flights.take_back());
         }
         if greet_again || repair {
             self.greet();
@@ -226,7 +241,7 @@ impl Link {
         if std::mem::take(&mut self.denied) {
             self.repair_at.get_or_insert(now + self.pace.repair_after);
         }
-        if !self.greeted || !self.has_room() || self.paced_until(now, ledger, receipts).is_some() {
+        if !self.greeted || !self.has_room() || self.paced_until(now, ledger).is_some() {
             return None;
         }
         let message = match self.pace.propagation {
@@ -238,21 +253,16 @@ impl Link {
     }
 
     fn poll_update(&mut self, now: Time, ledger: &mut Ledger, receipts: &Receipts) -> Option<PeerMessage> {
-        let (lacking, pages) = self.lacking(now, ledger, UPDATE_SIZE);
-        let own = ledger.own().origin;
-        let mut cursors = Cursors { pages, receipts: receipts.last_stamp() };
-        let mut told = Vec::new();
-        for (stamp, receipt) in receipts.changed_after(self.flights.cursors.receipts) {
-            if told.len() == UPDATE_SIZE {
-                cursors.receipts = stamp - 1;
-                break;
-            }
-            if self.tells(&receipt, own) {
-                told.push(receipt);
-            }
+        let (lacking, cursor) = self.lacking(now, ledger, UPDATE_SIZE);
+        let mut carried = Vec::new();
+        while carried.len() < UPDATE_SIZE
+            && let Some(key) = self.receipts.pop_first()
+        {
+            carried.push(key);
         }
+        let told: Vec<Receipt> = carried.iter().filter_map(|&(origin, branch)| receipts.get(origin, branch)).collect();
         if lacking.is_empty() && told.is_empty() {
-            self.flights.cursors = cursors;
+            self.flights.cursor = cursor;
             return None;
         }
         self.tempo.sent(now);
@@ -261,7 +271,7 @@ impl Link {
         let wishes = lacking.contains(&Ledger::OWN)
             && ledger.own().confirm_through > self.flights.known(Ledger::OWN).confirm_through;
         let is_urgent = wishes || self.window() == 1 || self.flights.next_number().is_multiple_of(URGENT_EVERY);
-        let number = self.flights.send(lacking, ledger, cursors, false);
+        let number = self.flights.send(lacking, ledger, cursor, false, carried);
         Some(PeerMessage::Update(Update { number, is_urgent, deltas, receipts: told }))
     }
 
@@ -272,21 +282,25 @@ impl Link {
         {
             return Some(call);
         }
-        let (lacking, pages) = self.lacking(now, ledger, 1);
-        let cursors = Cursors { pages, ..self.flights.cursors };
+        let (lacking, through) = self.lacking(now, ledger, 1);
         let Some(&index) = lacking.first() else {
-            self.flights.cursors = cursors;
+            self.flights.cursor = through;
             return self.call_operation(ledger);
         };
+        // A call tells one page: what that stands on goes before it.
+        let cursor = if lacking.len() == 1 { through } else { self.flights.cursor };
         let delta = self.delta(ledger, index);
-        let number = self.flights.send(lacking, ledger, cursors, false);
+        let number = self.flights.send([index], ledger, cursor, false, Vec::new());
         Some(PeerMessage::Call(Call { number, operation: None, delta }))
     }
 
     fn call_operation(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
         let operation = *self.operations.front()?;
+        if !self.has_past(ledger, Ledger::OWN) {
+            return None;
+        }
         let delta = self.delta(ledger, Ledger::OWN);
-        let number = self.flights.send([Ledger::OWN], ledger, self.flights.cursors, true);
+        let number = self.flights.send([Ledger::OWN], ledger, self.flights.cursor, true, Vec::new());
         self.called_operation = true;
         Some(PeerMessage::Call(Call { number, operation: Some(operation), delta }))
     }
@@ -306,7 +320,7 @@ impl Link {
         ledger.mark_read();
         let new = ledger.pages().skip(self.is_heard_elsewhere.len());
         self.is_heard_elsewhere.extend(new.map(|(_, page)| self.heard_elsewhere.contains(&page.origin.branch)));
-        for (stamp, index) in ledger.changed_after(self.flights.cursors.pages) {
+        for (stamp, index) in ledger.changed_after(self.flights.cursor) {
             // A branch that is linked to the origin hears its wish from it, too, if it needs to. Most pages
             // of a large bank are of this kind, and are not looked at.
             let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
@@ -324,12 +338,46 @@ impl Link {
                 if entries >= limit {
                     return (lacking, stamp - 1);
                 }
-                entries += page.changed_since(known.sequence.min(page.sequence)).max(1);
-                lacking.push(index);
+                let before = lacking.len();
+                self.choose(ledger, index, &mut lacking);
+                entries += lacking[before..].iter().map(|&index| self.size(ledger, index)).sum::<usize>();
             }
         }
         self.repairing = false;
         (lacking, ledger.last_stamp())
+    }
+
+    /// How many entries a page's delta has, and one at least.
+    fn size(&self, ledger: &Ledger, index: PageIndex) -> usize {
+        let page = ledger.page(index);
+        page.changed_since(self.flights.known(index).sequence.min(page.sequence)).max(1)
+    }
+
+    /// Whether the peer has, or will have, all that a page stands on.
+    fn has_past(&self, ledger: &Ledger, index: PageIndex) -> bool {
+        let known = self.flights.known(index).sequence;
+        ledger.past_after(index, known).all(|(earlier, through)| self.flights.known(earlier).sequence >= through)
+    }
+
+    /// Adds a page to those that are told, and before it those that it stands on, as far as the peer lacks them: or it
+    /// could not take the page. So an update may be large, and is never cut in between.
+    fn choose(&self, ledger: &Ledger, index: PageIndex, lacking: &mut Vec<PageIndex>) {
+        if !ledger.page(index).has_past() {
+            return lacking.push(index);
+        }
+        let mut chosen: BTreeSet<PageIndex> = lacking.iter().copied().collect();
+        let mut open = vec![(index, false)];
+        while let Some((index, has_past)) = open.pop() {
+            if has_past {
+                lacking.push(index);
+            } else if chosen.insert(index) {
+                open.push((index, true));
+                let known = self.flights.known(index).sequence;
+                let past = ledger.past_after(index, known);
+                let lacks = past.filter(|&(earlier, through)| self.flights.known(earlier).sequence < through);
+                open.extend(lacks.map(|(earlier, _)| (earlier, false)));
+            }
+        }
     }
 
     /// Whether the page as it is now has to be told to the peer: not if the peer has it, or if it is left to
@@ -360,31 +408,23 @@ impl Link {
         self.flights.count() < self.window()
     }
 
-    /// An origin needs no word of its own page to go on; the branch named knows it.
-    fn tells(&self, receipt: &Receipt, own: Origin) -> bool {
-        receipt.origin != own && receipt.branch != self.peer
-    }
-
     /// When the link may send what the peer lacks, if it must wait until then. Nobody waits for receipts
     /// longer than for the wire, so what asks for them, and they themselves, do not wait.
-    pub(super) fn paced_until(&self, now: Time, ledger: &Ledger, receipts: &Receipts) -> Option<Time> {
+    pub(super) fn paced_until(&self, now: Time, ledger: &Ledger) -> Option<Time> {
         let free_at = self.tempo.free_at();
-        let cursors = self.flights.cursors;
         let is_busy = self.pace.propagation == Propagation::Stream && free_at > now;
-        let is_paced = is_busy && cursors.pages != ledger.last_stamp() && !self.has_wishes(ledger, receipts);
+        let is_paced = is_busy && self.flights.cursor != ledger.last_stamp() && !self.has_wishes(ledger);
         is_paced.then_some(free_at)
     }
 
     /// Whether there is a wish for receipts to tell, or a receipt.
-    fn has_wishes(&self, ledger: &Ledger, receipts: &Receipts) -> bool {
-        let (cursors, own) = (self.flights.cursors, ledger.own().origin);
-        let told = || receipts.changed_after(cursors.receipts).any(|(_, receipt)| self.tells(&receipt, own));
-        cursors.pages < ledger.last_wish() || told()
+    fn has_wishes(&self, ledger: &Ledger) -> bool {
+        self.flights.cursor < ledger.last_wish() || !self.receipts.is_empty()
     }
 
     /// Whether somebody waits for what the link would say now.
-    pub(super) fn is_urgent(&self, ledger: &Ledger, receipts: &Receipts) -> bool {
-        self.owed.is_due() || self.has_wishes(ledger, receipts)
+    pub(super) fn is_urgent(&self, ledger: &Ledger) -> bool {
+        self.owed.is_due() || self.has_wishes(ledger)
     }
 
     /// Operations of known pages that the peer is not known to have.

@@ -2,7 +2,7 @@
 //! reordering it does no harm.
 
 use super::Delta;
-use crate::types::{BranchId, Operation, Origin, Version};
+use crate::types::{Operation, Origin, Version};
 
 /// A message from one branch to a peer it is linked to.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -50,11 +50,11 @@ pub struct Call {
     pub delta: Delta,
 }
 
-/// `branch` has `origin`'s page up to `sequence`.
+/// One life of a branch has `origin`'s page up to `sequence`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Receipt {
     /// Who has it.
-    pub branch: BranchId,
+    pub by: Origin,
     /// Whose page.
     pub origin: Origin,
     /// Up to where.

@@ -14,6 +14,7 @@ mod fault;
 mod flight;
 mod ledger;
 mod link;
+mod lives;
 mod message;
 mod news;
 mod owed;
@@ -30,21 +31,22 @@ use answers::Answers;
 use branches::Branches;
 use ledger::{Ledger, PageIndex};
 use link::Link;
-use receipts::Receipts;
+use lives::Lives;
+use receipts::{Holders, Receipts};
 use save::DiskLink;
 use tempo::{Busy, Pace};
 use waits::Waits;
 
-pub use answers::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
+pub use answers::{ANSWERS_PER_CLIENT, CLIENT_REMEMBERED_FOR, CLIENTS_REMEMBERED, Memory};
 pub use fault::PeerFault;
 pub use message::{Call, PeerMessage, Receipt, Update};
 pub use news::News;
-pub use page::{Delta, Entry};
-pub use save::{AnswerChange, Disk, Remembered, Save, Saved};
+pub use page::{Delta, Entry, Past};
+pub use save::{AnswerChange, Disk, Life, Remembered, Save, Saved};
 pub use waits::MAX_WAITING;
 
 use crate::types::{
-    AccountId, Action, Answer, BranchId, Duration, Origin, Propagation, RequestId, Terms, Time, Version,
+    AccountId, Action, Answer, BranchId, Duration, Incarnation, Origin, Propagation, RequestId, Terms, Time, Version,
 };
 
 /// A repair compares versions on every link, which costs a message a link and an entry a branch: so
@@ -56,9 +58,10 @@ const REPAIR_AFTER_PER_BRANCH: Duration = Duration::milliseconds(5);
 /// What a replica must know before its first step.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Config {
-    /// Whose page it writes. A branch that comes back without its data needs a new incarnation.
+    /// Whose page it writes: every start of a branch needs a higher incarnation than any before.
     pub own: Origin,
-    /// Whether an earlier life of it may have answered requests that this one does not know.
+    /// Whether an earlier life of it may have answered requests. False only for a branch of a bank that is new as a
+    /// whole. What a disk says of that counts more.
     pub had_lives: bool,
     /// Every branch of the bank, its own included.
     pub branches: BTreeSet<BranchId>,
@@ -99,6 +102,8 @@ pub enum Input {
     /// A session of the link to this peer begins. Messages of an earlier session must not be handed
     /// in any more: the peer may have lost what it acknowledged in it.
     LinkUp(BranchId),
+    /// The peer of the session that has begun says in which life it is.
+    Met(Origin),
     /// The session has ended.
     LinkDown(BranchId),
     /// A peer says something.
@@ -145,8 +150,7 @@ pub struct Replica {
     propagation: Propagation,
     ledger: Ledger,
     answers: Answers,
-    /// Whether an earlier life of this branch may have answered requests that this one does not know.
-    had_lives: bool,
+    lives: Lives,
     waits: Waits,
     links: BTreeMap<BranchId, Link>,
     /// The links that have room, and so must be told of a change.
@@ -157,6 +161,7 @@ pub struct Replica {
     /// The time of this step.
     now: Time,
     receipts: Receipts,
+    holders: Holders,
     /// `None`: nothing is kept on disk.
     disk: Option<DiskLink>,
     /// `None`: nobody asks for it.
@@ -179,11 +184,12 @@ impl Replica {
         let branches = Branches::new(&config.branches);
         Self {
             own: config.own,
+            lives: Lives::new(config.own, &branches, Vec::new(), config.had_lives),
+            holders: Holders::new(&branches),
             branches: branches.clone(),
             propagation: config.propagation,
             ledger: Ledger::new(config.own, branches, config.accounts),
-            answers: Answers::default(),
-            had_lives: config.had_lives,
+            answers: Answers::new(Memory::default()),
             waits: Waits::default(),
             busy: Busy::new(),
             links: config.links.into_iter().map(link).collect(),
@@ -196,12 +202,28 @@ impl Replica {
         }
     }
 
-    /// A durable replica that goes on from what its disk has; from nothing, at first.
+    /// The same, with a memory of another size: for tests, and for machines that have little.
+    pub fn with_memory(mut self, memory: Memory) -> Self {
+        self.answers.resize(memory);
+        self
+    }
+
+    /// A durable replica that begins a new life with what its disk has: its pages, which it only reads from now on,
+    /// and its answers. The life's number is higher than that of any before: see [`Replica::own`].
     ///
     /// # Errors
     /// [`PeerFault`] if what was saved cannot be this replica's.
-    pub fn recover(config: Config, saved: &Saved) -> Result<Self, PeerFault> {
+    pub fn recover(mut config: Config, saved: &Saved) -> Result<Self, PeerFault> {
+        let is_new = *saved == Saved::default();
+        let own_pages = saved.pages.iter().map(|page| page.origin).filter(|origin| origin.branch == config.own.branch);
+        let before = saved.lives.iter().copied().chain(own_pages.map(|origin| origin.incarnation)).max();
+        if let Some(Incarnation(before)) = before {
+            config.own.incarnation = Incarnation(before + 1).max(config.own.incarnation);
+        }
+        let had_others = if is_new { config.had_lives } else { saved.had_others };
+        let own = config.own;
         let mut replica = Self::new(config);
+        replica.lives = Lives::new(own, &replica.branches, saved.lives.clone(), had_others);
         for page in &saved.pages {
             replica.judge_origin(page.origin)?;
             replica.ledger.restore(page)?;
@@ -212,9 +234,10 @@ impl Replica {
                 return Err(PeerFault::OwnPage { claimed: committed.sequence, written });
             }
         }
-        replica.answers = Answers::restore(&saved.answers);
-        replica.had_lives &= *saved == Saved::default();
-        replica.disk = Some(DiskLink::new(&mut replica.ledger));
+        replica.ledger.stand_on_earlier_lives();
+        replica.answers = Answers::restore(Memory::default(), saved);
+        let begins = Life { number: own.incarnation, had_others };
+        replica.disk = Some(DiskLink::new(&mut replica.ledger, begins));
         Ok(replica)
     }
 
@@ -225,6 +248,7 @@ impl Replica {
         match input {
             Input::Request(request) => self.request(request, outputs),
             Input::LinkUp(peer) => self.link_up(peer, outputs),
+            Input::Met(life) => self.met(life, outputs),
             Input::LinkDown(peer) => self.link_down(peer, outputs),
             Input::Message { from, message } => self.message(from, message, outputs),
             Input::Saved(number) => {
@@ -271,7 +295,7 @@ impl Replica {
         // Once it is on disk, what waits for that is asked for again.
         let is_held = self.disk.as_ref().is_some_and(|disk| disk.holds(peer));
         if message.is_none() && link.has_room() && !is_held {
-            match link.paced_until(now, &self.ledger, &self.receipts) {
+            match link.paced_until(now, &self.ledger) {
                 Some(at) => self.paced.insert((at, peer)),
                 None => self.idle.insert(peer),
             };
@@ -282,7 +306,7 @@ impl Replica {
     /// Whether somebody waits for what the link to `peer` would say now. If nobody does, the link may give way
     /// to others.
     pub fn is_urgent(&self, peer: BranchId) -> bool {
-        self.links.get(&peer).is_some_and(|link| link.is_urgent(&self.ledger, &self.receipts))
+        self.links.get(&peer).is_some_and(|link| link.is_urgent(&self.ledger))
     }
 
     /// A link has given way after [`Output::Ready`], and waited so long for its turn: the longer, the more it
@@ -313,17 +337,27 @@ impl Replica {
     /// A page changed: wakes the links that have to tell it and are not busy anyway; those that let changes
     /// gather, once their time has come.
     fn wake_idle(&mut self, index: PageIndex, outputs: &mut Vec<Output>) {
-        let (now, ledger, links, receipts) = (self.now, &self.ledger, &self.links, &self.receipts);
+        let (now, ledger, links) = (self.now, &self.ledger, &self.links);
         let page = ledger.page(index);
         self.idle.retain(|&peer| {
             let Some(link) = links.get(&peer).filter(|link| link.is_to_tell(index, page)) else { return true };
-            match link.paced_until(now, ledger, receipts) {
+            match link.paced_until(now, ledger) {
                 Some(at) => _ = self.paced.insert((at, peer)),
                 None => outputs.push(Output::Ready(peer)),
             }
             false
         });
         self.wake_paced(self.now, outputs);
+    }
+
+    /// Something is to be told to this peer that somebody waits for.
+    fn wake(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
+        let is_idle = self.idle.remove(&peer);
+        let before = self.paced.len();
+        self.paced.retain(|&(_, paced)| paced != peer);
+        if is_idle || self.paced.len() < before {
+            outputs.push(Output::Ready(peer));
+        }
     }
 
     /// Something changed that somebody waits for: wakes every link that is not busy.
@@ -353,9 +387,30 @@ impl Replica {
         self.ledger.balances()
     }
 
-    /// What this replica has seen.
+    /// What this replica has seen. A life of a branch whose page stands on those of earlier lives speaks for them
+    /// too, and they are not listed: normally, there is one entry a branch.
     pub fn version(&self) -> Version {
         self.ledger.version()
+    }
+
+    /// The same with an entry for every page.
+    pub fn full_version(&self) -> Version {
+        self.ledger.sequences().collect()
+    }
+
+    /// Whether it has reached a version.
+    pub fn has_reached(&self, version: &Version) -> bool {
+        self.ledger.shortfall(version).is_none()
+    }
+
+    /// A later life of this branch that was heard of: then this one must stop serving. What it has written counts.
+    pub fn superseded(&self) -> Option<Origin> {
+        self.lives.superseded(&self.branches)
+    }
+
+    /// The latest life of a branch that was heard of.
+    pub fn latest_life(&self, branch: BranchId) -> Incarnation {
+        self.lives.latest(&self.branches, branch)
     }
 
     /// How many operations this replica has counted: it grows with every change of the version.

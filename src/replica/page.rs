@@ -27,16 +27,28 @@ impl Entry {
         Self { account, sequence: 0, deposited: 0, withdrawn: 0 }
     }
 
-    fn net(&self) -> i64 {
+    pub(super) fn net(&self) -> i64 {
         // Both totals are at most 2^48 - 1.
         self.deposited as i64 - self.withdrawn as i64
     }
 }
 
+/// What a page stands on: whoever has its operation `from` has `origin`'s page up to `sequence` too. So a life
+/// names the earlier lives of its branch, and a version need not list them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Past {
+    /// From this operation of the page on.
+    pub from: u64,
+    /// An earlier life of the page's branch.
+    pub origin: Origin,
+    /// Up to where, at least 1.
+    pub sequence: u64,
+}
+
 /// What one origin changed after `base` and up to `sequence`.
 ///
 /// Invariant: holds an entry for every account that changed in between; otherwise a receiver would
-/// claim to have what it lacks.
+/// claim to have what it lacks. So for every [`Past`] that began in between.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Delta {
     /// Whose page.
@@ -49,6 +61,8 @@ pub struct Delta {
     pub entries: Vec<Entry>,
     /// The origin wants receipts up to here; 0: none.
     pub confirm_through: u64,
+    /// What the page stands on since then.
+    pub past: Vec<Past>,
 }
 
 /// What joining a delta did.
@@ -58,7 +72,8 @@ pub(super) enum Joined {
     Advanced,
     /// Nothing new.
     Known,
-    /// Something between the page and the delta is missing: nothing was changed.
+    /// Something between the page and the delta is missing, or something that the page stands on: nothing was
+    /// changed.
     Gap,
 }
 
@@ -70,15 +85,34 @@ pub(super) struct Page {
     pub(super) sequence: u64,
     pub(super) confirm_through: u64,
     entries: Entries,
+    /// In the order of their beginnings. The own page may have some that begin with its next operation.
+    past: Vec<Past>,
 }
 
 impl Page {
     pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, sequence: 0, confirm_through: 0, entries: Entries::default() }
+        Self { origin, sequence: 0, confirm_through: 0, entries: Entries::default(), past: Vec::new() }
     }
 
-    /// Counts an operation of the origin itself. Refuses what would pass the limit of a total.
-    pub(super) fn commit(&mut self, operation: Operation) -> Result<(), Refusal> {
+    /// From its next operation on, the page stands on that one too.
+    pub(super) fn stand_on(&mut self, origin: Origin, sequence: u64) {
+        let from = self.sequence + 1;
+        self.past.retain(|past| (past.from, past.origin) != (from, origin));
+        self.past.push(Past { from, origin, sequence });
+    }
+
+    pub(super) fn has_past(&self) -> bool {
+        !self.past.is_empty()
+    }
+
+    /// What it stands on as it is now, of what began after operation `base`.
+    pub(super) fn past_after(&self, base: u64) -> impl Iterator<Item = Past> + '_ {
+        self.past.iter().copied().filter(move |past| base < past.from && past.from <= self.sequence)
+    }
+
+    /// Counts an operation of the origin itself. Refuses what would pass the limit of a total. Returns whether
+    /// the page stands on something since this operation, or begins with it.
+    pub(super) fn commit(&mut self, operation: Operation) -> Result<bool, Refusal> {
         let mut entry = self.entry(operation.account);
         let total = match operation.kind {
             OperationKind::Deposit => &mut entry.deposited,
@@ -92,7 +126,7 @@ impl Page {
         self.sequence += 1;
         entry.sequence = self.sequence;
         self.entries.put(entry);
-        Ok(())
+        Ok(self.sequence == 1 || self.past.last().is_some_and(|past| past.from == self.sequence))
     }
 
     /// What is counted of an account so far.
@@ -108,6 +142,7 @@ impl Page {
             sequence: self.sequence,
             entries: self.entries.changed_after(base),
             confirm_through: self.confirm_through,
+            past: self.past_after(base).collect(),
         }
     }
 
@@ -124,7 +159,8 @@ impl Page {
             OperationKind::Deposit => entry.deposited += operation.amount.value(),
             OperationKind::Withdraw => entry.withdrawn += operation.amount.value(),
         }
-        Delta { origin: self.origin, base: sequence - 1, sequence, entries: vec![entry], confirm_through: 0 }
+        let (origin, base, past) = (self.origin, sequence - 1, Vec::new());
+        Delta { origin, base, sequence, entries: vec![entry], confirm_through: 0, past }
     }
 
     /// Takes what is new in `delta`, whole or not at all; hands each account's change of balance to
@@ -141,6 +177,7 @@ impl Page {
             return Ok(Joined::Known);
         }
         self.confirm_through = self.confirm_through.max(delta.confirm_through);
+        self.past.extend(delta.past.iter().filter(|past| past.from > self.sequence));
         for entry in &delta.entries {
             let mine = self.entry(entry.account);
             if entry.sequence > mine.sequence {
@@ -177,7 +214,19 @@ impl Page {
             let missing = counted.iter().find(|entry| !told.contains(&entry.account));
             return missing.map_or(Ok(()), |entry| Err(two_contents(entry.sequence, entry.account)));
         }
+        let told = delta.past.iter().filter(|past| past.from <= self.sequence);
+        if !told.copied().eq(self.past_after(delta.base)) {
+            return Err(PeerFault::Malformed {
+                origin: self.origin,
+                reason: "it stands on something else than before",
+            });
+        }
         Ok(())
+    }
+
+    /// What it adds to an account.
+    pub(super) fn net(&self, account: AccountId) -> i64 {
+        self.entries.get(account).map_or(0, Entry::net)
     }
 
     /// Every account's net change, for the invariants.

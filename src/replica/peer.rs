@@ -2,11 +2,12 @@
 
 use super::{
     Call, Delta, Output, PeerFault, PeerMessage, Receipt, Replica, Update,
+    flight::ReceiptKey,
     ledger::Ledger,
     link::Link,
     page::{Joined, MAX_SEQUENCE},
 };
-use crate::types::{BranchId, Operation, Origin, Version};
+use crate::types::{BranchId, Operation, Origin, Propagation, Version};
 
 impl Replica {
     pub(super) fn link_up(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
@@ -16,7 +17,32 @@ impl Replica {
             self.paced.retain(|&(_, paced)| paced != peer);
             self.unsay(peer);
             outputs.push(Output::Ready(peer));
+            self.route_again(outputs);
         }
+    }
+
+    /// The peer of a session says in which life it is.
+    pub(super) fn met(&mut self, life: Origin, outputs: &mut Vec<Output>) {
+        self.hear(life);
+        if let Some(link) = self.links.get_mut(&life.branch) {
+            link.met(life.incarnation);
+            outputs.push(Output::Ready(life.branch));
+        }
+    }
+
+    /// A life was heard of. If it is a later one than before of its branch, what those had may be lost, and nobody
+    /// waits in them.
+    fn hear(&mut self, life: Origin) {
+        if self.lives.hear(&self.branches, life) {
+            self.holders.begin(&self.branches, life);
+            self.receipts.overtaken_by(life);
+        }
+    }
+
+    /// In which life a peer speaks; if it does not say, in its latest.
+    fn life_of(&self, peer: BranchId) -> Origin {
+        let met = self.links.get(&peer).and_then(|link| link.life());
+        Origin { branch: peer, incarnation: met.unwrap_or_else(|| self.lives.latest(&self.branches, peer)) }
     }
 
     /// What was to be said in a session that is over.
@@ -31,6 +57,9 @@ impl Replica {
         if let Some(link) = self.links.get_mut(&peer) {
             link.down();
             self.unsay(peer);
+            self.holders.end_session(&self.branches, peer);
+            self.ledger.forget_told_by(peer);
+            self.route_again(outputs);
             let its_pages = self.ledger.pages().filter(|(_, page)| page.origin.branch == peer);
             for index in its_pages.map(|(index, _)| index).collect::<Vec<_>>() {
                 self.issue_receipt(index, outputs);
@@ -57,7 +86,7 @@ impl Replica {
 
     /// Whether the link may have something to send now; so for the others.
     fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
-        let received = version.sequence(self.own);
+        let held = version.sequence(self.own);
         let version: Vec<(Origin, u64)> = version.iter().collect();
         self.judge_version(&version)?;
         if let Some(link) = self.links.get_mut(&from) {
@@ -65,16 +94,28 @@ impl Replica {
             link.owed.version();
         }
         // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
-        self.received(Receipt { branch: from, origin: self.own, sequence: received }, outputs);
+        self.held_by(from, held, true, outputs);
         Ok(true)
+    }
+
+    /// A neighbour itself says how far it has the own page; perhaps less than before.
+    fn held_by(&mut self, peer: BranchId, sequence: u64, may_have_less: bool, outputs: &mut Vec<Output>) {
+        let life = self.life_of(peer);
+        if self.holders.tell(&self.branches, life, sequence, may_have_less) {
+            self.confirm(outputs);
+        }
     }
 
     fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
         for delta in &update.deltas {
             self.join(from, delta, outputs)?;
         }
+        let mut confirms = false;
         for &receipt in &update.receipts {
-            self.take_receipt(from, receipt, outputs)?;
+            confirms |= self.take_receipt(from, receipt, outputs)?;
+        }
+        if confirms {
+            self.confirm(outputs);
         }
         if let Some(link) = self.links.get_mut(&from) {
             let origins = update.deltas.iter().map(|delta| delta.origin);
@@ -108,16 +149,20 @@ impl Replica {
             }
             true
         };
-        if let Some(&(origin, sequence)) = version.iter().find(|&&(origin, _)| origin == self.own) {
-            self.received(Receipt { branch: from, origin, sequence }, outputs);
+        let held = version.iter().find(|&&(origin, _)| origin == self.own).map(|&(_, sequence)| sequence);
+        match held {
+            Some(sequence) => self.held_by(from, sequence, number == 0, outputs),
+            None if number == 0 => self.held_by(from, 0, true, outputs),
+            None => {}
         }
         Ok(is_to_ask)
     }
 
     /// A version that a peer says it has.
-    fn judge_version(&self, version: &[(Origin, u64)]) -> Result<(), PeerFault> {
+    fn judge_version(&mut self, version: &[(Origin, u64)]) -> Result<(), PeerFault> {
         for &(origin, sequence) in version {
             self.judge_origin(origin)?;
+            self.hear(origin);
             if origin == self.own && sequence > self.ledger.own().sequence {
                 return Err(PeerFault::OwnPage { claimed: sequence, written: self.ledger.own().sequence });
             }
@@ -135,6 +180,7 @@ impl Replica {
         let before = self.ledger.operations();
         let (index, joined) = self.ledger.join(delta)?;
         let Some(index) = index else { return Ok(0) };
+        self.hear(delta.origin);
         let sequence = self.ledger.page(index).sequence;
         self.note_joined(delta.origin, sequence - (self.ledger.operations() - before));
         if let Some(link) = self.links.get_mut(&from) {
@@ -142,6 +188,7 @@ impl Replica {
         }
         match joined {
             Joined::Advanced => {
+                self.ledger.set_told_by(index, from);
                 self.issue_receipt(index, outputs);
                 if self.ledger.last_wish() == self.ledger.last_stamp() {
                     self.wake_all(outputs);
@@ -154,7 +201,7 @@ impl Replica {
             Joined::Gap => {}
         }
         if index == Ledger::OWN {
-            self.received(Receipt { branch: from, origin: self.own, sequence: delta.sequence }, outputs);
+            self.held_by(from, delta.sequence, false, outputs);
         }
         Ok(sequence)
     }
@@ -168,32 +215,62 @@ impl Replica {
         let (origin, sequence) = (page.origin, page.sequence);
         let own = self.own.branch;
         let told = origin == self.own || self.links.get(&origin.branch).is_some_and(Link::is_up);
-        if !told && page.confirm_through > self.receipts.sequence(origin, own) {
-            self.receipts.raise(Receipt { branch: own, origin, sequence });
-            self.wake_all(outputs);
+        let known = self.receipts.get(origin, own).map_or(0, |receipt| receipt.sequence);
+        if !told && page.confirm_through > known && self.may_wait(origin) {
+            self.receipts.raise(Receipt { by: self.own, origin, sequence });
+            self.route((origin, own), None, outputs);
+        }
+    }
+
+    /// Whether anybody may wait for receipts of this origin: in a life that is over, nobody does.
+    fn may_wait(&self, origin: Origin) -> bool {
+        origin.incarnation >= self.lives.latest(&self.branches, origin.branch)
+    }
+
+    /// Hands a receipt to the link that told the page; to all others, if that one is down, or has lost its own way
+    /// and sent the receipt here.
+    fn route(&mut self, key: ReceiptKey, from: Option<BranchId>, outputs: &mut Vec<Output>) {
+        if self.propagation == Propagation::Unary {
+            return;
+        }
+        let is_up = |peer: &BranchId| self.links.get(peer).is_some_and(Link::is_up);
+        let way = self.ledger.told_by(key.0).filter(|&peer| Some(peer) != from).filter(is_up);
+        let ways: Vec<BranchId> = match way {
+            Some(peer) => vec![peer],
+            None => self.links.keys().copied().filter(|&peer| Some(peer) != from).filter(is_up).collect(),
+        };
+        for peer in ways {
+            if let Some(link) = self.links.get_mut(&peer) {
+                link.tell_receipt(key);
+                self.wake(peer, outputs);
+            }
+        }
+    }
+
+    /// A link has come up or gone down: what was under way there may be lost, and ways may have changed.
+    fn route_again(&mut self, outputs: &mut Vec<Output>) {
+        for key in self.receipts.keys().collect::<Vec<_>>() {
+            self.route(key, None, outputs);
         }
     }
 
     /// A receipt is hearsay: who passes it on cannot check it. So one that cannot be true is dropped,
     /// rather than held against the messenger.
-    fn take_receipt(&mut self, from: BranchId, receipt: Receipt, outputs: &mut Vec<Output>) -> Result<(), PeerFault> {
-        self.judge_origin(receipt.origin)?;
-        self.judge_origin(Origin { branch: receipt.branch, ..receipt.origin })?;
-        let most = if receipt.origin == self.own { self.ledger.own().sequence } else { MAX_SEQUENCE };
+    /// Returns whether it says more of the own page than was known.
+    fn take_receipt(&mut self, from: BranchId, receipt: Receipt, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
+        let Receipt { by, origin, sequence } = receipt;
+        self.judge_origin(origin)?;
+        self.judge_origin(by)?;
+        if origin == self.own {
+            let is_possible = sequence <= self.ledger.own().sequence;
+            return Ok(is_possible && self.holders.raise(&self.branches, by, sequence));
+        }
         let has_page = |origin| self.ledger.find(origin).is_some();
-        if receipt.sequence > most || !self.receipts.admit(receipt.origin, has_page) {
-            return Ok(());
+        let is_wanted = sequence <= MAX_SEQUENCE && self.may_wait(origin) && self.receipts.admit(origin, has_page);
+        if is_wanted && self.receipts.raise(receipt) {
+            self.route((origin, by.branch), Some(from), outputs);
         }
-        let before = self.receipts.last_stamp();
-        self.received(receipt, outputs);
-        let after = self.receipts.last_stamp();
-        if let Some(link) = self.links.get_mut(&from) {
-            link.skip_receipt(before, after);
-        }
-        if after > before {
-            self.wake_all(outputs);
-        }
-        Ok(())
+        Ok(false)
     }
 
     /// A peer without sessions says that it has come back: it may have lost what it had.

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use super::{Delta, Output, PeerMessage, answers::Answers, ledger::Ledger};
-use crate::types::{BranchId, ClientId, Committed, Operation, Refusal, RequestId};
+use crate::types::{BranchId, ClientId, Committed, Incarnation, Operation, Refusal, RequestId};
 
 /// What became of a named request.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -17,6 +17,8 @@ pub struct Remembered {
     pub operation: Operation,
     /// What came of it.
     pub outcome: Result<Committed, Refusal>,
+    /// Grows with every answer that the branch remembers: the oldest are forgotten first.
+    pub order: u64,
 }
 
 /// A change of the table of requests.
@@ -24,17 +26,28 @@ pub struct Remembered {
 pub enum AnswerChange {
     /// A request was decided.
     Remember(Remembered),
-    /// An answer is too old.
+    /// An answer is too old: it is forgotten, and on record is that its client's may be, up to this number.
     ForgetRequest(RequestId),
-    /// A client has been silent for too long: all its answers.
+    /// A client has been silent for too long: so is that record, and on record is that there were others.
     ForgetClient(ClientId),
 }
 
+/// A life that begins on a disk.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Life {
+    /// Its number: higher than that of any before.
+    pub number: Incarnation,
+    /// Whether there may have been lives of the branch whose requests this disk never knew.
+    pub had_others: bool,
+}
+
 /// One transaction: to be on disk as a whole or not at all.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Save {
     /// Counts the saves of this replica from 1.
     pub number: u64,
+    /// In the first save of a life: nothing of it is told before this is on disk.
+    pub begins: Option<Life>,
     /// What changed on the pages; each base is what the disk has.
     pub deltas: Vec<Delta>,
     /// What changed in the table of requests, in this order.
@@ -48,6 +61,14 @@ pub struct Saved {
     pub pages: Vec<Delta>,
     /// The table of requests, each client's in the order of their numbers.
     pub answers: Vec<Remembered>,
+    /// The lives that ran on this disk, earliest first.
+    pub lives: Vec<Incarnation>,
+    /// Whether there may have been others.
+    pub had_others: bool,
+    /// Of clients: up to which number answers may have been forgotten.
+    pub forgotten: Vec<(ClientId, u64)>,
+    /// Whether there were clients of which nothing is on record.
+    pub forgot_clients: bool,
 }
 
 /// Where a durable replica keeps what it knows: a database, or a simulation of one.
@@ -78,19 +99,22 @@ pub(super) struct DiskLink {
     sequences: Vec<u64>,
     last_number: u64,
     saved: u64,
+    /// The life that begins, until it is in a save.
+    begins: Option<Life>,
     /// Each under the save that it waits for.
     replies: VecDeque<(u64, Output)>,
     messages: BTreeMap<BranchId, (u64, PeerMessage)>,
 }
 
 impl DiskLink {
-    /// A disk that has all of this ledger.
-    pub(super) fn new(ledger: &mut Ledger) -> Self {
+    /// A disk that has all of this ledger, and on which a life begins.
+    pub(super) fn new(ledger: &mut Ledger, begins: Life) -> Self {
         ledger.mark_read();
         Self {
             cursor: ledger.last_stamp(),
             operations: ledger.operations(),
             sequences: ledger.pages().map(|(_, page)| page.sequence).collect(),
+            begins: Some(begins),
             ..Self::default()
         }
     }
@@ -108,7 +132,13 @@ impl DiskLink {
 
     /// Keeps back the replies among `outputs`, from position `first` on, and calls for the next save.
     pub(super) fn hold(&mut self, first: usize, ledger: &Ledger, answers: &Answers, outputs: &mut Vec<Output>) {
-        let Some(number) = self.awaited(ledger, answers) else { return };
+        let Some(number) = self.awaited(ledger, answers) else {
+            // Nobody waits for the beginning of a life alone: what others may know of it comes with its first save.
+            if self.begins.is_some() {
+                outputs.push(Output::Save);
+            }
+            return;
+        };
         let is_reply = |output: &Output| matches!(output, Output::Reply { .. });
         if outputs.iter().skip(first).any(is_reply) {
             for output in outputs.split_off(first) {
@@ -137,6 +167,11 @@ impl DiskLink {
         None
     }
 
+    /// How many replies wait for the disk.
+    pub(super) fn held(&self) -> usize {
+        self.replies.len()
+    }
+
     /// Whether a message for this peer waits.
     pub(super) fn holds(&self, peer: BranchId) -> bool {
         self.messages.contains_key(&peer)
@@ -154,7 +189,7 @@ impl DiskLink {
     }
 
     pub(super) fn poll(&mut self, ledger: &mut Ledger, answers: &mut Answers) -> Option<Save> {
-        if self.saved < self.last_number || !self.is_behind(ledger, answers) {
+        if self.saved < self.last_number || !(self.is_behind(ledger, answers) || self.begins.is_some()) {
             return None;
         }
         ledger.mark_read();
@@ -172,7 +207,7 @@ impl DiskLink {
         self.cursor = ledger.last_stamp();
         self.operations = ledger.operations();
         self.last_number += 1;
-        Some(Save { number: self.last_number, deltas, answers: answers.take_changes() })
+        Some(Save { number: self.last_number, begins: self.begins.take(), deltas, answers: answers.take_changes() })
     }
 
     /// A save is on disk: lets go what waited for it.

@@ -42,8 +42,8 @@ pub(super) struct Waits {
 }
 
 impl Waits {
-    pub(super) fn is_full(&self) -> bool {
-        self.deadlines.len() >= MAX_WAITING
+    pub(super) fn count(&self) -> usize {
+        self.deadlines.len()
     }
 
     /// Whether some request waits for a version.

@@ -4,8 +4,8 @@
 use std::{collections::BTreeMap, convert::Infallible};
 
 use crate::{
-    replica::{AnswerChange, Delta, Disk, Entry, Remembered, Save, Saved},
-    types::{AccountId, Origin, RequestId},
+    replica::{AnswerChange, Delta, Disk, Entry, Past, Remembered, Save, Saved},
+    types::{AccountId, ClientId, Incarnation, Origin, RequestId},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -13,6 +13,7 @@ struct Page {
     sequence: u64,
     confirm_through: u64,
     entries: BTreeMap<AccountId, Entry>,
+    past: Vec<Past>,
 }
 
 /// A disk in memory.
@@ -20,6 +21,10 @@ struct Page {
 pub(super) struct MemoryDisk {
     pages: BTreeMap<Origin, Page>,
     answers: BTreeMap<RequestId, Remembered>,
+    lives: Vec<Incarnation>,
+    had_others: bool,
+    forgotten: BTreeMap<ClientId, u64>,
+    forgot_clients: bool,
 }
 
 impl MemoryDisk {
@@ -29,6 +34,7 @@ impl MemoryDisk {
             page.sequence = delta.sequence;
             page.confirm_through = delta.confirm_through;
             page.entries.extend(delta.entries.iter().map(|entry| (entry.account, *entry)));
+            page.past.extend(&delta.past);
         }
     }
 
@@ -36,9 +42,14 @@ impl MemoryDisk {
         for change in &save.answers {
             match *change {
                 AnswerChange::Remember(answer) => drop(self.answers.insert(answer.request, answer)),
-                AnswerChange::ForgetRequest(request) => drop(self.answers.remove(&request)),
+                AnswerChange::ForgetRequest(request) => {
+                    self.answers.remove(&request);
+                    let through = self.forgotten.entry(request.client).or_default();
+                    *through = request.number.max(*through);
+                }
                 AnswerChange::ForgetClient(client) => {
-                    self.answers.retain(|request, _| request.client != client);
+                    self.forgotten.remove(&client);
+                    self.forgot_clients = true;
                 }
             }
         }
@@ -49,6 +60,10 @@ impl Disk for MemoryDisk {
     type Error = Infallible;
 
     fn save(&mut self, save: &Save) -> Result<(), Infallible> {
+        if let Some(life) = save.begins {
+            self.lives.push(life.number);
+            self.had_others = life.had_others;
+        }
         self.save_pages(save);
         self.save_answers(save);
         Ok(())
@@ -58,8 +73,16 @@ impl Disk for MemoryDisk {
         let page = |(&origin, page): (&Origin, &Page)| {
             let mut entries: Vec<Entry> = page.entries.values().copied().collect();
             entries.sort_by_key(|entry| entry.sequence);
-            Delta { origin, base: 0, sequence: page.sequence, entries, confirm_through: page.confirm_through }
+            let (sequence, confirm_through, past) = (page.sequence, page.confirm_through, page.past.clone());
+            Delta { origin, base: 0, sequence, entries, confirm_through, past }
         };
-        Ok(Saved { pages: self.pages.iter().map(page).collect(), answers: self.answers.values().copied().collect() })
+        Ok(Saved {
+            pages: self.pages.iter().map(page).collect(),
+            answers: self.answers.values().copied().collect(),
+            lives: self.lives.clone(),
+            had_others: self.had_others,
+            forgotten: self.forgotten.iter().map(|(&client, &through)| (client, through)).collect(),
+            forgot_clients: self.forgot_clients,
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use super::world::{Event, NodeIndex, Parcel, World};
 use crate::{
-    replica::{Input, PeerMessage},
+    replica::{Input, PeerMessage, Replica},
     trace::Mark,
     types::BranchId,
 };
@@ -87,8 +87,14 @@ impl World<'_> {
         let (low_branch, high_branch) = (self.nodes[low].branch, self.nodes[high].branch);
         self.record(low, |recorder, now| recorder.link_up(now, high_branch));
         self.record(high, |recorder, now| recorder.link_up(now, low_branch));
-        self.step(low, Input::LinkUp(high_branch));
-        self.step(high, Input::LinkUp(low_branch));
+        let life = |node: NodeIndex| self.nodes[node].replica.as_ref().map(Replica::own);
+        let (low_life, high_life) = (life(low), life(high));
+        for (node, peer, met) in [(low, high_branch, high_life), (high, low_branch, low_life)] {
+            self.step(node, Input::LinkUp(peer));
+            if let Some(life) = met {
+                self.step(node, Input::Met(life));
+            }
+        }
     }
 
     /// Ends a session: what is on its way is lost, and its ends (or the one that is left) hear of it

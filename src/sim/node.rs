@@ -202,13 +202,15 @@ impl World<'_> {
         }
         let back = &mut self.nodes[node];
         let kept = back.disk.is_some();
+        if self.plan.bug != Some(Bug::RestartWithoutPage) {
+            back.config.own.incarnation = Incarnation(back.life);
+        }
         if self.plan.bug == Some(Bug::RestartWithoutPage) {
             back.replica = start(back.config.clone(), false, &Saved::default());
         } else if let Some(disk) = &mut back.disk {
             let Ok(saved) = disk.load();
             back.replica = start(back.config.clone(), true, &saved);
         } else {
-            back.config.own.incarnation = Incarnation(back.life);
             back.config.had_lives = true;
             back.replica = start(back.config.clone(), false, &Saved::default());
         }

@@ -372,7 +372,7 @@ impl<'a> World<'a> {
             self.check_invariants_now(node);
             let Some(replica) = &self.nodes[node].replica else { continue };
             if self.settled_at.is_some() {
-                let (branch, version) = (self.nodes[node].branch, Some(replica.version()));
+                let (branch, version) = (self.nodes[node].branch, Some(replica.full_version()));
                 let balances = self.nodes[node].told(replica.balances());
                 self.note(|| check::Kind::Final { branch, balances, version });
             }

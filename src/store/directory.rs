@@ -8,7 +8,7 @@ use std::{
     path::Path,
 };
 
-use redb::{Builder, Database, ReadableDatabase, ReadableTable};
+use redb::{Builder, Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::{
     Owner, StoreError,
@@ -16,7 +16,6 @@ use super::{
     file::{Fuse, Overlay, Real},
     schema,
 };
-use crate::types::{Incarnation, Origin};
 
 const LOCK: &str = "lock";
 const DATABASE: &str = "branch.redb";
@@ -89,19 +88,19 @@ pub(super) fn has_data(directory: &Path) -> bool {
 
 /// The database's file. In a new directory, it is made first, and gets its name when it is whole and
 /// on disk: so an empty or half-made file of that name is damage.
-pub(super) fn file(directory: &Path, owner: Owner, fresh: Incarnation) -> Result<File, StoreError> {
+pub(super) fn file(directory: &Path, owner: Owner) -> Result<File, StoreError> {
     let failed = io_failure(directory);
     let path = directory.join(DATABASE);
     if !fs::exists(&path).map_err(&failed)? {
         let unfinished = directory.join(UNFINISHED);
-        make(&unfinished, owner, fresh).map_err(|error| failure(directory, error))?;
+        make(&unfinished, owner).map_err(|error| failure(directory, error))?;
         fs::rename(unfinished, &path).map_err(&failed)?;
         File::open(directory).and_then(|directory| directory.sync_all()).map_err(&failed)?;
     }
     OpenOptions::new().read(true).write(true).open(path).map_err(failed)
 }
 
-fn make(path: &Path, owner: Owner, fresh: Incarnation) -> Result<(), redb::Error> {
+fn make(path: &Path, owner: Owner) -> Result<(), redb::Error> {
     // What is there was never finished, so it was never used.
     let file = OpenOptions::new().read(true).write(true).create(true).truncate(true).open(path)?;
     let real = Real { file: file.try_clone()?, synced: true, fuse: Fuse::default() };
@@ -112,19 +111,29 @@ fn make(path: &Path, owner: Owner, fresh: Incarnation) -> Result<(), redb::Error
         meta.insert(schema::META_FORMAT, schema::FORMAT)?;
         meta.insert(schema::META_BANK, owner.bank)?;
         meta.insert(schema::META_BRANCH, u64::from(owner.branch.value()))?;
-        meta.insert(schema::META_INCARNATION, fresh.0)?;
-        transaction.open_table(schema::PAGES)?;
-        transaction.open_table(schema::ENTRIES)?;
-        transaction.open_table(schema::ANSWERS)?;
+        meta.insert(schema::META_HAD_OTHERS, 0)?;
+        meta.insert(schema::META_FORGOT_CLIENTS, 0)?;
     }
+    make_tables(&transaction)?;
     transaction.commit()?;
     database.close()?;
     Ok(file.sync_all()?)
 }
 
+/// Makes those tables that are not there.
+pub(super) fn make_tables(transaction: &WriteTransaction) -> Result<(), redb::Error> {
+    transaction.open_table(schema::PAGES)?;
+    transaction.open_table(schema::ENTRIES)?;
+    transaction.open_table(schema::PAST)?;
+    transaction.open_table(schema::REQUESTS)?;
+    transaction.open_table(schema::FORGOTTEN)?;
+    transaction.open_table(schema::LIVES)?;
+    Ok(())
+}
+
 /// Looks at the whole database, through a copy of what would be written: every page that is in use
-/// must have its checksum, and the owner must be this one. Returns the life that it is of.
-pub(super) fn examine(directory: &Path, file: &File, owner: Owner) -> Result<Origin, StoreError> {
+/// must have its checksum, and the owner must be this one. Returns the format that it has.
+pub(super) fn examine(directory: &Path, file: &File, owner: Owner) -> Result<u64, StoreError> {
     let failed = io_failure(directory);
     let damaged = |reason: &str| StoreError::Damaged { directory: directory.to_owned(), reason: reason.to_owned() };
     let overlay = Overlay::new(file.try_clone().map_err(&failed)?).map_err(&failed)?;
@@ -156,7 +165,7 @@ fn meta(database: &Database) -> Result<Vec<(String, u64)>, redb::Error> {
     Ok(meta)
 }
 
-fn judge(directory: &Path, meta: &[(String, u64)], owner: Owner) -> Result<Origin, StoreError> {
+fn judge(directory: &Path, meta: &[(String, u64)], owner: Owner) -> Result<u64, StoreError> {
     let directory = directory.to_owned();
     let value = |name: &str| {
         let missing = || StoreError::Damaged { directory: directory.clone(), reason: format!("it has no {name}") };
@@ -178,5 +187,5 @@ fn judge(directory: &Path, meta: &[(String, u64)], owner: Owner) -> Result<Origi
             format!("{} (a bank is its branches, its accounts and their opening balances)", name(owner.bank));
         return Err(StoreError::Foreign { directory, found: name(bank), expected });
     }
-    Ok(Origin { branch: owner.branch, incarnation: Incarnation(value(schema::META_INCARNATION)?) })
+    Ok(found)
 }

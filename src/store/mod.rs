@@ -7,6 +7,7 @@ mod doubt;
 mod error;
 mod file;
 mod schema;
+mod upgrade;
 
 use std::{
     collections::BTreeMap,
@@ -18,8 +19,8 @@ use std::{
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::{
-    replica::{AnswerChange, Delta, Disk, Save, Saved},
-    types::{BranchId, ClientId, Incarnation, Origin},
+    replica::{AnswerChange, Delta, Disk, Life, Save, Saved},
+    types::{BranchId, ClientId, Incarnation},
 };
 use directory::Lock;
 
@@ -72,43 +73,35 @@ pub struct Owner {
 pub struct Store {
     // Dropped in this order: the database is closed before the directory is let go.
     database: Database,
-    own: Origin,
     fuse: Fuse,
     directory: PathBuf,
     _lock: Lock,
 }
 
 impl Store {
-    /// Opens the directory, or makes it. In a new one, the branch begins the life `fresh`. Reads all of
-    /// it, so it may take a while: some 0.1 s for 100,000 accounts.
+    /// Opens the directory, or makes it. Reads all of it, so it may take a while: some 0.1 s for 100,000
+    /// accounts.
     ///
     /// # Errors
     /// [`StoreError`]; then nothing was changed.
-    pub fn open(
-        directory: &Path,
-        owner: Owner,
-        durability: Durability,
-        fresh: Incarnation,
-    ) -> Result<Self, StoreError> {
+    pub fn open(directory: &Path, owner: Owner, durability: Durability) -> Result<Self, StoreError> {
         let lock = directory::claim(directory)?;
-        let file = directory::file(directory, owner, fresh)?;
-        let own = directory::examine(directory, &file, owner)?;
+        let file = directory::file(directory, owner)?;
+        let format = directory::examine(directory, &file, owner)?;
         let fuse = Fuse::default();
         let real = file::Real { file, synced: durability == Durability::Synced, fuse: fuse.clone() };
         let failed = Self::failure(directory);
         doubt::settle(&real).map_err(|error| failed(error.into()))?;
         let database = directory::builder().create_with_backend(real).map_err(|error| failed(error.into()))?;
-        Ok(Self { database, own, fuse, directory: directory.to_owned(), _lock: lock })
+        if format == schema::FORMAT_OF_ONE_LIFE {
+            upgrade::from_one_life(&database).map_err(failed)?;
+        }
+        Ok(Self { database, fuse, directory: directory.to_owned(), _lock: lock })
     }
 
     /// Whether a branch has kept its data in the directory; where nobody can tell, it may have.
     pub fn is_in(directory: &Path) -> bool {
         directory::has_data(directory)
-    }
-
-    /// The life that goes on here.
-    pub fn own(&self) -> Origin {
-        self.own
     }
 
     /// Where it is.
@@ -131,6 +124,9 @@ impl Store {
         // The second phase is a second fsync. Without it, a damaged last commit could not be told from
         // one that a power failure cut short, and would silently be taken back, acknowledged or not.
         transaction.set_two_phase_commit(true);
+        if let Some(life) = save.begins {
+            write_life(&transaction, life)?;
+        }
         for delta in &save.deltas {
             write_delta(&transaction, delta)?;
         }
@@ -149,7 +145,18 @@ impl Store {
                 Ok(origin) => origin,
                 Err(reason) => return Ok(Err(reason)),
             };
-            pages.insert(origin, Delta { origin, base: 0, sequence, entries: Vec::new(), confirm_through });
+            let (entries, past) = (Vec::new(), Vec::new());
+            pages.insert(origin, Delta { origin, base: 0, sequence, entries, confirm_through, past });
+        }
+        for row in transaction.open_table(schema::PAST)?.iter()? {
+            let (key, value) = row?;
+            match schema::past(key.value(), value.value()) {
+                Ok((origin, past)) => match pages.get_mut(&origin) {
+                    Some(page) => page.past.push(past),
+                    None => return Ok(Err(format!("page {origin} stands on another, and is not there"))),
+                },
+                Err(reason) => return Ok(Err(reason)),
+            }
         }
         for row in transaction.open_table(schema::ENTRIES)?.iter()? {
             let (key, value) = row?;
@@ -163,14 +170,26 @@ impl Store {
         let mut pages: Vec<Delta> = pages.into_values().collect();
         pages.iter_mut().for_each(|page| page.entries.sort_unstable_by_key(|entry| entry.sequence));
         let mut answers = Vec::new();
-        for row in transaction.open_table(schema::ANSWERS)?.iter()? {
+        for row in transaction.open_table(schema::REQUESTS)?.iter()? {
             let (key, value) = row?;
             match schema::answer(key.value(), value.value()) {
                 Ok(answer) => answers.push(answer),
                 Err(reason) => return Ok(Err(reason)),
             }
         }
-        Ok(Ok(Saved { pages, answers }))
+        let mut saved = Saved { pages, answers, ..Saved::default() };
+        for row in transaction.open_table(schema::FORGOTTEN)?.iter()? {
+            let (client, through) = row?;
+            saved.forgotten.push((ClientId(client.value()), through.value()));
+        }
+        for row in transaction.open_table(schema::LIVES)?.iter()? {
+            saved.lives.push(Incarnation(row?.0.value()));
+        }
+        let meta = transaction.open_table(schema::META)?;
+        let is_set = |name| Ok::<bool, redb::Error>(meta.get(name)?.is_some_and(|value| value.value() != 0));
+        saved.had_others = is_set(schema::META_HAD_OTHERS)?;
+        saved.forgot_clients = is_set(schema::META_FORGOT_CLIENTS)?;
+        Ok(Ok(saved))
     }
 }
 
@@ -187,6 +206,12 @@ impl Disk for Store {
     }
 }
 
+fn write_life(transaction: &WriteTransaction, life: Life) -> Result<(), redb::Error> {
+    transaction.open_table(schema::LIVES)?.insert(life.number.0, ())?;
+    transaction.open_table(schema::META)?.insert(schema::META_HAD_OTHERS, u64::from(life.had_others))?;
+    Ok(())
+}
+
 fn write_delta(transaction: &WriteTransaction, delta: &Delta) -> Result<(), redb::Error> {
     let (branch, incarnation) = schema::origin_key(delta.origin);
     let page = (delta.sequence, delta.confirm_through);
@@ -200,6 +225,10 @@ fn write_delta(transaction: &WriteTransaction, delta: &Delta) -> Result<(), redb
     for entry in &delta.entries {
         entries.insert((branch, incarnation, entry.account.0), schema::entry_row(entry))?;
     }
+    for past in &delta.past {
+        let key = (branch, incarnation, past.from, past.origin.incarnation.0);
+        transaction.open_table(schema::PAST)?.insert(key, past.sequence)?;
+    }
     Ok(())
 }
 
@@ -207,17 +236,22 @@ fn write_answers(transaction: &WriteTransaction, changes: &[AnswerChange]) -> Re
     if changes.is_empty() {
         return Ok(());
     }
-    let mut answers = transaction.open_table(schema::ANSWERS)?;
+    let mut answers = transaction.open_table(schema::REQUESTS)?;
+    let mut forgotten = transaction.open_table(schema::FORGOTTEN)?;
     for change in changes {
         match change {
             AnswerChange::Remember(answer) => {
-                answers.insert(schema::answer_key(answer.request), schema::answer_row(answer))?;
+                let row = (schema::answer_row(answer), answer.order);
+                answers.insert(schema::answer_key(answer.request), row)?;
             }
             AnswerChange::ForgetRequest(request) => {
                 answers.remove(schema::answer_key(*request))?;
+                let before = forgotten.get(request.client.0)?.map_or(0, |through| through.value());
+                forgotten.insert(request.client.0, request.number.max(before))?;
             }
             AnswerChange::ForgetClient(ClientId(client)) => {
-                answers.retain_in((*client, 0)..=(*client, u64::MAX), |_, _| false)?;
+                forgotten.remove(client)?;
+                transaction.open_table(schema::META)?.insert(schema::META_FORGOT_CLIENTS, 1)?;
             }
         }
     }

@@ -4,7 +4,7 @@
 use redb::TableDefinition;
 
 use crate::{
-    replica::{Entry, Remembered},
+    replica::{Entry, Past, Remembered},
     types::{
         AccountId, Amount, BranchId, ClientId, Committed, Concern, Incarnation, Operation, OperationKind, Origin,
         Refusal, RequestId,
@@ -12,20 +12,37 @@ use crate::{
 };
 
 /// Raised whenever an older version of this package would misread what a newer one writes.
-pub(super) const FORMAT: u64 = 1;
+pub(super) const FORMAT: u64 = 2;
+
+/// The format in which a branch went on with the life that had written the directory.
+pub(super) const FORMAT_OF_ONE_LIFE: u64 = 1;
 
 /// Whose directory it is, by the names below.
 pub(super) const META: TableDefinition<&str, u64> = TableDefinition::new("meta");
 pub(super) const META_FORMAT: &str = "format";
 pub(super) const META_BANK: &str = "bank";
 pub(super) const META_BRANCH: &str = "branch";
+/// Of format 1: the only life.
 pub(super) const META_INCARNATION: &str = "incarnation";
+/// Whether there may have been lives of which nothing is here: 0 or 1.
+pub(super) const META_HAD_OTHERS: &str = "had_others";
+/// Whether clients were forgotten as a whole: 0 or 1.
+pub(super) const META_FORGOT_CLIENTS: &str = "forgot_clients";
 
 /// (branch, incarnation) to (sequence, confirm_through).
 pub(super) const PAGES: TableDefinition<OriginKey, (u64, u64)> = TableDefinition::new("pages");
 /// (branch, incarnation, account) to (sequence, deposited, withdrawn).
 pub(super) const ENTRIES: TableDefinition<(u32, u64, u64), (u64, u64, u64)> = TableDefinition::new("entries");
-/// (client, number) to what was asked and what came of it.
+/// (branch, incarnation, from, earlier incarnation) to the sequence of that: see [`Past`].
+pub(super) const PAST: TableDefinition<(u32, u64, u64, u64), u64> = TableDefinition::new("past");
+/// (client, number) to what was asked, what came of it, and when, as a count.
+pub(super) const REQUESTS: TableDefinition<(u64, u64), (AnswerRow, u64)> = TableDefinition::new("requests");
+/// Client to the number up to which its answers may have been forgotten.
+pub(super) const FORGOTTEN: TableDefinition<u64, u64> = TableDefinition::new("forgotten");
+/// The lives that ran on this directory.
+pub(super) const LIVES: TableDefinition<u64, ()> = TableDefinition::new("lives");
+
+/// Of format 1: the requests, without their order.
 pub(super) const ANSWERS: TableDefinition<(u64, u64), AnswerRow> = TableDefinition::new("answers");
 
 pub(super) type OriginKey = (u32, u64);
@@ -92,11 +109,23 @@ fn refusal_row(refusal: Refusal) -> (u8, (u64, u64, u64, u64)) {
     }
 }
 
+/// What a page stands on, and which page it is.
+///
+/// # Errors
+/// A clause that says what makes no sense.
+pub(super) fn past(
+    (branch, incarnation, from, earlier): (u32, u64, u64, u64),
+    sequence: u64,
+) -> Result<(Origin, Past), String> {
+    let page = origin((branch, incarnation))?;
+    Ok((page, Past { from, origin: Origin { incarnation: Incarnation(earlier), ..page }, sequence }))
+}
+
 /// # Errors
 /// A clause that says what makes no sense.
 pub(super) fn answer(
     (client, number): (u64, u64),
-    (kind, account, moved, tag, values): AnswerRow,
+    ((kind, account, moved, tag, values), order): (AnswerRow, u64),
 ) -> Result<Remembered, String> {
     let kind = match kind {
         0 => OperationKind::Deposit,
@@ -111,7 +140,7 @@ pub(super) fn answer(
         }
         (tag, values) => Err(refusal(tag, values)?),
     };
-    Ok(Remembered { request: RequestId { client: ClientId(client), number }, operation, outcome })
+    Ok(Remembered { request: RequestId { client: ClientId(client), number }, operation, outcome, order })
 }
 
 fn refusal(tag: u8, (a, b, c, _): (u64, u64, u64, u64)) -> Result<Refusal, String> {

@@ -5,9 +5,9 @@ use super::{
     version::{branch, origin, version},
 };
 use crate::{
-    replica::{Call, Delta, Entry, PeerMessage, Receipt, Update},
+    replica::{Call, Delta, Entry, Past, PeerMessage, Receipt, Update},
     trace::{Mark, MessageId},
-    types::{AccountId, Amount, BranchId, Operation, OperationKind, Origin, Version},
+    types::{AccountId, Amount, BranchId, Incarnation, Operation, OperationKind, Origin, Version},
 };
 
 /// The first message of a link, in each direction.
@@ -17,6 +17,8 @@ pub struct Hello {
     pub branch: BranchId,
     /// Of which bank: a digest of what all its branches have in common.
     pub bank: u64,
+    /// In which life the branch is.
+    pub life: Incarnation,
 }
 
 /// What a unary propagation says.
@@ -46,7 +48,14 @@ impl From<Delta> for proto::Delta {
             sequence: delta.sequence,
             entries: delta.entries.into_iter().map(entry).collect(),
             confirm_through: delta.confirm_through,
+            past: delta.past.iter().map(Into::into).collect(),
         }
+    }
+}
+
+impl From<&Past> for proto::Past {
+    fn from(past: &Past) -> Self {
+        Self { from: past.from, incarnation: past.origin.incarnation.0, sequence: past.sequence }
     }
 }
 
@@ -60,12 +69,19 @@ impl TryFrom<proto::Delta> for Delta {
             deposited: entry.deposited,
             withdrawn: entry.withdrawn,
         };
+        let origin = origin(delta.origin, delta.incarnation)?;
+        let past = |past: proto::Past| Past {
+            from: past.from,
+            origin: Origin { incarnation: Incarnation(past.incarnation), ..origin },
+            sequence: past.sequence,
+        };
         Ok(Self {
-            origin: origin(delta.origin, delta.incarnation)?,
+            origin,
             base: delta.base,
             sequence: delta.sequence,
             entries: delta.entries.into_iter().map(entry).collect(),
             confirm_through: delta.confirm_through,
+            past: delta.past.into_iter().map(past).collect(),
         })
     }
 }
@@ -73,7 +89,8 @@ impl TryFrom<proto::Delta> for Delta {
 impl From<&Receipt> for proto::Receipt {
     fn from(receipt: &Receipt) -> Self {
         Self {
-            branch: receipt.branch.value(),
+            branch: receipt.by.branch.value(),
+            life: receipt.by.incarnation.0,
             origin: receipt.origin.branch.value(),
             incarnation: receipt.origin.incarnation.0,
             sequence: receipt.sequence,
@@ -86,7 +103,7 @@ impl TryFrom<&proto::Receipt> for Receipt {
 
     fn try_from(receipt: &proto::Receipt) -> Result<Self, WireError> {
         Ok(Self {
-            branch: branch("branch", receipt.branch)?,
+            by: Origin { branch: branch("branch", receipt.branch)?, incarnation: Incarnation(receipt.life) },
             origin: origin(receipt.origin, receipt.incarnation)?,
             sequence: receipt.sequence,
         })
@@ -103,7 +120,7 @@ enum Kind {
 impl proto::PeerMessage {
     /// A hello as a message.
     pub fn hello(hello: Hello) -> Self {
-        let hello = proto::Hello { branch: hello.branch.value(), bank: hello.bank };
+        let hello = proto::Hello { branch: hello.branch.value(), bank: hello.bank, life: hello.life.0 };
         Self { kind: Some(proto::peer_message::Kind::Hello(hello)), mark: None }
     }
 
@@ -153,7 +170,8 @@ impl proto::PeerMessage {
         use proto::peer_message::Kind as Wire;
         let message = match self.kind.ok_or_else(|| WireError::missing("kind"))? {
             Wire::Hello(hello) => {
-                return Ok(Kind::Hello(Hello { branch: branch("branch", hello.branch)?, bank: hello.bank }));
+                let life = Incarnation(hello.life);
+                return Ok(Kind::Hello(Hello { branch: branch("branch", hello.branch)?, bank: hello.bank, life }));
             }
             Wire::Greeting(greeting) => PeerMessage::Greeting { version: version(&greeting.version)? },
             Wire::Update(update) => PeerMessage::Update(Update {

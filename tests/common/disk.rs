@@ -19,6 +19,10 @@ impl Disk for Copy {
 
     fn save(&mut self, save: &Save) -> Result<(), Infallible> {
         let Self(saved) = self;
+        if let Some(life) = save.begins {
+            saved.lives.push(life.number);
+            saved.had_others = life.had_others;
+        }
         for delta in &save.deltas {
             match saved.pages.iter_mut().find(|page| page.origin == delta.origin) {
                 None => saved.pages.push(delta.clone()),
@@ -26,6 +30,7 @@ impl Disk for Copy {
                     assert_eq!(page.sequence, delta.base, "a save begins where the disk is");
                     page.entries.retain(|entry| delta.entries.iter().all(|new| new.account != entry.account));
                     page.entries.extend(&delta.entries);
+                    page.past.extend(&delta.past);
                     (page.sequence, page.confirm_through) = (delta.sequence, delta.confirm_through);
                 }
             }
@@ -33,8 +38,17 @@ impl Disk for Copy {
         for change in &save.answers {
             match *change {
                 AnswerChange::Remember(answer) => saved.answers.push(answer),
-                AnswerChange::ForgetRequest(request) => saved.answers.retain(|answer| answer.request != request),
-                AnswerChange::ForgetClient(client) => saved.answers.retain(|answer| answer.request.client != client),
+                AnswerChange::ForgetRequest(request) => {
+                    saved.answers.retain(|answer| answer.request != request);
+                    let before = saved.forgotten.iter().find(|(client, _)| *client == request.client);
+                    let through = before.map_or(0, |&(_, through)| through).max(request.number);
+                    saved.forgotten.retain(|(client, _)| *client != request.client);
+                    saved.forgotten.push((request.client, through));
+                }
+                AnswerChange::ForgetClient(client) => {
+                    saved.forgotten.retain(|(known, _)| *known != client);
+                    saved.forgot_clients = true;
+                }
             }
         }
         saved.answers.sort_by_key(|answer| (answer.request.client, answer.request.number));
@@ -44,6 +58,7 @@ impl Disk for Copy {
     fn load(&mut self) -> Result<Saved, Infallible> {
         let mut saved = self.0.clone();
         saved.pages.sort_by_key(|page| page.origin);
+        saved.forgotten.sort_unstable();
         saved.pages.iter_mut().for_each(|page| page.entries.sort_by_key(|entry| entry.sequence));
         Ok(saved)
     }

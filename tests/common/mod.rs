@@ -121,5 +121,6 @@ pub fn delta(of: u32, base: u64, sequence: u64, entries: &[(u64, u64, u64, u64)]
         deposited,
         withdrawn,
     };
-    Delta { origin: origin(of), base, sequence, entries: entries.iter().map(entry).collect(), confirm_through: 0 }
+    let entries = entries.iter().map(entry).collect();
+    Delta { origin: origin(of), base, sequence, entries, confirm_through: 0, past: Vec::new() }
 }

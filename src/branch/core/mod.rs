@@ -27,7 +27,7 @@ use session::Current;
 use crate::{
     replica::{Input, Output, Replica, Request, Save},
     store::StoreError,
-    types::{Action, Answer, BranchId, Origin, Propagation, RequestId, Terms, Time},
+    types::{Action, Answer, BranchId, Incarnation, Origin, Propagation, RequestId, Terms, Time},
     wire::Hello,
 };
 
@@ -122,7 +122,7 @@ impl Core {
         }
         Self {
             own: config.own,
-            hello: Hello { branch: config.own.branch, bank: config.bank_digest() },
+            hello: Hello { branch: config.own.branch, bank: config.bank_digest(), life: config.own.incarnation },
             delay: config.propagation_delay,
             began: Instant::now(),
             peers: replica.links().map(|(peer, ..)| peer).collect(),
@@ -366,6 +366,11 @@ impl Core {
     /// A save is not on disk, or may not be: this ends the branch.
     pub(super) fn fail(&self, failure: StoreError) {
         self.on_disk.send_modify(|on_disk| on_disk.failure = Some(failure));
+    }
+
+    /// The latest life of a branch that was heard of.
+    pub(super) fn latest_life(&self, branch: BranchId) -> Incarnation {
+        self.lock().replica.latest_life(branch)
     }
 
     /// Whether this peer is one that the branch is linked to.

@@ -91,7 +91,7 @@ impl Core {
             self.awake().await;
             let unsaved = {
                 let state = self.lock();
-                state.replica.version().dominates(version).then(|| state.replica.unsaved())
+                state.replica.has_reached(version).then(|| state.replica.unsaved())
             };
             if let Some(unsaved) = unsaved {
                 return self.settled(unsaved).await;

@@ -11,7 +11,7 @@ use crate::{
     record,
     replica::{Input, PeerMessage},
     trace::Mark,
-    types::{BranchId, Duration, Time},
+    types::{BranchId, Duration, Incarnation, Origin, Time},
 };
 
 /// A session of a link, as the task that keeps it has it. Each has its own bell: an earlier session
@@ -55,11 +55,16 @@ pub(in crate::branch) struct Arrived {
 }
 
 impl Core {
-    /// Begins a session of the link to `peer`; whatever session there was has ended.
+    /// Begins a session of the link to `peer`, which is in this life, if it has said so; whatever session there was
+    /// has ended.
     ///
     /// # Errors
     /// [`SessionEnd::Cut`] if a fault keeps them apart.
-    pub(in crate::branch) fn begin_session(&self, peer: BranchId) -> Result<Session, SessionEnd> {
+    pub(in crate::branch) fn begin_session(
+        &self,
+        peer: BranchId,
+        life: Option<Incarnation>,
+    ) -> Result<Session, SessionEnd> {
         let mut state = self.lock();
         if self.is_cut(peer) {
             return Err(SessionEnd::Cut);
@@ -73,6 +78,10 @@ impl Core {
         state.sessions.insert(peer, Current { number, ready: ready.clone(), rung_at: None, end });
         state.record(|recorder, now| recorder.link_up(now, peer));
         state.replica.step(self.now(), Input::LinkUp(peer), &mut state.outputs);
+        if let Some(incarnation) = life {
+            let life = Origin { branch: peer, incarnation };
+            state.replica.step(self.now(), Input::Met(life), &mut state.outputs);
+        }
         self.deliver(state, others);
         Ok(Session { number, ready, ended })
     }

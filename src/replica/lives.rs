@@ -1,0 +1,76 @@
+//! Lives of branches. Every start of a branch begins a new one, which alone writes a page of its own: so nothing
+//! that an older copy of a disk, a second process or a lost end of a disk can say is taken for what a life said.
+
+use super::branches::Branches;
+use crate::types::{BranchId, Incarnation, Origin};
+
+/// What a replica knows of lives.
+#[derive(Clone, Debug)]
+pub(super) struct Lives {
+    own: Origin,
+    /// The lives that ran on this disk before, earliest first.
+    chain: Vec<Incarnation>,
+    /// Whether there may have been lives whose requests nobody here knows.
+    had_others: bool,
+    /// By the position of the branch: the latest that was heard of.
+    latest: Vec<Incarnation>,
+}
+
+/// Where the earlier tries of a request may have been made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Where {
+    /// In this life.
+    Here,
+    /// In a life that ran on this disk.
+    OnThisDisk,
+    /// In a life of which this one knows nothing.
+    Elsewhere,
+}
+
+impl Lives {
+    pub(super) fn new(own: Origin, branches: &Branches, chain: Vec<Incarnation>, had_others: bool) -> Self {
+        let mut lives = Self { own, chain, had_others, latest: vec![Incarnation(0); branches.len()] };
+        lives.hear(branches, own);
+        lives
+    }
+
+    /// A life was heard of; whether it is a later one than any of its branch before.
+    pub(super) fn hear(&mut self, branches: &Branches, life: Origin) -> bool {
+        let Some(position) = branches.position(life.branch) else { return false };
+        let known = &mut self.latest[position];
+        let is_later = life.incarnation > *known;
+        *known = life.incarnation.max(*known);
+        is_later
+    }
+
+    /// The latest life of a branch of this bank.
+    pub(super) fn latest(&self, branches: &Branches, branch: BranchId) -> Incarnation {
+        branches.position(branch).map_or(Incarnation(0), |position| self.latest[position])
+    }
+
+    /// A later life of the own branch, if there is one: this one must end.
+    pub(super) fn superseded(&self, branches: &Branches) -> Option<Origin> {
+        let later = Origin { incarnation: self.latest(branches, self.own.branch), ..self.own };
+        (later != self.own).then_some(later)
+    }
+
+    /// Where tries in that life were made.
+    pub(super) fn of_tries_in(&self, life: Incarnation) -> Where {
+        if life == self.own.incarnation {
+            Where::Here
+        } else if self.chain.binary_search(&life).is_ok() {
+            Where::OnThisDisk
+        } else {
+            Where::Elsewhere
+        }
+    }
+
+    /// Where tries in any life may have been made.
+    pub(super) fn of_any_tries(&self) -> Where {
+        match (self.had_others, self.chain.is_empty()) {
+            (true, _) => Where::Elsewhere,
+            (false, false) => Where::OnThisDisk,
+            (false, true) => Where::Here,
+        }
+    }
+}
