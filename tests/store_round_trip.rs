@@ -58,7 +58,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 }
 
 /// One of each.
-const OUTCOMES: [fn() -> Result<Committed, Refusal>; 12] = [
+const OUTCOMES: [fn() -> Result<Committed, Refusal>; 13] = [
     || Ok(Committed { origin: origin(1), sequence: 9, balance: -5 }),
     || Ok(Committed { origin: Origin { incarnation: Incarnation(u64::MAX), ..origin(2) }, sequence: 1, balance: 0 }),
     || Err(Refusal::InvalidAmount { requested: 0 }),
@@ -69,6 +69,7 @@ const OUTCOMES: [fn() -> Result<Committed, Refusal>; 12] = [
     || Err(Refusal::RequestExpired { request: request_id(u64::MAX, 0) }),
     || Err(Refusal::Overloaded { limit: 5 }),
     || Err(Refusal::VersionNotReached),
+    || Err(Refusal::VersionLost { origin: Origin { incarnation: Incarnation(9), ..origin(2) }, most: 7 }),
     || Err(Refusal::ConcernNotReached { concern: Concern::Majority, reached: 1, needed: 2 }),
     || Err(Refusal::ConcernNotReached { concern: Concern::All, reached: 0, needed: 9 }),
 ];

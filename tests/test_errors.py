@@ -42,6 +42,7 @@ VALUES = {
     "UnknownAccount": {"definite": True, "account": 9},
     "UnknownBranch": {},
     "Unreachable": {"may_have_happened": False},
+    "VersionLost": {"definite": True},
     "VersionNotReached": {"definite": True},
 }
 
@@ -68,6 +69,7 @@ REFUSALS = {
     "RequestExpired",
     "TotalLimit",
     "UnknownAccount",
+    "VersionLost",
     "VersionNotReached",
 }
 

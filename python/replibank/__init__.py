@@ -52,6 +52,7 @@ if TYPE_CHECKING:
         UnknownAccount,
         UnknownBranch,
         Unreachable,
+        VersionLost,
         VersionNotReached,
     )
     from .fault import AsyncFault, Fault
@@ -106,6 +107,7 @@ __all__ = [
     "Unreachable",
     "Verdict",
     "Version",
+    "VersionLost",
     "VersionNotReached",
     "Watch",
     "Withdraw",

@@ -35,6 +35,7 @@ __all__ = [
     "UnknownAccount",
     "UnknownBranch",
     "Unreachable",
+    "VersionLost",
     "VersionNotReached",
 ]
 
@@ -133,6 +134,10 @@ class RequestExpired(Refused):
 
 class Overloaded(Refused):
     """Too many requests wait at the branch."""
+
+
+class VersionLost(Refused):
+    """The version asked for names a write that no branch has any more: nothing was done."""
 
 
 class VersionNotReached(Refused, TimeoutError):

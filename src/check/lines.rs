@@ -118,6 +118,7 @@ enum Reason {
     RequestExpired { client: u64, number: u64 },
     Overloaded { limit: usize },
     VersionNotReached,
+    VersionLost { origin: String, most: u64 },
     ConcernNotReached { concern: String, reached: usize, needed: usize },
 }
 
@@ -277,6 +278,7 @@ impl Reason {
             Self::RequestExpired { client, number } => Refusal::RequestExpired { request: request(client, number) },
             Self::Overloaded { limit } => Refusal::Overloaded { limit },
             Self::VersionNotReached => Refusal::VersionNotReached,
+            Self::VersionLost { origin: name, most } => Refusal::VersionLost { origin: origin(&name)?, most },
             Self::ConcernNotReached { concern: name, reached, needed } => {
                 Refusal::ConcernNotReached { concern: concern(&name)?, reached, needed }
             }
@@ -299,6 +301,7 @@ impl Reason {
             }
             Refusal::Overloaded { limit } => Self::Overloaded { limit },
             Refusal::VersionNotReached => Self::VersionNotReached,
+            Refusal::VersionLost { origin, most } => Self::VersionLost { origin: origin.to_string(), most },
             Refusal::ConcernNotReached { concern, reached, needed } => {
                 Self::ConcernNotReached { concern: concern.to_string(), reached, needed }
             }

@@ -30,6 +30,7 @@ mod raised {
     import_exception!(replibank.errors, UnknownAccount);
     import_exception!(replibank.errors, UnknownBranch);
     import_exception!(replibank.errors, Unreachable);
+    import_exception!(replibank.errors, VersionLost);
     import_exception!(replibank.errors, VersionNotReached);
 }
 
@@ -51,6 +52,7 @@ fn refused_with(refusal: &Refusal, message: String) -> PyErr {
         Refusal::RequestExpired { .. } => raised::RequestExpired::new_err((message, definite)),
         Refusal::Overloaded { .. } => raised::Overloaded::new_err((message, definite)),
         Refusal::VersionNotReached => raised::VersionNotReached::new_err((message, definite)),
+        Refusal::VersionLost { .. } => raised::VersionLost::new_err((message, definite)),
         Refusal::ConcernNotReached { reached, needed, .. } => {
             raised::ConcernNotReached::new_err((message, definite, reached, needed))
         }

@@ -25,6 +25,10 @@ impl Branches {
         self.position(branch).is_some()
     }
 
+    pub(super) fn iter(&self) -> impl Iterator<Item = BranchId> + '_ {
+        self.ids.iter().copied()
+    }
+
     pub(super) fn len(&self) -> usize {
         self.ids.len()
     }

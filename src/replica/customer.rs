@@ -13,6 +13,19 @@ use crate::types::{
     Action, Answer, Committed, Concern, Operation, OperationKind, Origin, Propagation, Queried, Refusal, Time, Tried,
 };
 
+/// A retry waits so until every branch has shown what it has of the lives before: no page ever gets so far.
+const UNTIL_ALL_HAVE_SHOWN: u64 = u64::MAX;
+
+/// What is known of earlier tries of a request.
+enum Earlier {
+    /// There was none, or none that did anything.
+    None,
+    /// What came of it.
+    Decided(Outcome),
+    /// Perhaps something; that will turn out.
+    Unknown,
+}
+
 impl Replica {
     /// A customer asks. What it writes may be what others wait for.
     pub(super) fn request(&mut self, request: Request, outputs: &mut Vec<Output>) {
@@ -38,15 +51,17 @@ impl Replica {
     /// Decides a request, or lets it wait. A retry of what was decided waits for no version, and is
     /// never refused as if nothing had been done.
     fn take(&mut self, request: Request, outputs: &mut Vec<Output>) {
-        if let Some(outcome) = self.recall(&request) {
-            return self.conclude(&request, outcome, outputs);
-        }
-        if let Some((origin, sequence)) = self.ledger.shortfall(&request.terms.at_least) {
+        let lacks = match self.recall(&request) {
+            Earlier::Decided(outcome) => return self.conclude(&request, outcome, outputs),
+            Earlier::Unknown => Some((self.own, UNTIL_ALL_HAVE_SHOWN)),
+            Earlier::None => self.ledger.shortfall(&request.terms.at_least),
+        };
+        if let Some((origin, sequence)) = lacks {
             if self.is_full() {
                 let refused = self.refuse(&request, Refusal::Overloaded { limit: MAX_WAITING });
                 return reply(request.ticket, Err(refused), outputs);
             }
-            return self.waits.park_request(origin, sequence, request);
+            return self.park(origin, sequence, request, outputs);
         }
         match request.action {
             Action::Query { account } => {
@@ -94,34 +109,70 @@ impl Replica {
         self.waits.count() + self.disk.as_ref().map_or(0, DiskLink::held) >= MAX_WAITING
     }
 
+    /// Lets a request wait until `origin` has reached `sequence`.
+    fn park(&mut self, origin: Origin, sequence: u64, request: Request, outputs: &mut Vec<Output>) {
+        self.waits.park_request(origin, sequence, request);
+        if self.is_over(origin) {
+            self.seek(outputs);
+        }
+    }
+
+    /// Refuses the requests that wait for what a life has taken with it.
+    pub(super) fn refuse_lost(&mut self, outputs: &mut Vec<Output>) {
+        for origin in self.waits.origins() {
+            if !self.is_over(origin) {
+                continue;
+            }
+            let Some(most) = self.most_that_is_left(origin) else { continue };
+            for request in self.waits.take_requests_beyond(origin, most) {
+                let lost = self.refuse(&request, Refusal::VersionLost { origin, most });
+                reply(request.ticket, Err(lost), outputs);
+            }
+        }
+    }
+
     /// What came of a write before, if this is a retry.
-    fn recall(&mut self, request: &Request) -> Option<Outcome> {
-        let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return None };
+    fn recall(&mut self, request: &Request) -> Earlier {
+        let (Some(id), Action::Write(operation)) = (request.id, request.action) else { return Earlier::None };
+        let expired = Earlier::Decided(Err(Refusal::RequestExpired { request: id }));
         match self.answers.recall(id, operation) {
             recall @ (Recall::New | Recall::Stranger) => {
-                if self.may_have_been_executed(request.terms.tried, recall) {
-                    return Some(Err(Refusal::RequestExpired { request: id }));
+                match self.may_have_been_executed(request.terms.tried, recall) {
+                    Some(true) => return expired,
+                    Some(false) => {}
+                    None => return Earlier::Unknown,
                 }
                 let room = self.answers.make_room(self.now, id.client);
-                room.err().map(|limit| Err(Refusal::Overloaded { limit }))
+                room.map_or_else(|limit| Earlier::Decided(Err(Refusal::Overloaded { limit })), |()| Earlier::None)
             }
-            Recall::Decided(outcome) => Some(outcome),
-            Recall::Conflict => Some(Err(Refusal::RequestConflict { request: id })),
-            Recall::Expired => Some(Err(Refusal::RequestExpired { request: id })),
+            Recall::Decided(outcome) => Earlier::Decided(outcome),
+            Recall::Conflict => Earlier::Decided(Err(Refusal::RequestConflict { request: id })),
+            Recall::Expired => expired,
         }
     }
 
     /// Whether an earlier try that is not remembered may have been executed: by a life of which this one knows
-    /// nothing, or by one whose answers may have been forgotten.
-    fn may_have_been_executed(&self, tried: Tried, recall: Recall) -> bool {
+    /// nothing, or by one whose answers may have been forgotten. A life that ran on this disk has not, if the disk
+    /// is the one that it left; `None`: that is not certain yet.
+    fn may_have_been_executed(&self, tried: Tried, recall: Recall) -> Option<bool> {
         let place = match tried {
-            Tried::Never => return false,
+            Tried::Never => return Some(false),
             Tried::In(life) => self.lives.of_tries_in(life),
             Tried::Sometime => self.lives.of_any_tries(),
         };
-        match place {
-            Where::Here => recall == Recall::Stranger,
-            Where::OnThisDisk | Where::Elsewhere => true,
+        match (place, recall) {
+            (Where::Elsewhere, _) | (_, Recall::Stranger) => Some(true),
+            (Where::Here, _) => Some(false),
+            (Where::OnThisDisk, _) => self.lives.is_whole().map(|is_whole| !is_whole),
+        }
+    }
+
+    /// Decides the requests that waited until it was certain what this disk has.
+    pub(super) fn all_have_shown(&mut self, outputs: &mut Vec<Output>) {
+        if self.waits.has_requests() && self.lives.is_whole().is_some() {
+            for request in self.waits.take_requests(self.own, UNTIL_ALL_HAVE_SHOWN) {
+                self.take(request, outputs);
+            }
         }
     }
 
@@ -203,8 +254,11 @@ impl Replica {
                 Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => (ticket, concern, Ok(committed)),
                 // Another try may have been decided meanwhile: then it is not true that nothing was done.
                 Expired::Request(request) => {
-                    let outcome =
-                        self.recall(&request).unwrap_or_else(|| Err(self.refuse(&request, Refusal::VersionNotReached)));
+                    let outcome = match (self.recall(&request), request.id) {
+                        (Earlier::Decided(outcome), _) => outcome,
+                        (Earlier::Unknown, Some(request)) => Err(Refusal::RequestExpired { request }),
+                        (Earlier::None | Earlier::Unknown, _) => Err(self.refuse(&request, Refusal::VersionNotReached)),
+                    };
                     (request.ticket, request.terms.concern, outcome)
                 }
             };

@@ -54,6 +54,10 @@ pub(super) struct Link {
     greeting: Greeting,
     /// Whether the peer's version is known in this session.
     greeted: bool,
+    /// Whether the peer is asked for it again.
+    is_asked: bool,
+    /// What the peer has, or had when it said so, that is not here.
+    ahead: Vec<(Origin, u64)>,
     flights: Flights,
     pub(super) owed: Owed,
     /// The receipts to tell: those whose origin's page this peer told.
@@ -84,6 +88,8 @@ impl Link {
             life: None,
             greeting: Greeting::Due,
             greeted: false,
+            is_asked: false,
+            ahead: Vec::new(),
             flights: Flights::default(),
             owed: Owed::default(),
             receipts: BTreeSet::new(),
@@ -136,13 +142,34 @@ impl Link {
 
     /// The peer's whole version, by its greeting or its answer to ours. Starts a repair.
     pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
-        self.greeted = true;
+        (self.greeted, self.is_asked) = (true, false);
+        self.ahead = version.iter().copied().filter(|&(origin, there)| ledger.sequence(origin) < there).collect();
         self.greeting = Greeting::Done;
         self.greet_again_at = None;
         self.repair_at = None;
         self.resend_after = self.pace.resend_after;
         self.denied |= self.flights.learn(version, ledger);
         self.repairing = true;
+    }
+
+    /// Asks the peer what it has now.
+    pub(super) fn ask(&mut self) {
+        if self.up {
+            self.is_asked = true;
+            self.greet();
+        }
+    }
+
+    /// How far the peer has a page of a life that is over; `None`: it has not said so lately, or has a page that may
+    /// stand on it and is not here.
+    pub(super) fn has_of(&self, origin: Origin, ledger: &Ledger) -> Option<u64> {
+        let may_speak_for = |&(page, _): &(Origin, u64)| page.branch == origin.branch && page > origin;
+        if !self.up || !self.greeted || self.is_asked || self.ahead.iter().any(may_speak_for) {
+            return None;
+        }
+        let ahead = self.ahead.iter().find(|(page, _)| *page == origin).map_or(0, |&(_, there)| there);
+        let known = ledger.find(origin).map_or(0, |index| self.flights.known(index).sequence);
+        Some(ahead.max(known))
     }
 
     /// Whether we wait for the answer to a greeting.

@@ -14,6 +14,8 @@ pub(super) struct Lives {
     had_others: bool,
     /// By the position of the branch: the latest that was heard of.
     latest: Vec<Incarnation>,
+    /// The same: whether it has shown, since this life began, what it has of the lives that ran on this disk.
+    has_shown: Vec<bool>,
 }
 
 /// Where the earlier tries of a request may have been made.
@@ -29,7 +31,11 @@ pub(super) enum Where {
 
 impl Lives {
     pub(super) fn new(own: Origin, branches: &Branches, chain: Vec<Incarnation>, had_others: bool) -> Self {
-        let mut lives = Self { own, chain, had_others, latest: vec![Incarnation(0); branches.len()] };
+        let (latest, mut has_shown) = (vec![Incarnation(0); branches.len()], vec![false; branches.len()]);
+        if let Some(position) = branches.position(own.branch) {
+            has_shown[position] = true;
+        }
+        let mut lives = Self { own, chain, had_others, latest, has_shown };
         lives.hear(branches, own);
         lives
     }
@@ -52,6 +58,36 @@ impl Lives {
     pub(super) fn superseded(&self, branches: &Branches) -> Option<Origin> {
         let later = Origin { incarnation: self.latest(branches, self.own.branch), ..self.own };
         (later != self.own).then_some(later)
+    }
+
+    /// Whether it is certain that this disk has all that the lives did which ran on it, and that no other ran: because
+    /// every branch has shown that it knows of no more. `None`: some have not yet.
+    pub(super) fn is_whole(&self) -> Option<bool> {
+        match (self.had_others, self.has_shown.iter().all(|&shown| shown)) {
+            (true, _) => Some(false),
+            (false, true) => Some(true),
+            (false, false) => None,
+        }
+    }
+
+    /// A branch shows what it has of this branch's lives, with what is here of the same. Returns whether that shows
+    /// that something is missing here, and nobody knew: what was done there, nobody here can know any more.
+    pub(super) fn show(
+        &mut self,
+        branches: &Branches,
+        branch: BranchId,
+        has: impl Iterator<Item = (Incarnation, u64, u64)>,
+    ) -> bool {
+        if self.had_others || self.chain.is_empty() {
+            return false;
+        }
+        for (life, there, here) in has {
+            self.had_others |= there > here || self.of_tries_in(life) == Where::Elsewhere;
+        }
+        if let Some(position) = branches.position(branch) {
+            self.has_shown[position] = true;
+        }
+        self.had_others
     }
 
     /// Where tries in that life were made.

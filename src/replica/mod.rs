@@ -151,6 +151,8 @@ pub struct Replica {
     ledger: Ledger,
     answers: Answers,
     lives: Lives,
+    /// Whether a later life was heard of since somebody looked whether requests wait for an earlier one.
+    is_to_seek: bool,
     waits: Waits,
     links: BTreeMap<BranchId, Link>,
     /// The links that have room, and so must be told of a change.
@@ -184,6 +186,7 @@ impl Replica {
         let branches = Branches::new(&config.branches);
         Self {
             own: config.own,
+            is_to_seek: false,
             lives: Lives::new(config.own, &branches, Vec::new(), config.had_lives),
             holders: Holders::new(&branches),
             branches: branches.clone(),

@@ -1,7 +1,7 @@
 //! The peer's half of the replica: sessions of links, pages joined, receipts passed on.
 
 use super::{
-    Call, Delta, Output, PeerFault, PeerMessage, Receipt, Replica, Update,
+    Call, Delta, Life, Output, PeerFault, PeerMessage, Receipt, Replica, Update,
     flight::ReceiptKey,
     ledger::Ledger,
     link::Link,
@@ -28,12 +28,21 @@ impl Replica {
             link.met(life.incarnation);
             outputs.push(Output::Ready(life.branch));
         }
+        self.seek_if_needed(outputs);
+    }
+
+    /// A life may be over that requests wait for.
+    fn seek_if_needed(&mut self, outputs: &mut Vec<Output>) {
+        if std::mem::take(&mut self.is_to_seek) && self.waits.origins().into_iter().any(|origin| self.is_over(origin)) {
+            self.seek(outputs);
+        }
     }
 
     /// A life was heard of. If it is a later one than before of its branch, what those had may be lost, and nobody
     /// waits in them.
     fn hear(&mut self, life: Origin) {
         if self.lives.hear(&self.branches, life) {
+            self.is_to_seek = self.waits.has_requests();
             self.holders.begin(&self.branches, life);
             self.receipts.overtaken_by(life);
         }
@@ -82,6 +91,7 @@ impl Replica {
             Ok(false) => {}
             Err(fault) => outputs.push(Output::Faulty { from, fault }),
         }
+        self.seek_if_needed(outputs);
     }
 
     /// Whether the link may have something to send now; so for the others.
@@ -93,9 +103,51 @@ impl Replica {
             link.learn(&version, &self.ledger);
             link.owed.version();
         }
+        self.shown(from, &version, outputs);
         // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
         self.held_by(from, held, true, outputs);
         Ok(true)
+    }
+
+    /// A peer has said all that it has.
+    fn shown(&mut self, from: BranchId, version: &[(Origin, u64)], outputs: &mut Vec<Output>) {
+        let (own, ledger) = (self.own, &self.ledger);
+        let earlier = version.iter().filter(|(origin, _)| origin.branch == own.branch && *origin < own);
+        let has = earlier.map(|&(origin, there)| (origin.incarnation, there, ledger.sequence(origin)));
+        if self.lives.show(&self.branches, from, has)
+            && let Some(disk) = &mut self.disk
+        {
+            disk.put_on_record(Life { number: own.incarnation, had_others: true });
+        }
+        self.all_have_shown(outputs);
+        if self.waits.has_requests() {
+            self.refuse_lost(outputs);
+        }
+    }
+
+    /// Whether a later life of its branch has been heard of.
+    pub(super) fn is_over(&self, origin: Origin) -> bool {
+        origin.incarnation < self.lives.latest(&self.branches, origin.branch)
+    }
+
+    /// Asks all peers what they have now.
+    pub(super) fn seek(&mut self, outputs: &mut Vec<Output>) {
+        if self.propagation == Propagation::Stream {
+            for (&peer, link) in &mut self.links {
+                link.ask();
+                outputs.push(Output::Ready(peer));
+            }
+        }
+    }
+
+    /// The most that any branch has of a life that is over: all of them have said so since somebody waits for it.
+    /// `None`: some have not, or cannot be asked.
+    pub(super) fn most_that_is_left(&self, origin: Origin) -> Option<u64> {
+        let mut most = self.ledger.sequence(origin);
+        for branch in self.branches.iter().filter(|&branch| branch != self.own.branch) {
+            most = most.max(self.links.get(&branch)?.has_of(origin, &self.ledger)?);
+        }
+        (self.propagation == Propagation::Stream).then_some(most)
     }
 
     /// A neighbour itself says how far it has the own page; perhaps less than before.
@@ -144,8 +196,12 @@ impl Replica {
         let is_to_ask = if number > 0 {
             link.acknowledged(number, version, &self.ledger)
         } else {
-            if link.awaits_version() {
+            let is_awaited = link.awaits_version();
+            if is_awaited {
                 link.learn(version, &self.ledger);
+            }
+            if is_awaited {
+                self.shown(from, version, outputs);
             }
             true
         };
@@ -216,15 +272,10 @@ impl Replica {
         let own = self.own.branch;
         let told = origin == self.own || self.links.get(&origin.branch).is_some_and(Link::is_up);
         let known = self.receipts.get(origin, own).map_or(0, |receipt| receipt.sequence);
-        if !told && page.confirm_through > known && self.may_wait(origin) {
+        if !told && page.confirm_through > known && !self.is_over(origin) {
             self.receipts.raise(Receipt { by: self.own, origin, sequence });
             self.route((origin, own), None, outputs);
         }
-    }
-
-    /// Whether anybody may wait for receipts of this origin: in a life that is over, nobody does.
-    fn may_wait(&self, origin: Origin) -> bool {
-        origin.incarnation >= self.lives.latest(&self.branches, origin.branch)
     }
 
     /// Hands a receipt to the link that told the page; to all others, if that one is down, or has lost its own way
@@ -266,7 +317,7 @@ impl Replica {
             return Ok(is_possible && self.holders.raise(&self.branches, by, sequence));
         }
         let has_page = |origin| self.ledger.find(origin).is_some();
-        let is_wanted = sequence <= MAX_SEQUENCE && self.may_wait(origin) && self.receipts.admit(origin, has_page);
+        let is_wanted = sequence <= MAX_SEQUENCE && !self.is_over(origin) && self.receipts.admit(origin, has_page);
         if is_wanted && self.receipts.raise(receipt) {
             self.route((origin, by.branch), Some(from), outputs);
         }

@@ -32,7 +32,7 @@ pub enum AnswerChange {
     ForgetClient(ClientId),
 }
 
-/// A life that begins on a disk.
+/// A life that begins on a disk; or has begun, and has learned of others.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Life {
     /// Its number: higher than that of any before.
@@ -46,7 +46,7 @@ pub struct Life {
 pub struct Save {
     /// Counts the saves of this replica from 1.
     pub number: u64,
-    /// In the first save of a life: nothing of it is told before this is on disk.
+    /// In the first save of a life: nothing of it is told before this is on disk. Later, if it has learned more.
     pub begins: Option<Life>,
     /// What changed on the pages; each base is what the disk has.
     pub deltas: Vec<Delta>,
@@ -165,6 +165,11 @@ impl DiskLink {
         let Some(number) = self.awaited(ledger, answers) else { return Some(message) };
         self.messages.insert(peer, (number, message));
         None
+    }
+
+    /// Puts on record, with the next save, what has turned out of the lives before.
+    pub(super) fn put_on_record(&mut self, life: Life) {
+        self.begins = Some(life);
     }
 
     /// How many replies wait for the disk.

@@ -1,7 +1,10 @@
 //! Requests that wait: for the replica to reach a version, or for enough replicas to have a write.
 //! Each waits under the very event it needs, so that an event costs what it wakes.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, RangeInclusive},
+};
 
 use super::Request;
 use crate::types::{Committed, Concern, Origin, Time};
@@ -59,8 +62,30 @@ impl Waits {
 
     /// Takes out the requests that waited for `origin` to reach at most `sequence`.
     pub(super) fn take_requests(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
-        let range = (origin, 0, 0)..=(origin, sequence, u64::MAX);
-        let keys: Vec<_> = self.requests.range(range).map(|(&key, _)| key).collect();
+        self.take(&((origin, 0, 0)..=(origin, sequence, u64::MAX)))
+    }
+
+    /// The origins that some request waits for.
+    pub(super) fn origins(&self) -> Vec<Origin> {
+        let mut origins: Vec<Origin> = Vec::new();
+        let after = |last: Option<&Origin>| match last {
+            Some(&last) => Bound::Excluded((last, u64::MAX, u64::MAX)),
+            None => Bound::Unbounded,
+        };
+        while let Some((&(origin, ..), _)) = self.requests.range((after(origins.last()), Bound::Unbounded)).next() {
+            origins.push(origin);
+        }
+        origins
+    }
+
+    /// Takes out the requests that wait for more than `sequence` of `origin`.
+    pub(super) fn take_requests_beyond(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
+        let range = (origin, sequence.saturating_add(1), 0)..=(origin, u64::MAX, u64::MAX);
+        self.take(&range)
+    }
+
+    fn take(&mut self, range: &RangeInclusive<(Origin, u64, u64)>) -> Vec<Request> {
+        let keys: Vec<_> = self.requests.range(range.clone()).map(|(&key, _)| key).collect();
         let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();
         for request in &taken {
             self.deadlines.remove(&(request.deadline, request.ticket));

@@ -61,7 +61,9 @@ impl Disk for MemoryDisk {
 
     fn save(&mut self, save: &Save) -> Result<(), Infallible> {
         if let Some(life) = save.begins {
-            self.lives.push(life.number);
+            if self.lives.last() != Some(&life.number) {
+                self.lives.push(life.number);
+            }
             self.had_others = life.had_others;
         }
         self.save_pages(save);

@@ -98,6 +98,7 @@ fn refusal_row(refusal: Refusal) -> (u8, (u64, u64, u64, u64)) {
         Refusal::RequestExpired { request } => (6, (request.client.0, request.number, 0, 0)),
         Refusal::Overloaded { limit } => (7, (limit as u64, 0, 0, 0)),
         Refusal::VersionNotReached => (8, (0, 0, 0, 0)),
+        Refusal::VersionLost { origin, most } => (10, (origin.branch.value().into(), origin.incarnation.0, most, 0)),
         Refusal::ConcernNotReached { concern, reached, needed } => {
             let concern = match concern {
                 Concern::Local => 0,
@@ -163,6 +164,10 @@ fn refusal(tag: u8, (a, b, c, _): (u64, u64, u64, u64)) -> Result<Refusal, Strin
                 other => return Err(format!("an answer is of concern {other}")),
             };
             Refusal::ConcernNotReached { concern, reached: count(b)?, needed: count(c)? }
+        }
+        10 => {
+            let branch = u32::try_from(a).map_err(|_| format!("an answer names branch {a}"))?;
+            Refusal::VersionLost { origin: origin((branch, b))?, most: c }
         }
         other => return Err(format!("an answer is of kind {other}")),
     })

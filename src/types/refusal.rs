@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AccountId, Amount, AmountError, Concern, MAX_AMOUNT, RequestId};
+use super::{AccountId, Amount, AmountError, Concern, MAX_AMOUNT, Origin, RequestId};
 
 /// Why a branch did not do what was asked, or cannot promise it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -48,6 +48,13 @@ pub enum Refusal {
     },
     /// The wait ended before the replica had reached the version asked for.
     VersionNotReached,
+    /// The version asked for names a write that is lost: its branch has begun anew without it, and no branch has it.
+    VersionLost {
+        /// In which life of which branch it was written.
+        origin: Origin,
+        /// The last operation of that life which any branch has.
+        most: u64,
+    },
     /// The write is committed here, but the wait ended before enough replicas were known to have it.
     ConcernNotReached {
         /// What was asked for.
@@ -69,7 +76,8 @@ impl Refusal {
             | Self::TotalLimit { .. }
             | Self::RequestConflict { .. }
             | Self::Overloaded { .. }
-            | Self::VersionNotReached => true,
+            | Self::VersionNotReached
+            | Self::VersionLost { .. } => true,
             Self::RequestExpired { .. } | Self::ConcernNotReached { .. } => false,
         }
     }
@@ -99,6 +107,12 @@ impl fmt::Display for Refusal {
             Self::VersionNotReached => {
                 write!(f, "this branch did not reach the requested version in time: nothing was done")
             }
+            Self::VersionLost { origin, most } => write!(
+                f,
+                "branch {} has lost what the requested version names: no branch has more than {most} operations of its life {}, and nothing was done; \
+                 ask without that version",
+                origin.branch, origin.incarnation.0
+            ),
             Self::ConcernNotReached { concern, reached, needed } => write!(
                 f,
                 "committed at this branch, but concern {concern} was not reached in time: {reached} of {needed} replicas have it so far"

@@ -25,6 +25,9 @@ impl From<&Refusal> for proto::Refusal {
             Refusal::RequestExpired { .. } => with(Code::RequestExpired),
             Refusal::Overloaded { limit } => Self { requested: limit as u64, ..with(Code::Overloaded) },
             Refusal::VersionNotReached => with(Code::VersionNotReached),
+            Refusal::VersionLost { origin, most } => {
+                Self { left: Some((origin, most).into()), ..with(Code::VersionLost) }
+            }
             Refusal::ConcernNotReached { concern: asked, reached, needed } => Self {
                 concern: concern(asked).into(),
                 reached: reached as u32,
@@ -53,6 +56,10 @@ impl proto::Refusal {
             Ok(Code::RequestExpired) => Refusal::RequestExpired { request },
             Ok(Code::Overloaded) => Refusal::Overloaded { limit: self.requested as usize },
             Ok(Code::VersionNotReached) => Refusal::VersionNotReached,
+            Ok(Code::VersionLost) => {
+                let (origin, most) = self.left.as_ref().ok_or_else(|| WireError::missing("left"))?.try_into()?;
+                Refusal::VersionLost { origin, most }
+            }
             Ok(Code::ConcernNotReached) => Refusal::ConcernNotReached {
                 concern: terms(self.concern, &None, 0, None)?.concern,
                 reached: self.reached as usize,

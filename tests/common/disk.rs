@@ -20,7 +20,9 @@ impl Disk for Copy {
     fn save(&mut self, save: &Save) -> Result<(), Infallible> {
         let Self(saved) = self;
         if let Some(life) = save.begins {
-            saved.lives.push(life.number);
+            if saved.lives.last() != Some(&life.number) {
+                saved.lives.push(life.number);
+            }
             saved.had_others = life.had_others;
         }
         for delta in &save.deltas {

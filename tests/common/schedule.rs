@@ -248,7 +248,8 @@ pub fn assert_tries_agree(network: &Network) {
                 | Refusal::UnknownAccount { .. }
                 | Refusal::TotalLimit { .. }
                 | Refusal::Overloaded { .. }
-                | Refusal::VersionNotReached => Err(*refusal),
+                | Refusal::VersionNotReached
+                | Refusal::VersionLost { .. } => Err(*refusal),
                 Refusal::InvalidAmount { .. }
                 | Refusal::RequestConflict { .. }
                 | Refusal::RequestExpired { .. }
