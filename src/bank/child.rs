@@ -4,13 +4,13 @@ use std::{ffi::OsString, net::SocketAddr, process::Stdio, time::Duration};
 
 use serde::Serialize;
 use tokio::{
-    io::AsyncReadExt,
-    process::{Child as Process, ChildStderr, Command},
+    process::{Child as Process, Command},
     time::timeout,
 };
 
 use super::{
     BankError,
+    child_log::ChildLog,
     talk::{Asker, Talk},
     warden::{END_WITHIN, Warden},
     words::{Question, Word},
@@ -25,16 +25,13 @@ use crate::{
 const START_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
-/// The most of a dead child's standard error that is quoted.
-const LAST_WORDS_BYTES: u64 = 4096;
-
 /// One child. Its end, and that of its standard input, go together.
 #[derive(Debug)]
 pub(super) struct Child {
     branch: BranchId,
     process: Process,
     talk: Talk,
-    errors: ChildStderr,
+    log: ChildLog,
     /// While it is paused.
     warden: Option<Warden>,
     /// Why it has ended, if that was noticed.
@@ -59,7 +56,8 @@ impl Child {
         let (Some(input), Some(output), Some(errors)) = pipes else {
             return Err(failed("its pipes are missing"));
         };
-        Ok(Self { branch, process, talk: Talk::begin(input, output), errors, warden: None, failure: None })
+        let (talk, log) = (Talk::begin(input, output), ChildLog::follow(branch, errors));
+        Ok(Self { branch, process, talk, log, warden: None, failure: None })
     }
 
     pub(super) async fn kill(&mut self) -> Result<(), BankError> {
@@ -71,11 +69,11 @@ impl Child {
     }
 
     /// Tells it to end, which the end of its input does.
-    pub(super) async fn end(mut self) -> Process {
+    pub(super) async fn end(mut self) -> Ending {
         if let Err(error) = self.resume().await {
             log::error!("{error}");
         }
-        self.process
+        Ending { branch: self.branch, process: self.process, log: self.log }
     }
 
     /// Holds it still. Harmless when called again.
@@ -211,11 +209,8 @@ impl Child {
 
     /// What a child that has ended said at last: on its standard output, or else on its standard error.
     async fn last_words(&mut self) -> BankError {
-        let mut words = Vec::new();
-        let mut errors = (&mut self.errors).take(LAST_WORDS_BYTES);
         let end = async {
-            // Without its words, the status has to do.
-            let _ = errors.read_to_end(&mut words).await;
+            self.log.ended().await;
             let said = self.talk.last_words().await;
             (self.process.wait().await, said)
         };
@@ -227,8 +222,30 @@ impl Child {
         if let Some(Ok(Word::Unusable { reason })) = said.map(|line| serde_json::from_str(&line)) {
             return BankError::Store { branch: self.branch, reason };
         }
-        let words = String::from_utf8_lossy(&words);
-        self.failed(format!("its process ended ({status}): {}", words.trim()).trim_end_matches(": "))
+        self.failed(format!("its process ended ({status}): {}", self.log.last_words()).trim_end_matches(": "))
+    }
+}
+
+/// A child that was told to end.
+pub(super) struct Ending {
+    branch: BranchId,
+    process: Process,
+    log: ChildLog,
+}
+
+impl Ending {
+    /// Returns when it has ended, and the log has its last lines. One that does not end is killed.
+    pub(super) async fn wait(mut self) {
+        let branch = self.branch;
+        if timeout(END_WITHIN, self.process.wait()).await.is_err() {
+            log::warn!("branch {branch} did not end when told and is killed");
+            if let Err(error) = self.process.kill().await {
+                log::error!("branch {branch} cannot be killed: {error}");
+            }
+        }
+        if timeout(END_WITHIN, self.log.ended()).await.is_err() {
+            log::warn!("branch {branch} has ended, but not its log: another process has it too");
+        }
     }
 }
 

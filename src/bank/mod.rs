@@ -2,6 +2,7 @@
 //! result.
 
 mod child;
+mod child_log;
 mod config;
 mod epoch;
 mod error;

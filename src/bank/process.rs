@@ -2,18 +2,15 @@
 
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, time::Duration};
 
-use tokio::time::timeout;
-
 use super::{
     BankConfig, BankError,
-    child::Child,
+    child::{Child, Ending},
     config::{Life, shorten},
     error, files,
     gathered::Gathered,
     local::ask_all,
     supervised::Assignment,
     together::together,
-    warden::END_WITHIN,
     words::Introduction,
 };
 use crate::{
@@ -292,17 +289,10 @@ impl Processes {
             children.hand_over_at_last(trace).await;
         }
         let mut ending = Vec::new();
-        for (branch, child) in std::mem::take(&mut children.running) {
-            ending.push((branch, child.end().await));
+        for child in std::mem::take(&mut children.running).into_values() {
+            ending.push(child.end().await);
         }
-        for (branch, mut process) in ending {
-            if timeout(END_WITHIN, process.wait()).await.is_err() {
-                log::warn!("branch {branch} did not end when told and is killed");
-                if let Err(error) = process.kill().await {
-                    log::error!("branch {branch} cannot be killed: {error}");
-                }
-            }
-        }
+        together(ending.into_iter().map(Ending::wait)).await;
     }
 }
 
