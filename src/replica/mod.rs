@@ -99,6 +99,16 @@ pub struct Request {
 pub enum Input {
     /// A customer asks.
     Request(Request),
+    /// The same, of a customer who may have no further request wait: one that would have to is refused as
+    /// overloaded.
+    RequestAtOnce {
+        /// What is asked.
+        request: Request,
+        /// How many of the customer's may wait.
+        limit: usize,
+    },
+    /// Whoever asked under this ticket waits no longer.
+    GaveUp(u64),
     /// A session of the link to this peer begins. Messages of an earlier session must not be handed
     /// in any more: the peer may have lost what it acknowledged in it.
     LinkUp(BranchId),
@@ -250,6 +260,8 @@ impl Replica {
         self.now = now;
         match input {
             Input::Request(request) => self.request(request, outputs),
+            Input::RequestAtOnce { request, limit } => self.request_at_once(request, limit, outputs),
+            Input::GaveUp(ticket) => self.give_up(ticket),
             Input::LinkUp(peer) => self.link_up(peer, outputs),
             Input::Met(life) => self.met(life, outputs),
             Input::LinkDown(peer) => self.link_down(peer, outputs),

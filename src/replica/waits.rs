@@ -6,8 +6,8 @@ use std::{
     ops::{Bound, RangeInclusive},
 };
 
-use super::Request;
-use crate::types::{Committed, Concern, Origin, Time};
+use super::{Output, Replica, Request, answers::Recall};
+use crate::types::{Action, Answer, Committed, Concern, Origin, Refusal, Time, Tried};
 
 /// How many requests may wait at one branch.
 pub const MAX_WAITING: usize = 1 << 16;
@@ -42,6 +42,8 @@ pub(super) struct Waits {
     /// By the number of replicas needed and the own sequence, then by ticket.
     writes: BTreeMap<(usize, u64, u64), WaitingWrite>,
     deadlines: BTreeMap<(Time, u64), Place>,
+    /// Each ticket's deadline.
+    tickets: BTreeMap<u64, Time>,
 }
 
 impl Waits {
@@ -54,9 +56,28 @@ impl Waits {
         !self.requests.is_empty()
     }
 
+    fn park(&mut self, deadline: Time, ticket: u64, place: Place) {
+        self.deadlines.insert((deadline, ticket), place);
+        self.tickets.insert(ticket, deadline);
+    }
+
+    fn leave(&mut self, deadline: Time, ticket: u64) -> Option<Place> {
+        self.tickets.remove(&ticket);
+        self.deadlines.remove(&(deadline, ticket))
+    }
+
+    /// Takes out whatever waits under this ticket.
+    fn take(&mut self, ticket: u64) -> Option<Expired> {
+        let deadline = *self.tickets.get(&ticket)?;
+        match self.leave(deadline, ticket)? {
+            Place::Request(origin, sequence) => self.requests.remove(&(origin, sequence, ticket)).map(Expired::Request),
+            Place::Write(needed, sequence) => self.writes.remove(&(needed, sequence, ticket)).map(Expired::Write),
+        }
+    }
+
     /// Parks a request until `origin` has reached `sequence`.
     pub(super) fn park_request(&mut self, origin: Origin, sequence: u64, request: Request) {
-        self.deadlines.insert((request.deadline, request.ticket), Place::Request(origin, sequence));
+        self.park(request.deadline, request.ticket, Place::Request(origin, sequence));
         self.requests.insert((origin, sequence, request.ticket), request);
     }
 
@@ -88,7 +109,7 @@ impl Waits {
         let keys: Vec<_> = self.requests.range(range.clone()).map(|(&key, _)| key).collect();
         let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();
         for request in &taken {
-            self.deadlines.remove(&(request.deadline, request.ticket));
+            self.leave(request.deadline, request.ticket);
         }
         taken
     }
@@ -96,7 +117,7 @@ impl Waits {
     /// Parks a committed write until `needed` replicas have it.
     pub(super) fn park_write(&mut self, needed: usize, write: WaitingWrite) {
         let sequence = write.committed.sequence;
-        self.deadlines.insert((write.deadline, write.ticket), Place::Write(needed, sequence));
+        self.park(write.deadline, write.ticket, Place::Write(needed, sequence));
         self.writes.insert((needed, sequence, write.ticket), write);
     }
 
@@ -116,27 +137,15 @@ impl Waits {
         let keys: Vec<_> = self.writes.range(range).map(|(&key, _)| key).collect();
         let taken: Vec<WaitingWrite> = keys.iter().filter_map(|key| self.writes.remove(key)).collect();
         for write in &taken {
-            self.deadlines.remove(&(write.deadline, write.ticket));
+            self.leave(write.deadline, write.ticket);
         }
         taken
     }
 
     /// Takes out what has waited long enough, earliest deadline first.
     pub(super) fn expire(&mut self, now: Time) -> Vec<Expired> {
-        let due: Vec<_> = self.deadlines.range(..=(now, u64::MAX)).map(|(&key, &place)| (key, place)).collect();
-        due.into_iter()
-            .filter_map(|((deadline, ticket), place)| {
-                self.deadlines.remove(&(deadline, ticket));
-                match place {
-                    Place::Request(origin, sequence) => {
-                        self.requests.remove(&(origin, sequence, ticket)).map(Expired::Request)
-                    }
-                    Place::Write(needed, sequence) => {
-                        self.writes.remove(&(needed, sequence, ticket)).map(Expired::Write)
-                    }
-                }
-            })
-            .collect()
+        let due: Vec<u64> = self.deadlines.range(..=(now, u64::MAX)).map(|(&(_, ticket), _)| ticket).collect();
+        due.into_iter().filter_map(|ticket| self.take(ticket)).collect()
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
@@ -144,10 +153,71 @@ impl Waits {
     }
 
     pub(super) fn invariants(&self) -> Result<(), String> {
-        if self.deadlines.len() == self.requests.len() + self.writes.len() {
+        let known = self.tickets.iter().all(|(&ticket, &at)| self.deadlines.contains_key(&(at, ticket)));
+        let count = self.requests.len() + self.writes.len();
+        if known && [self.deadlines.len(), self.tickets.len()] == [count; 2] {
             Ok(())
         } else {
             Err("some waiting request has no deadline, or some deadline no request".to_owned())
+        }
+    }
+}
+
+/// Who waits, as the driver knows it: by ticket.
+impl Replica {
+    /// Whether a request waits, for a version or for its concern. (One that is answered may still wait for the
+    /// disk.)
+    pub fn is_waiting(&self, ticket: u64) -> bool {
+        self.waits.tickets.contains_key(&ticket)
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.waits.tickets.len()
+    }
+
+    /// Whoever asked waits no longer. What was not decided never will be, and can be asked again; what is
+    /// committed stays so.
+    pub(super) fn give_up(&mut self, ticket: u64) {
+        self.waits.take(ticket);
+    }
+
+    /// A request of somebody who may have no further request wait: it is decided, or refused for good.
+    pub(super) fn request_at_once(&mut self, request: Request, limit: usize, outputs: &mut Vec<Output>) {
+        let ticket = request.ticket;
+        let overloaded = Answer::Refused(Refusal::Overloaded { limit });
+        // What would be committed only to wait: not if it may have been committed before.
+        let is_new = match (request.id, request.action) {
+            (_, Action::Query { .. }) => false,
+            (None, Action::Write(_)) => true,
+            (Some(id), Action::Write(operation)) => {
+                request.terms.tried == Tried::Never && self.answers.recall(id, operation) == Recall::New
+            }
+        };
+        if is_new && request.terms.concern.replicas(self.branches.len()) > 1 {
+            self.refuse_for_good(&request, limit);
+            return outputs.push(Output::Reply { ticket, answer: overloaded });
+        }
+        self.request(request, outputs);
+        match self.waits.take(ticket) {
+            None => {}
+            Some(Expired::Request(request)) => {
+                self.refuse_for_good(&request, limit);
+                outputs.push(Output::Reply { ticket, answer: overloaded });
+            }
+            Some(Expired::Write(write)) => {
+                // Its time is over now.
+                let needed = write.concern.replicas(self.branches.len());
+                self.waits.park_write(needed, WaitingWrite { deadline: self.now, ..write });
+                self.expire(self.now, outputs);
+            }
+        }
+    }
+
+    /// Another try that waits here must not be executed after the customer was told that nothing was done.
+    fn refuse_for_good(&mut self, request: &Request, limit: usize) {
+        if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
+            self.answers.remember(id, operation, Err(Refusal::Overloaded { limit }));
         }
     }
 }

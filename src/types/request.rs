@@ -89,7 +89,8 @@ pub struct Terms {
     pub concern: Concern,
     /// What the replica must have seen before it decides.
     pub at_least: Version,
-    /// How long the branch may wait for `at_least`, and for `concern`. Default: ten seconds.
+    /// How long the branch may wait for `at_least`, and for `concern`: no longer than [`Terms::MAX_WAIT`].
+    /// Default: ten seconds.
     pub wait: Duration,
     /// What the customer knows of earlier tries. Queries ignore it.
     pub tried: Tried,
@@ -98,6 +99,9 @@ pub struct Terms {
 impl Terms {
     /// How long a branch waits when the request does not say.
     pub const DEFAULT_WAIT: Duration = Duration::milliseconds(10_000);
+
+    /// The longest that a branch waits, whatever the request says.
+    pub const MAX_WAIT: Duration = Duration::milliseconds(10 * 60 * 1_000);
 }
 
 impl Default for Terms {

@@ -1,6 +1,6 @@
 //! The version vector: what a replica has seen, origin by origin.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use super::Origin;
 
@@ -8,38 +8,49 @@ use super::Origin;
 /// at 0. Versions are partially ordered; [`Version::dominates`] is that order.
 ///
 /// It is a list, in the order of the origins and without any that is at 0: the version of a thousand
-/// branches is copied, compared and joined in one go.
+/// branches is compared and joined in one go. Clones share it, until one of them is changed.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct Version(Vec<(Origin, u64)>);
+pub struct Version(
+    /// Invariant: `None` if there is no entry.
+    Option<Arc<Vec<(Origin, u64)>>>,
+);
 
 /// Fewer entries than this are joined one by one.
 const FEW: usize = 4;
 
 impl Version {
     /// Nothing seen.
-    pub const EMPTY: Self = Self(Vec::new());
+    pub const EMPTY: Self = Self(None);
+
+    fn entries(&self) -> &[(Origin, u64)] {
+        self.0.as_ref().map_or(&[], |entries| entries)
+    }
 
     /// How far `origin` is known.
     pub fn sequence(&self, origin: Origin) -> u64 {
-        self.place(origin).map_or(0, |place| self.0[place].1)
+        self.place(origin).map_or(0, |place| self.entries()[place].1)
     }
 
     fn place(&self, origin: Origin) -> Result<usize, usize> {
-        self.0.binary_search_by_key(&origin, |&(known, _)| known)
+        self.entries().binary_search_by_key(&origin, |&(known, _)| known)
     }
 
     /// Raises `origin` to `sequence`; never lowers it.
     pub fn raise(&mut self, origin: Origin, sequence: u64) {
-        match self.place(origin) {
-            Ok(place) => self.0[place].1 = sequence.max(self.0[place].1),
-            Err(place) if sequence > 0 => self.0.insert(place, (origin, sequence)),
-            Err(_) => {}
+        if self.sequence(origin) >= sequence {
+            return;
+        }
+        let place = self.place(origin);
+        let entries = Arc::make_mut(self.0.get_or_insert_default());
+        match place {
+            Ok(place) => entries[place].1 = sequence,
+            Err(place) => entries.insert(place, (origin, sequence)),
         }
     }
 
     /// The least version that dominates both.
     pub fn join(&mut self, other: &Self) {
-        if other.0.len() < FEW {
+        if other.entries().len() < FEW {
             other.iter().for_each(|(origin, sequence)| self.raise(origin, sequence));
         } else {
             *self = self.iter().chain(other.iter()).collect();
@@ -53,12 +64,12 @@ impl Version {
 
     /// Every origin above 0, in order.
     pub fn iter(&self) -> impl Iterator<Item = (Origin, u64)> + '_ {
-        self.0.iter().copied()
+        self.entries().iter().copied()
     }
 
     /// Whether nothing has been seen.
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.0.is_none()
     }
 }
 
@@ -69,7 +80,7 @@ impl FromIterator<(Origin, u64)> for Version {
         // and little for two lists that are.
         entries.sort_by(|(origin, sequence), (other, than)| origin.cmp(other).then(than.cmp(sequence)));
         entries.dedup_by_key(|&mut (origin, _)| origin);
-        Self(entries)
+        Self((!entries.is_empty()).then(|| Arc::new(entries)))
     }
 }
 
