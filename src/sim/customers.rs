@@ -1,18 +1,19 @@
-//! The customers of the simulation: one operation at a time each, tried again under one name until
-//! there is an answer or no patience left.
+//! The customers of the simulation: each does so many operations at a time as its window is wide, mostly one,
+//! and tries each again under one name until there is an answer or no patience left.
 
 use std::collections::VecDeque;
 
 use super::{
-    Act, Bug, Plan, Step,
-    world::{Event, NodeIndex, World},
+    Act, Bug, Name, Plan, Step,
+    event::{Event, NodeIndex, Stray},
+    world::World,
 };
 use crate::{
     check::{self, Invocation},
     replica::{Input, Request},
     types::{
-        AccountId, Action, Amount, Answer, BranchId, ClientId, Concern, Duration, Operation, OperationKind, RequestId,
-        Terms, Tried, Version,
+        AccountId, Action, Amount, Answer, BranchId, ClientId, Concern, Duration, Incarnation, Operation,
+        OperationKind, RequestId, Terms, Tried, Version,
     },
 };
 
@@ -22,6 +23,8 @@ const WAIT_US: u64 = 1_000_000;
 const PATIENCE_US: u64 = WAIT_US + 200_000;
 /// How often it tries.
 const TRIES: u32 = 5;
+/// How soon it tries again if it is told that its branch cannot.
+pub(super) const RETRY_AFTER_US: u64 = 100_000;
 /// One way between a customer and its branch.
 const LATENCY_US: (u64, u64) = (50, 500);
 
@@ -29,9 +32,17 @@ const LATENCY_US: (u64, u64) = (50, 500);
 #[derive(Debug)]
 struct Doing {
     step: usize,
-    number: u64,
+    /// The name of the request; `None`: it has none.
+    number: Option<u64>,
+    /// Counts the operations of all customers.
     id: u64,
     tries: u32,
+    /// Whether its name was asked for before.
+    again: bool,
+    /// Where it was tried before, as far as its customer knows.
+    tried: Tried,
+    /// The life that this try goes to.
+    life: Option<Incarnation>,
 }
 
 /// Customers are counted in the order of their ids.
@@ -40,13 +51,13 @@ pub(super) type CustomerIndex = usize;
 #[derive(Debug)]
 struct Customer {
     id: u32,
-    doing: Option<Doing>,
-    /// At which branch its last operation is.
-    place: Option<NodeIndex>,
+    doing: Vec<Doing>,
     waiting: VecDeque<usize>,
     /// What it has seen.
     seen: Version,
     last_number: u64,
+    /// The last write that has a name, and where it was asked for.
+    last_write: Option<(u64, u32)>,
 }
 
 #[derive(Debug)]
@@ -64,8 +75,14 @@ impl Customers {
         ids.sort_unstable();
         ids.dedup();
         let waiting = VecDeque::new;
-        let customer =
-            |id| Customer { id, doing: None, place: None, waiting: waiting(), seen: Version::EMPTY, last_number: 0 };
+        let customer = |id| Customer {
+            id,
+            doing: Vec::new(),
+            waiting: waiting(),
+            seen: Version::EMPTY,
+            last_number: 0,
+            last_write: None,
+        };
         Self { all: ids.into_iter().map(customer).collect(), last_id: 0, done: 0 }
     }
 
@@ -77,19 +94,19 @@ impl Customers {
         self.all[customer].id
     }
 
-    /// At which branch a customer's operation is.
-    pub(super) fn place(&self, customer: CustomerIndex) -> Option<NodeIndex> {
-        self.all[customer].place
-    }
-
     /// A customer that waits.
     pub(super) fn waiting(&self) -> Option<CustomerIndex> {
-        self.all.iter().position(|customer| customer.doing.is_some())
+        self.all.iter().position(|customer| !customer.doing.is_empty())
     }
 
     /// What a customer is doing, if it is still doing that.
-    fn doing(&self, customer: CustomerIndex, number: u64) -> Option<&Doing> {
-        self.all[customer].doing.as_ref().filter(|doing| doing.number == number)
+    fn doing(&self, customer: CustomerIndex, id: u64) -> Option<&Doing> {
+        self.all[customer].doing.iter().find(|doing| doing.id == id)
+    }
+
+    /// Which try of an operation is under way, if any is.
+    pub(super) fn attempt(&self, customer: CustomerIndex, id: u64) -> Option<u32> {
+        self.doing(customer, id).map(|doing| doing.tries)
     }
 
     /// How long the longest queue may take.
@@ -124,40 +141,96 @@ impl World<'_> {
         self.next(customer);
     }
 
-    /// Begins a customer's next operation, if it has nothing else to do.
+    /// Begins a customer's next operations, as many as it has room for.
     fn next(&mut self, customer: CustomerIndex) {
-        let known = &mut self.customers.all[customer];
-        if known.doing.is_some() {
-            return;
+        let window = self.plan.window as usize;
+        while self.customers.all[customer].doing.len() < window
+            && let Some(position) = self.customers.all[customer].waiting.pop_front()
+        {
+            self.begin(customer, position);
         }
-        let Some(position) = known.waiting.pop_front() else { return };
+    }
+
+    fn begin(&mut self, customer: CustomerIndex, position: usize) {
         let step = self.plan.operations[position];
         let (Some(action), Some(branch)) = (step.action(), BranchId::new(step.branch)) else {
             self.customers.done += 1;
-            return self.next(customer);
+            return;
         };
+        let known = &mut self.customers.all[customer];
         known.last_number += 1;
         self.customers.last_id += 1;
-        let (id, number) = (self.customers.last_id, known.last_number);
-        known.doing = Some(Doing { step: position, number, id, tries: 0 });
+        let id = self.customers.last_id;
+        let is_write = matches!(action, Action::Write(_));
+        let last = known.last_write.filter(|&(_, at)| at == step.branch && step.name == Name::Last);
+        let number = match (step.name, last) {
+            (Name::Nothing, _) => None,
+            (Name::Last, Some((number, _))) => Some(number),
+            (Name::New | Name::Last, _) => Some(known.last_number),
+        };
+        if let (true, Some(number)) = (is_write, number) {
+            known.last_write = Some((number, step.branch));
+        }
+        let again = last.is_some();
+        let tried = if again { Tried::Sometime } else { Tried::Never };
+        known.doing.push(Doing { step: position, number, id, tries: 0, again, tried, life: None });
         let at_least = if step.session { known.seen.clone() } else { Version::EMPTY };
-        let request = matches!(action, Action::Write(_)).then_some(number);
+        let request = number.filter(|_| is_write);
         let concern = step.concern();
-        known.place = Some(branch.value() as usize - 1);
         let client = known.id.into();
         self.note(|| check::Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least }));
-        self.attempt(customer);
+        self.attempt(customer, id);
     }
 
-    fn attempt(&mut self, customer: CustomerIndex) {
-        let Some(doing) = &mut self.customers.all[customer].doing else { return };
+    fn attempt(&mut self, customer: CustomerIndex, id: u64) {
+        let Some(doing) = self.customers.all[customer].doing.iter_mut().find(|doing| doing.id == id) else { return };
         doing.tries += 1;
-        let (number, attempt) = (doing.number, doing.tries);
-        self.counts.retries += u64::from(attempt > 1);
-        self.lose_patience_after(PATIENCE_US, Event::Impatient { customer, number, attempt });
+        let (attempt, branch) = (doing.tries, self.plan.operations[doing.step].branch);
+        if attempt > 1 {
+            self.counts.retries += 1;
+            doing.tried = match (doing.tried, doing.life) {
+                (Tried::Never, Some(life)) => Tried::In(life),
+                (Tried::In(before), Some(life)) if before == life => Tried::In(life),
+                _ => Tried::Sometime,
+            };
+        }
+        let node = self.door(branch as usize - 1);
+        if self.plan.names_life {
+            let life = self.nodes[node].replica.as_ref().map(|replica| replica.own().incarnation);
+            if let Some(doing) = self.customers.all[customer].doing.iter_mut().find(|doing| doing.id == id) {
+                doing.life = life;
+            }
+        }
+        self.lose_patience_after(PATIENCE_US, Event::Impatient { customer, id, attempt });
+        if self.plan.network.strays.is_some() {
+            self.go_astray(customer, id, node);
+        }
         if !self.is_customer_loss() {
             let wait = self.customer_latency();
-            self.after(wait, Event::Arrive { customer, number, attempt });
+            self.after(wait, Event::Arrive { customer, id, attempt, node: node as u32 });
+        }
+    }
+
+    /// A copy of a request goes its own, longer way.
+    fn go_astray(&mut self, customer: CustomerIndex, id: u64, node: NodeIndex) {
+        let Some(strays) = self.plan.network.strays else { return };
+        if self.healed || self.rng.f64() >= strays.share {
+            return;
+        }
+        let wait = self.rng.u64(0..=strays.within_us);
+        let life = self.nodes[node].life;
+        let attempt = self.customers.attempt(customer, id).unwrap_or(1);
+        if let Some(request) = self.request(customer, id, attempt) {
+            self.after(wait, Event::Stray(Box::new(Stray { customer, id, node, life, request })));
+        }
+    }
+
+    /// A copy of a request reaches the process that it was sent to, if that is still there.
+    pub(super) fn stray(&mut self, stray: Stray) {
+        let Stray { customer, id, node, life, request } = stray;
+        if self.nodes[node].life == life && self.nodes[node].replica.is_some() {
+            self.counts.strays += 1;
+            self.ask(node, customer, id, request);
         }
     }
 
@@ -170,15 +243,34 @@ impl World<'_> {
     }
 
     /// A request reaches its branch. One that is down does not hear it.
-    pub(super) fn arrive(&mut self, customer: CustomerIndex, number: u64, attempt: u32) {
-        let Some(doing) = self.customers.doing(customer, number) else { return };
-        let step = self.plan.operations[doing.step];
-        let (Some(action), node) = (step.action(), step.branch as usize - 1) else { return };
+    pub(super) fn arrive(&mut self, customer: CustomerIndex, id: u64, attempt: u32, node: NodeIndex) {
         if self.nodes[node].replica.is_none() {
-            return;
+            return self.refuse_if_failed(node, customer, id);
         }
+        let Some(doing) = self.customers.doing(customer, id) else { return };
+        if self.plan.names_life {
+            // It was sent to one life, on a connection that ends with it.
+            let life = self.nodes[node].replica.as_ref().map(|replica| replica.own().incarnation);
+            if doing.life != life || doing.tries != attempt {
+                return;
+            }
+        }
+        if let Some(request) = self.request(customer, id, attempt) {
+            self.ask(node, customer, id, request);
+        }
+    }
+
+    /// What a customer asks for, but for the ticket and the deadline that its branch gives it.
+    fn request(&self, customer: CustomerIndex, id: u64, attempt: u32) -> Option<Request> {
+        let doing = self.customers.doing(customer, id)?;
+        let step = self.plan.operations[doing.step];
+        let action = step.action()?;
         let known = &self.customers.all[customer];
-        let tried = if attempt > 1 { Tried::Sometime } else { Tried::Never };
+        let tried = match attempt {
+            _ if self.plan.names_life => doing.tried,
+            1 if !doing.again => Tried::Never,
+            _ => Tried::Sometime,
+        };
         let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
         if step.session && !(self.has_bug(Bug::StaleReadServedAsFresh) && matches!(action, Action::Query { .. })) {
             terms.at_least = known.seen.clone();
@@ -186,57 +278,66 @@ impl World<'_> {
         if self.has_bug(Bug::ConcernIgnored) {
             terms.concern = Concern::Local;
         }
-        let client = known.id.into();
+        let client = ClientId(known.id.into());
         let is_named = matches!(action, Action::Write(_)) && !self.has_bug(Bug::RetryCountsTwice);
+        Some(Request {
+            ticket: 0,
+            id: doing.number.filter(|_| is_named).map(|number| RequestId { client, number }),
+            action,
+            deadline: self.now,
+            terms,
+            include_version: step.act == Act::Query(true),
+        })
+    }
+
+    /// A branch hears a request.
+    fn ask(&mut self, node: NodeIndex, customer: CustomerIndex, id: u64, request: Request) {
         let branch = &mut self.nodes[node];
         branch.last_ticket += 1;
         let ticket = branch.last_ticket;
-        branch.tickets.insert(ticket, (customer, number));
-        let request = Request {
-            ticket,
-            id: is_named.then_some(RequestId { client: ClientId(client), number }),
-            action,
-            deadline: self.now + terms.wait,
-            terms,
-            include_version: step.act == Act::Query(true),
-        };
-        self.step(node, Input::Request(request));
+        branch.tickets.insert(ticket, (customer, id));
+        let deadline = self.now + request.terms.wait;
+        self.step(node, Input::Request(Request { ticket, deadline, ..request }));
     }
 
-    pub(super) fn impatient(&mut self, customer: CustomerIndex, number: u64, attempt: u32) {
-        if self.customers.doing(customer, number).is_none_or(|doing| doing.tries != attempt) {
-            return;
-        }
-        if attempt < TRIES {
-            self.attempt(customer);
+    pub(super) fn impatient(&mut self, customer: CustomerIndex, id: u64, attempt: u32) {
+        let Some(doing) = self.customers.doing(customer, id).filter(|doing| doing.tries == attempt) else { return };
+        let is_write = matches!(self.plan.operations[doing.step].act, Act::Deposit(_) | Act::Withdraw(_));
+        // What has no name would count again.
+        let tries = if is_write && doing.number.is_none() { 1 } else { TRIES };
+        if attempt < tries {
+            self.attempt(customer, id);
         } else {
-            self.complete(customer, check::Outcome::Unknown);
+            self.complete(customer, id, check::Outcome::Unknown);
         }
     }
 
-    pub(super) fn answered(&mut self, customer: CustomerIndex, number: u64, answer: Answer) {
-        let known = &mut self.customers.all[customer];
-        if known.doing.as_ref().is_some_and(|doing| doing.number == number) {
+    pub(super) fn answered(&mut self, customer: CustomerIndex, id: u64, answer: Answer) {
+        if self.customers.doing(customer, id).is_some() {
+            let known = &mut self.customers.all[customer];
             match &answer {
                 Answer::Committed(committed) => known.seen.raise(committed.origin, committed.sequence),
                 Answer::Queried(queried) => queried.version.iter().for_each(|version| known.seen.join(version)),
                 Answer::Refused(_) => {}
             }
-            self.complete(customer, check::Outcome::Answered(answer));
+            self.complete(customer, id, check::Outcome::Answered(answer));
         }
     }
 
-    fn complete(&mut self, customer: CustomerIndex, outcome: check::Outcome) {
-        if let Some(Doing { id, .. }) = self.customers.all[customer].doing.take() {
+    fn complete(&mut self, customer: CustomerIndex, id: u64, outcome: check::Outcome) {
+        let doing = &mut self.customers.all[customer].doing;
+        if let Some(position) = doing.iter().position(|doing| doing.id == id) {
+            doing.remove(position);
             self.customers.done += 1;
+            self.note_doubled();
             self.note(|| check::Kind::Completed { id, outcome });
             self.next(customer);
         }
     }
 
     /// The operation that an answer is to.
-    pub(super) fn operation(&self, customer: CustomerIndex, number: u64) -> Option<Action> {
-        let doing = self.customers.doing(customer, number)?;
+    pub(super) fn operation(&self, customer: CustomerIndex, id: u64) -> Option<Action> {
+        let doing = self.customers.doing(customer, id)?;
         self.plan.operations[doing.step].action()
     }
 }

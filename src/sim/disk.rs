@@ -1,11 +1,14 @@
 //! A disk that keeps what it is told in memory, and fails when it is told to: what a crash in the
 //! middle of a save leaves is all of it or nothing.
 
-use std::{collections::BTreeMap, convert::Infallible};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    convert::Infallible,
+};
 
 use crate::{
     replica::{AnswerChange, Delta, Disk, Entry, Past, Remembered, Save, Saved},
-    types::{AccountId, ClientId, Incarnation, Origin, RequestId},
+    types::{AccountId, ClientId, Incarnation, Origin, RequestId, Time},
 };
 
 #[derive(Clone, Debug, Default)]
@@ -25,9 +28,74 @@ pub(super) struct MemoryDisk {
     had_others: bool,
     forgotten: BTreeMap<ClientId, u64>,
     forgot_clients: bool,
+    /// If it is buffered: what is on the disk itself.
+    written: Option<Box<Written>>,
+}
+
+/// What a buffered disk has for certain, and what the system holds back.
+#[derive(Clone, Debug)]
+struct Written {
+    after_us: u64,
+    disk: MemoryDisk,
+    waiting: VecDeque<(Time, Save)>,
+}
+
+impl Written {
+    /// What is old enough is on the disk.
+    fn write_out(&mut self, now: Time) {
+        while self.waiting.front().is_some_and(|(at, _)| at.0 + self.after_us <= now.0)
+            && let Some((_, save)) = self.waiting.pop_front()
+        {
+            self.disk.take(&save);
+        }
+    }
 }
 
 impl MemoryDisk {
+    /// An empty disk; buffered, if what it is told reaches it only so long after.
+    pub(super) fn new(flush_us: Option<u64>) -> Self {
+        let written = |after_us| Box::new(Written { after_us, disk: Self::default(), waiting: VecDeque::new() });
+        Self { written: flush_us.map(written), ..Self::default() }
+    }
+
+    /// Takes a save, at this time.
+    pub(super) fn write(&mut self, save: &Save, now: Time) {
+        self.take(save);
+        if let Some(written) = &mut self.written {
+            written.waiting.push_back((now, save.clone()));
+            written.write_out(now);
+        }
+    }
+
+    /// The machine fails: what was not written out is lost. Returns whether there was any.
+    pub(super) fn lose_unwritten(&mut self, now: Time) -> bool {
+        let Some(mut written) = self.written.take() else { return false };
+        written.write_out(now);
+        let lost = !written.waiting.is_empty();
+        if lost {
+            *self = Self { written: None, ..written.disk.clone() };
+            written.waiting.clear();
+        }
+        self.written = Some(written);
+        lost
+    }
+
+    /// Everything is lost.
+    pub(super) fn lose(&mut self) {
+        *self = Self::new(self.written.as_ref().map(|written| written.after_us));
+    }
+
+    fn take(&mut self, save: &Save) {
+        if let Some(life) = save.begins {
+            if self.lives.last() != Some(&life.number) {
+                self.lives.push(life.number);
+            }
+            self.had_others = life.had_others;
+        }
+        self.save_pages(save);
+        self.save_answers(save);
+    }
+
     pub(super) fn save_pages(&mut self, save: &Save) {
         for delta in &save.deltas {
             let page = self.pages.entry(delta.origin).or_default();
@@ -60,14 +128,7 @@ impl Disk for MemoryDisk {
     type Error = Infallible;
 
     fn save(&mut self, save: &Save) -> Result<(), Infallible> {
-        if let Some(life) = save.begins {
-            if self.lives.last() != Some(&life.number) {
-                self.lives.push(life.number);
-            }
-            self.had_others = life.had_others;
-        }
-        self.save_pages(save);
-        self.save_answers(save);
+        self.take(save);
         Ok(())
     }
 

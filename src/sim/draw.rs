@@ -4,55 +4,10 @@
 use fastrand::Rng;
 
 use super::{
-    Act, Bug, DiskPlan, Fault, Latency, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble,
+    Act, Bug, DiskPlan, Fault, FaultKind, Latency, Level, MAX_BRANCHES, MAX_OPERATIONS, Name, Network, Plan, Step,
+    Trouble, extras,
     plan::{MAX_ACCOUNTS, MAX_TIME_US},
 };
-
-/// A kind of fault that may be drawn.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum FaultKind {
-    /// Messages are lost.
-    Loss,
-    /// Messages arrive twice.
-    Duplication,
-    /// Messages overtake each other.
-    Reorder,
-    /// Branches cannot reach each other, in one direction or both.
-    Partition,
-    /// Branches are killed and come back, with their disks or without.
-    Crash,
-    /// Branches stop for a while.
-    Pause,
-    /// Branches' messages take longer.
-    Slow,
-    /// Customers' requests and answers are lost.
-    Customers,
-}
-
-impl FaultKind {
-    /// Every kind, with its name.
-    pub const ALL: [(Self, &'static str); 8] = [
-        (Self::Loss, "loss"),
-        (Self::Duplication, "duplication"),
-        (Self::Reorder, "reorder"),
-        (Self::Partition, "partition"),
-        (Self::Crash, "crash"),
-        (Self::Pause, "pause"),
-        (Self::Slow, "slow"),
-        (Self::Customers, "customers"),
-    ];
-}
-
-impl std::str::FromStr for FaultKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(kind, _)| kind).ok_or_else(|| {
-            let names = Self::ALL.map(|(_, name)| name).join(", ");
-            format!("unknown fault {text:?}: {names} are right")
-        })
-    }
-}
 
 /// The most branches that are drawn. More are simulated on request.
 const USUAL_BRANCHES_MAX: u32 = 50;
@@ -72,7 +27,7 @@ pub struct Choice {
     pub latency: Option<Latency>,
     /// "auto", "mesh", "overlay" or "ring".
     pub topology: Option<String>,
-    /// "stream" or "unary".
+    /// "stream", "unary", or "calls": unary as the server does it, without sessions.
     pub propagation: Option<String>,
     /// The concern of every write. Drawn: local, or a mix.
     pub concern: Option<Level>,
@@ -111,7 +66,9 @@ impl Choice {
 impl Plan {
     /// Draws a plan from a seed.
     pub fn draw(seed: u64, choice: &Choice) -> Self {
-        Draw { rng: Rng::with_seed(seed), choice, branches: 1, duration_us: 0 }.plan(seed)
+        let mut plan = Draw { rng: Rng::with_seed(seed), choice, branches: 1, duration_us: 0 }.plan(seed);
+        extras::add(&mut plan, choice);
+        plan
     }
 }
 
@@ -156,7 +113,7 @@ impl Draw<'_> {
         };
         let faults: Vec<FaultKind> = match &choice.faults {
             Some(faults) => faults.clone(),
-            None => FaultKind::ALL.iter().map(|&(kind, _)| kind).filter(|_| self.rng.bool()).collect(),
+            None => FaultKind::FIRST.into_iter().filter(|_| self.rng.bool()).collect(),
         };
         let faults = [faults, needed(bug)].concat();
         let durable = match bug {
@@ -171,12 +128,15 @@ impl Draw<'_> {
             branches: self.branches,
             topology: choice.topology.clone().unwrap_or_else(|| shape.to_owned()),
             propagation,
-            disk: durable.then_some(DiskPlan { save_us: (slowest_save / 10, slowest_save) }),
+            disk: durable.then_some(DiskPlan { save_us: (slowest_save / 10, slowest_save), flush_us: None }),
             bug,
             faults: self.faults(&faults),
             operations: self.operations(openings.len() as u32, bug),
             openings,
             network,
+            window: 1,
+            names_life: false,
+            calls: None,
         }
     }
 
@@ -199,12 +159,13 @@ impl Draw<'_> {
             duplication: share(FaultKind::Duplication, 0.3),
             customer_loss: share(FaultKind::Customers, 0.2),
             latency: self.choice.latency.clone().unwrap_or(drawn),
+            strays: None,
         }
     }
 
     fn faults(&mut self, kinds: &[FaultKind]) -> Vec<Fault> {
         let mut faults = Vec::new();
-        for (kind, _) in FaultKind::ALL {
+        for kind in FaultKind::FIRST {
             if !kinds.contains(&kind) {
                 continue;
             }
@@ -220,6 +181,19 @@ impl Draw<'_> {
                     FaultKind::Slow => Trouble::Slow { branch, factor: self.rng.u32(2..=20) },
                     FaultKind::Loss => Trouble::Loss { share: self.rng.f64() / 2.0 },
                     FaultKind::Partition | FaultKind::Duplication | FaultKind::Reorder | FaultKind::Customers => break,
+                    // Drawn elsewhere.
+                    FaultKind::Restore
+                    | FaultKind::Clone
+                    | FaultKind::DiskLoss
+                    | FaultKind::PowerFailure
+                    | FaultKind::DiskFailure
+                    | FaultKind::LateRequests
+                    | FaultKind::RepeatedRequests
+                    | FaultKind::UnnamedRequests
+                    | FaultKind::Pipelining
+                    | FaultKind::NamedLives
+                    | FaultKind::Flood
+                    | FaultKind::Crowd => break,
                 };
                 faults.push(Fault { at_us, for_us, what });
             }
@@ -273,7 +247,8 @@ impl Draw<'_> {
                 let concern = if matches!(act, Act::Query(_)) { Level::Local } else { concern };
                 let account = self.rng.u32(0..accounts);
                 let at_us = self.rng.u64(0..=self.duration_us);
-                Step { at_us, customer, branch, account, act, concern, session: self.chance(sessions) }
+                let session = self.chance(sessions);
+                Step { at_us, customer, branch, account, act, concern, session, name: Name::New }
             })
             .collect();
         operations.sort_by_key(|step| step.at_us);

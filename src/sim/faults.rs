@@ -2,28 +2,33 @@
 
 use super::{
     Trouble,
-    links::Side,
-    world::{NodeIndex, World},
+    event::{BranchIndex, NodeIndex},
+    links::{Edge, Side},
+    world::World,
 };
 use crate::trace::FaultKind;
 
 impl World<'_> {
-    pub(super) fn strike(&mut self, fault: usize) {
-        let fault = &self.plan.faults[fault];
+    pub(super) fn strike(&mut self, number: usize) {
+        let fault = &self.plan.faults[number];
         let until = self.now.0 + fault.for_us;
         self.counts.faults += 1;
         match &fault.what {
-            Trouble::Crash { branch } => self.crash(node(*branch)),
-            Trouble::Pause { branch } => {
-                let paused = node(*branch);
-                self.record_fault(paused, FaultKind::Paused, || None);
-                let known = self.nodes[paused].paused_until.unwrap_or(0);
-                self.nodes[paused].paused_until = Some(known.max(until));
-            }
-            Trouble::Slow { branch, factor } => {
-                self.nodes[node(*branch)].slowness *= u64::from(*factor);
-                self.record_fault(node(*branch), FaultKind::Slowed, || Some(format!("{factor} times as long")));
-            }
+            Trouble::Crash { branch } => self.crash_all(index(*branch)),
+            Trouble::Restore { branch } => self.copy_disk(index(*branch), number),
+            Trouble::Clone { branch } => self.clone_process(index(*branch), number),
+            Trouble::DiskLoss { branch } => self.lose_disk(index(*branch)),
+            Trouble::PowerFailure { branch } => self.fail_power(index(*branch)),
+            Trouble::DiskFailure { branch } => self.fail_disk(index(*branch)),
+            Trouble::Pause { branch } => self.each_process(*branch, |world, paused| {
+                world.record_fault(paused, FaultKind::Paused, || None);
+                let known = world.nodes[paused].paused_until.unwrap_or(0);
+                world.nodes[paused].paused_until = Some(known.max(until));
+            }),
+            Trouble::Slow { branch, factor } => self.each_process(*branch, |world, slow| {
+                world.nodes[slow].slowness *= u64::from(*factor);
+                world.record_fault(slow, FaultKind::Slowed, || Some(format!("{factor} times as long")));
+            }),
             Trouble::Loss { share } => {
                 self.extra_loss = self.extra_loss.max(*share);
                 for node in 0..self.nodes.len() {
@@ -34,7 +39,7 @@ impl World<'_> {
             }
             Trouble::Partition { side, one_way } => {
                 for (edge, to) in self.crossing(side, *one_way) {
-                    let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].node(to));
+                    let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].branch(to));
                     let peer = self.nodes[peer].branch;
                     self.record(from, |recorder, now| recorder.fault(now, FaultKind::Cut, Some(peer), None));
                     *blocked(&mut self.edges[edge], to) += 1;
@@ -46,14 +51,21 @@ impl World<'_> {
         }
     }
 
-    pub(super) fn lift(&mut self, fault: usize) {
-        match &self.plan.faults[fault].what {
-            Trouble::Crash { branch } => self.restart(node(*branch)),
-            Trouble::Pause { branch } => self.record_fault(node(*branch), FaultKind::Resumed, || None),
-            Trouble::Slow { branch, factor } => {
-                self.nodes[node(*branch)].slowness /= u64::from(*factor);
-                self.record_fault(node(*branch), FaultKind::Unslowed, || None);
+    pub(super) fn lift(&mut self, number: usize) {
+        match &self.plan.faults[number].what {
+            Trouble::Crash { branch } | Trouble::DiskLoss { branch } | Trouble::PowerFailure { branch } => {
+                self.restart_all(index(*branch));
             }
+            Trouble::Restore { branch } => self.restore(index(*branch), number),
+            Trouble::Clone { branch } => self.supersede(index(*branch), number),
+            Trouble::DiskFailure { branch } => self.mend_disk(index(*branch)),
+            Trouble::Pause { branch } => self.each_process(*branch, |world, paused| {
+                world.record_fault(paused, FaultKind::Resumed, || None);
+            }),
+            Trouble::Slow { branch, factor } => self.each_process(*branch, |world, slow| {
+                world.nodes[slow].slowness /= u64::from(*factor);
+                world.record_fault(slow, FaultKind::Unslowed, || None);
+            }),
             Trouble::Loss { .. } => {
                 self.extra_loss = 0.0;
                 for node in 0..self.nodes.len() {
@@ -62,7 +74,7 @@ impl World<'_> {
             }
             Trouble::Partition { side, one_way } => {
                 for (edge, to) in self.crossing(side, *one_way) {
-                    let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].node(to));
+                    let (from, peer) = (self.edges[edge].node(to.other()), self.edges[edge].branch(to));
                     let peer = self.nodes[peer].branch;
                     self.record(from, |recorder, now| recorder.fault(now, FaultKind::Mended, Some(peer), None));
                     *blocked(&mut self.edges[edge], to) -= 1;
@@ -71,14 +83,21 @@ impl World<'_> {
         }
     }
 
+    /// Lets something befall every process of a branch.
+    fn each_process(&mut self, branch: u32, befall: impl Fn(&mut Self, NodeIndex)) {
+        for position in 0..self.seats[index(branch)].len() {
+            befall(self, self.seats[index(branch)][position]);
+        }
+    }
+
     /// The links between one side and the rest, and the end that loses what is sent to it.
     fn crossing(&self, side: &[u32], one_way: bool) -> Vec<(usize, Side)> {
-        let inside = |node: NodeIndex| side.contains(&(node as u32 + 1));
+        let inside = |branch: BranchIndex| side.contains(&(branch as u32 + 1));
         let mut crossing = Vec::new();
         for (position, edge) in self.edges.iter().enumerate() {
             for to in [Side::Low, Side::High] {
-                let (from, to_node) = (edge.node(to.other()), edge.node(to));
-                if inside(from) != inside(to_node) && (!one_way || inside(from)) {
+                let (from, to_branch) = (edge.branch(to.other()), edge.branch(to));
+                if inside(from) != inside(to_branch) && (!one_way || inside(from)) {
                     crossing.push((position, to));
                 }
             }
@@ -87,13 +106,14 @@ impl World<'_> {
     }
 }
 
-fn blocked(edge: &mut super::links::Edge, to: Side) -> &mut u32 {
+fn blocked(edge: &mut Edge, to: Side) -> &mut u32 {
     match to {
         Side::Low => &mut edge.blocked_low,
         Side::High => &mut edge.blocked_high,
     }
 }
 
-fn node(branch: u32) -> NodeIndex {
+/// A branch, as the simulation counts it.
+fn index(branch: u32) -> BranchIndex {
     branch as usize - 1
 }

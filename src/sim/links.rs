@@ -1,6 +1,9 @@
 //! Links between branches: sessions, latency, loss, and the order in which messages arrive.
 
-use super::world::{Event, NodeIndex, Parcel, World};
+use super::{
+    event::{BranchIndex, Event, NodeIndex, Parcel},
+    world::World,
+};
 use crate::{
     replica::{Input, PeerMessage, Replica},
     trace::Mark,
@@ -29,11 +32,17 @@ impl Side {
     }
 }
 
-/// A link.
+/// How soon the other process of a branch takes over a link.
+const RIVAL_US: (u64, u64) = (100_000, 1_000_000);
+
+/// A link of two branches. A session of it joins a process of each.
 #[derive(Debug)]
 pub(super) struct Edge {
-    low: NodeIndex,
-    high: NodeIndex,
+    low: BranchIndex,
+    high: BranchIndex,
+    /// The processes of this session, or of the last one.
+    low_node: NodeIndex,
+    high_node: NodeIndex,
     up: bool,
     /// Counts its sessions.
     session: u64,
@@ -46,19 +55,37 @@ pub(super) struct Edge {
 }
 
 impl Edge {
-    pub(super) fn new(low: NodeIndex, high: NodeIndex) -> Self {
-        Self { low, high, up: false, session: 0, blocked_low: 0, blocked_high: 0, last_low: 0, last_high: 0 }
+    pub(super) fn new(low: BranchIndex, high: BranchIndex) -> Self {
+        Self {
+            low,
+            high,
+            low_node: low,
+            high_node: high,
+            up: false,
+            session: 0,
+            blocked_low: 0,
+            blocked_high: 0,
+            last_low: 0,
+            last_high: 0,
+        }
     }
 
-    pub(super) fn node(&self, side: Side) -> NodeIndex {
+    pub(super) fn branch(&self, side: Side) -> BranchIndex {
         match side {
             Side::Low => self.low,
             Side::High => self.high,
         }
     }
 
+    pub(super) fn node(&self, side: Side) -> NodeIndex {
+        match side {
+            Side::Low => self.low_node,
+            Side::High => self.high_node,
+        }
+    }
+
     /// Whether faults lose what goes to this end.
-    fn blocked(&self, to: Side) -> bool {
+    pub(super) fn blocked(&self, to: Side) -> bool {
         match to {
             Side::Low => self.blocked_low > 0,
             Side::High => self.blocked_high > 0,
@@ -79,11 +106,13 @@ impl Edge {
 impl World<'_> {
     /// Begins a session: both ends are there, and nothing is between them.
     pub(super) fn join(&mut self, edge: usize) {
+        let (low, high) = (self.edges[edge].low, self.edges[edge].high);
+        let (Some(low), Some(high)) = (self.any_process(low), self.any_process(high)) else { return };
         let link = &mut self.edges[edge];
         link.up = true;
         link.session += 1;
+        (link.low_node, link.high_node) = (low, high);
         (link.last_low, link.last_high) = (self.now.0, self.now.0);
-        let (low, high) = (link.low, link.high);
         let (low_branch, high_branch) = (self.nodes[low].branch, self.nodes[high].branch);
         self.record(low, |recorder, now| recorder.link_up(now, high_branch));
         self.record(high, |recorder, now| recorder.link_up(now, low_branch));
@@ -97,6 +126,18 @@ impl World<'_> {
         }
     }
 
+    /// A process of a branch that runs: where there are two, either.
+    pub(super) fn any_process(&mut self, branch: BranchIndex) -> Option<NodeIndex> {
+        match self.seats[branch][..] {
+            [only] => Some(only).filter(|&only| self.nodes[only].replica.is_some()),
+            ref several => {
+                let up: Vec<NodeIndex> =
+                    several.iter().copied().filter(|&node| self.nodes[node].replica.is_some()).collect();
+                self.rng.choice(up)
+            }
+        }
+    }
+
     /// Ends a session: what is on its way is lost, and its ends (or the one that is left) hear of it
     /// a little later.
     pub(super) fn sever(&mut self, edge: usize, only: Option<Side>) {
@@ -104,22 +145,23 @@ impl World<'_> {
         if !std::mem::replace(&mut link.up, false) {
             return;
         }
-        let session = link.session;
+        let (session, nodes) = (link.session, [(Side::Low, link.low_node), (Side::High, link.high_node)]);
         self.counts.breaks += 1;
-        for side in [Side::Low, Side::High] {
+        for (side, node) in nodes {
             if only.is_none_or(|only| only == side) {
                 let wait = self.rng.u64(0..=NOTICE_WITHIN_US);
-                self.after(wait, Event::Noticed { edge, side, session });
+                self.after(wait, Event::Noticed { edge, side, node, session });
             }
         }
         let wait = self.rng.u64(REDIAL_US.0..=REDIAL_US.1);
         self.after(wait, Event::Redial { edge, session });
     }
 
-    pub(super) fn noticed(&mut self, edge: usize, side: Side, session: u64) {
+    /// An end hears that its session is over, unless it has another one by now.
+    pub(super) fn noticed(&mut self, edge: usize, side: Side, node: NodeIndex, session: u64) {
         let link = &self.edges[edge];
-        if link.session == session && !link.up {
-            let (node, peer) = (link.node(side), self.nodes[link.node(side.other())].branch);
+        if link.session == session && !link.up || link.node(side) != node {
+            let peer = self.nodes[link.branch(side.other())].branch;
             self.record(node, |recorder, now| recorder.link_down(now, peer));
             self.step(node, Input::LinkDown(peer));
         }
@@ -130,16 +172,32 @@ impl World<'_> {
         if link.session != session || link.up {
             return;
         }
-        let there = [link.low, link.high].iter().all(|&node| self.nodes[node].replica.is_some());
-        if there && link.blocked_low + link.blocked_high == 0 {
+        let runs = |branch: BranchIndex| self.seats[branch].iter().any(|&node| self.nodes[node].replica.is_some());
+        if runs(link.low) && runs(link.high) && link.blocked_low + link.blocked_high == 0 {
             return self.join(edge);
         }
         let wait = self.rng.u64(REDIAL_US.0..=REDIAL_US.1);
         self.after(wait, Event::Redial { edge, session });
     }
 
+    /// While a branch has two processes, either may dial: its links change hands again and again.
+    pub(super) fn rival(&mut self, edge: usize, branch: BranchIndex) {
+        if self.seats[branch].len() > 1 {
+            self.sever(edge, None);
+            self.await_rival(edge, branch);
+        }
+    }
+
+    pub(super) fn await_rival(&mut self, edge: usize, branch: BranchIndex) {
+        let wait = self.rng.u64(RIVAL_US.0..=RIVAL_US.1);
+        self.after(wait, Event::Rival { edge, branch });
+    }
+
     /// Sends everything that a branch has for a peer.
     pub(super) fn pump(&mut self, node: NodeIndex, peer: BranchId) {
+        if self.plan.calls.is_some() {
+            return self.call(node, peer);
+        }
         let Some(&(edge, side)) = self.nodes[node].links.get(&peer) else { return };
         let now = self.now;
         while let Some(message) = self.nodes[node].replica.as_mut().and_then(|replica| replica.poll_send(now, peer)) {
@@ -151,6 +209,12 @@ impl World<'_> {
 
     fn send(&mut self, node: NodeIndex, edge: usize, to: Side, mut message: PeerMessage, mark: Option<Mark>) {
         self.counts.messages += 1;
+        if self.edges[edge].node(to.other()) != node {
+            // Another process of the branch has this link by now, and this one has not heard of it.
+            self.counts.lost += 1;
+            let peer = self.nodes[self.edges[edge].branch(to)].branch;
+            return self.record_lost(node, peer, &message, mark.map(|mark| mark.id));
+        }
         let network = &self.plan.network;
         let (ordered, doubles) =
             (network.ordered, !network.ordered && !self.healed && self.rng.f64() < network.duplication);
@@ -177,16 +241,30 @@ impl World<'_> {
     }
 
     fn post(&mut self, from: NodeIndex, parcel: Parcel) {
-        let to = self.edges[parcel.edge].node(parcel.to);
+        let mut at = self.transit(from, self.edges[parcel.edge].node(parcel.to));
+        if self.plan.network.ordered {
+            at = self.edges[parcel.edge].in_order(parcel.to, at);
+        }
+        self.is_under_way_until(at);
+        self.foresee(at, Event::Deliver(Box::new(parcel)));
+    }
+
+    /// When something arrives that one process sends to another now.
+    pub(super) fn transit(&mut self, from: NodeIndex, to: NodeIndex) -> u64 {
         let (sender, receiver) = (&self.nodes[from], &self.nodes[to]);
         let slowness = sender.slowness.max(receiver.slowness);
         let ids = (sender.branch.value(), receiver.branch.value());
         let latency = self.plan.network.latency.draw(&mut self.rng, ids.0, ids.1);
-        let mut at = self.now.0 + latency * slowness;
-        if self.plan.network.ordered {
-            at = self.edges[parcel.edge].in_order(parcel.to, at);
+        self.now.0.saturating_add(latency.saturating_mul(slowness))
+    }
+
+    /// Something arrives at this time: the patience of the end knows of it.
+    pub(super) fn is_under_way_until(&mut self, at: u64) {
+        if self.healed {
+            self.longest_us = self.longest_us.max(at - self.now.0);
+        } else {
+            self.last_arrival = self.last_arrival.max(at);
         }
-        self.foresee(at, Event::Deliver(Box::new(parcel)));
     }
 
     pub(super) fn deliver(&mut self, parcel: Parcel) {

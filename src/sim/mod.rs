@@ -3,29 +3,39 @@
 //! lifts and the bank must settle; then the checkers judge what the customers saw.
 
 mod bug;
+mod calls;
 mod customers;
 mod disk;
 mod draw;
+mod event;
+mod extras;
 mod faults;
 mod gallery;
+mod kind;
 mod latency;
 mod links;
+mod lives;
 mod node;
 mod outcome;
 mod plan;
 mod queue;
 mod recording;
+mod settle;
 mod shrink;
 mod tamper;
+mod totals;
+mod trouble;
 mod world;
 
 pub use bug::Bug;
-pub use draw::{Choice, FaultKind};
+pub use draw::Choice;
 pub use gallery::Lesson;
+pub use kind::FaultKind;
 pub use latency::Latency;
 pub use outcome::{Counts, Outcome, Violation};
-pub use plan::{Act, DiskPlan, Fault, Level, MAX_BRANCHES, MAX_OPERATIONS, Network, Plan, Step, Trouble};
+pub use plan::{Act, Calls, DiskPlan, Level, MAX_BRANCHES, MAX_OPERATIONS, Name, Network, Plan, Step, Strays};
 pub use shrink::{Shrunk, shrink};
+pub use trouble::{Fault, Trouble};
 
 use std::ops::ControlFlow;
 

@@ -1,34 +1,47 @@
-//! A branch of the simulation: its replica, its disk, and what follows from a step.
+//! A process of a branch: its replica, its disk, and what follows from a step.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Bug, Plan, Violation,
+    calls::{Caller, Owed},
     customers::CustomerIndex,
     disk::MemoryDisk,
+    event::{Event, NodeIndex},
     links::Side,
-    world::{Event, NodeIndex, World},
+    world::World,
 };
 use crate::{
-    check,
     record::Recorder,
-    replica::{Config, Disk, Input, Output, PeerFault, Replica, Save, Saved},
-    trace::FaultKind,
+    replica::{Config, Input, Output, PeerFault, Replica, Save, Saved},
     types::{AccountId, Answer, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
 };
 
 /// A datagram that is not acknowledged is sent again after this, or four times the usual latency.
 const RESEND_AFTER_MIN_US: u64 = 20_000;
 
+/// Whether a process's disk takes saves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Health {
+    Good,
+    /// The next save fails.
+    Failing,
+    /// One has failed: the process has ended, and its door says so.
+    Failed,
+}
+
 #[derive(Debug)]
 pub(super) struct Node {
     pub(super) branch: BranchId,
-    config: Config,
+    pub(super) config: Config,
     /// `None`: it is down.
     pub(super) replica: Option<Replica>,
     pub(super) disk: Option<MemoryDisk>,
-    saving: Option<Save>,
-    /// Counts its lives, so that nothing of an earlier one is taken for its own.
+    pub(super) health: Health,
+    /// Whether its disk has less than it had.
+    pub(super) set_back: bool,
+    pub(super) saving: Option<Save>,
+    /// Counts the lives of its branch, so that nothing of another one is taken for its own.
     pub(super) life: u64,
     /// How many faults keep it down.
     pub(super) down: u32,
@@ -38,6 +51,10 @@ pub(super) struct Node {
     pub(super) alarm: Option<Time>,
     /// By peer: the link, and which end of it this is.
     pub(super) links: BTreeMap<BranchId, (usize, Side)>,
+    /// If it propagates by calls: by peer, what it is about to say there.
+    pub(super) callers: BTreeMap<BranchId, Caller>,
+    /// Answers to calls that wait for the disk.
+    pub(super) owed: Vec<Owed>,
     /// Requests that wait for an answer, by ticket: whose, and which.
     pub(super) tickets: BTreeMap<u64, (CustomerIndex, u64)>,
     pub(super) last_ticket: u64,
@@ -59,7 +76,7 @@ impl Node {
         propagation: Propagation,
         links: BTreeMap<BranchId, BTreeSet<BranchId>>,
     ) -> Self {
-        let resend_after = if plan.network.ordered {
+        let resend_after = if plan.network.ordered || plan.calls.is_some() {
             Duration::MAX
         } else {
             Duration(RESEND_AFTER_MIN_US.max(4 * plan.network.latency.usual()))
@@ -73,12 +90,20 @@ impl Node {
             propagation,
             resend_after,
         };
-        let disk = plan.disk.map(|_| MemoryDisk::default());
+        let disk = plan.disk.map(|disk| MemoryDisk::new(disk.flush_us));
+        let replica = start(config.clone(), disk.is_some(), &Saved::default());
+        Self { replica, disk, ..Self::idle(branch, config) }
+    }
+
+    /// One that is not there yet.
+    pub(super) fn idle(branch: BranchId, config: Config) -> Self {
         Self {
             branch,
-            replica: start(config.clone(), disk.is_some(), &Saved::default()),
+            replica: None,
             config,
-            disk,
+            disk: None,
+            health: Health::Good,
+            set_back: false,
             saving: None,
             life: 0,
             down: 0,
@@ -86,6 +111,8 @@ impl Node {
             slowness: 1,
             alarm: None,
             links: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            owed: Vec::new(),
             tickets: BTreeMap::new(),
             last_ticket: 0,
             offsets: BTreeMap::new(),
@@ -108,7 +135,7 @@ impl Node {
 
 /// A replica that goes on from what was saved. A disk that cannot be read is a branch that does not
 /// come back, which shows.
-fn start(config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
+pub(super) fn start(config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
     if durable { Replica::recover(config, saved).ok() } else { Some(Replica::new(config)) }
 }
 
@@ -130,7 +157,7 @@ impl World<'_> {
     }
 
     /// A replica refuses what a peer says: once is enough to know it.
-    fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerFault) {
+    pub(super) fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerFault) {
         let is_same = |known: &Violation| matches!(known, Violation::Refused { branch: at, peer: by, .. } if (*at, *by) == (branch, peer));
         if !self.violations.iter().any(is_same) {
             let (at, reason) = (self.now, fault.to_string());
@@ -154,81 +181,26 @@ impl World<'_> {
         if self.nodes[node].life != life {
             return;
         }
-        if let Some(disk) = &mut self.nodes[node].disk {
-            // This disk cannot fail.
-            let Ok(()) = disk.save(save);
+        let (now, saving) = (self.now, &mut self.nodes[node]);
+        if saving.health == Health::Failing {
+            return self.disk_failed(node);
         }
-        self.nodes[node].saving = None;
+        if let Some(disk) = &mut saving.disk {
+            disk.write(save, now);
+        }
+        saving.saving = None;
         self.step(node, Input::Saved(save.number));
-    }
-
-    /// Kills a branch. The save under way is on disk as a whole, or was torn: then the disk finds that it
-    /// is not whole, and drops it.
-    pub(super) fn crash(&mut self, node: NodeIndex) {
-        self.nodes[node].down += 1;
-        if self.nodes[node].down > 1 {
-            return;
-        }
-        self.counts.crashes += 1;
-        self.record_fault(node, FaultKind::Killed, || None);
-        let arrived = self.rng.bool();
-        let torn = self.has_bug(Bug::TornSave);
-        let crashed = &mut self.nodes[node];
-        crashed.claimed = crashed.replica.as_ref().map(Replica::version);
-        crashed.replica = None;
-        crashed.life += 1;
-        crashed.alarm = None;
-        crashed.tickets.clear();
-        if let (Some(disk), Some(save)) = (&mut crashed.disk, crashed.saving.take()) {
-            if torn {
-                disk.save_pages(&save);
-            } else if arrived {
-                let Ok(()) = disk.save(&save);
-            } else {
-                self.counts.torn += 1;
-            }
-        }
-        let links: Vec<(usize, Side)> = self.nodes[node].links.values().copied().collect();
-        for (edge, side) in links {
-            self.sever(edge, Some(side.other()));
-        }
-    }
-
-    /// Starts a branch again, with its disk if it has one.
-    pub(super) fn restart(&mut self, node: NodeIndex) {
-        self.nodes[node].down -= 1;
-        if self.nodes[node].down > 0 {
-            return;
-        }
-        let back = &mut self.nodes[node];
-        let kept = back.disk.is_some();
-        if self.plan.bug != Some(Bug::RestartWithoutPage) {
-            back.config.own.incarnation = Incarnation(back.life);
-        }
-        if self.plan.bug == Some(Bug::RestartWithoutPage) {
-            back.replica = start(back.config.clone(), false, &Saved::default());
-        } else if let Some(disk) = &mut back.disk {
-            let Ok(saved) = disk.load();
-            back.replica = start(back.config.clone(), true, &saved);
-        } else {
-            back.config.had_lives = true;
-            back.replica = start(back.config.clone(), false, &Saved::default());
-        }
-        let branch = back.branch;
-        let reason = if kept { "with its data" } else { "without its data" };
-        self.record_fault(node, FaultKind::Restarted, || Some(reason.to_owned()));
-        self.record_recovered(node);
-        self.note(|| check::Kind::Restarted { branch, kept });
+        self.answer_calls(node, save.number);
     }
 
     /// Sends a reply on its way to the customer, as the branch tells it.
     fn reply(&mut self, node: NodeIndex, ticket: u64, mut answer: Answer) {
-        let Some((customer, number)) = self.nodes[node].tickets.remove(&ticket) else { return };
-        self.tell_customer(node, customer, number, &mut answer);
+        let Some((customer, id)) = self.nodes[node].tickets.remove(&ticket) else { return };
+        self.tell_customer(node, customer, id, &mut answer);
         self.record(node, |recorder, now| recorder.answered(now, ticket, &answer));
         if !self.is_customer_loss() {
             let wait = self.customer_latency();
-            self.after(wait, Event::Answered { customer, number, answer });
+            self.after(wait, Event::Answered { customer, id, answer });
         }
     }
 }

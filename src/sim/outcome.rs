@@ -5,7 +5,7 @@ use std::fmt;
 use crate::{
     check::{self, History},
     trace::Trace,
-    types::{BranchId, Time},
+    types::{AccountId, BranchId, Time},
 };
 
 /// How much happened.
@@ -29,6 +29,16 @@ pub struct Counts {
     pub faults: u64,
     /// Requests that customers tried again.
     pub retries: u64,
+    /// Copies of requests that came late.
+    pub strays: u64,
+    /// Calls that branches made.
+    pub calls: u64,
+    /// Of these, those without an answer.
+    pub failed_calls: u64,
+    /// Disks that went back, were lost, or lost their last writes.
+    pub set_back: u64,
+    /// Second processes of branches.
+    pub clones: u64,
 }
 
 impl Counts {
@@ -49,6 +59,11 @@ impl std::ops::AddAssign for Counts {
         self.torn += other.torn;
         self.faults += other.faults;
         self.retries += other.retries;
+        self.strays += other.strays;
+        self.calls += other.calls;
+        self.failed_calls += other.failed_calls;
+        self.set_back += other.set_back;
+        self.clones += other.clones;
     }
 }
 
@@ -84,6 +99,15 @@ pub enum Violation {
         /// Who lacks what.
         reason: String,
     },
+    /// Nothing that was written may be lost, and a settled balance is not the sum of what was written.
+    Total {
+        /// On which account.
+        account: AccountId,
+        /// When the bank had settled.
+        at: Time,
+        /// What it is, and what it must be.
+        reason: String,
+    },
     /// What the customers saw cannot be.
     Anomaly(check::Anomaly),
 }
@@ -95,6 +119,7 @@ impl Violation {
             Self::Invariant { .. } => "invariant".to_owned(),
             Self::Refused { .. } => "refused-peer".to_owned(),
             Self::NotSettled { .. } => "not-settled".to_owned(),
+            Self::Total { .. } => "wrong-total".to_owned(),
             Self::Anomaly(anomaly) => anomaly.kind.to_string(),
         }
     }
@@ -115,6 +140,9 @@ impl fmt::Display for Violation {
                 milliseconds(*healed_at),
                 milliseconds(*at)
             ),
+            Self::Total { account, at, reason } => {
+                write!(f, "the bank had settled at {} ms, and on account {account} {reason}", milliseconds(*at))
+            }
             Self::Anomaly(anomaly) => anomaly.fmt(f),
         }
     }

@@ -3,12 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bug, Latency};
+use super::{Bug, Fault, Latency, Trouble};
 
 /// The most branches and operations of a plan.
 pub const MAX_BRANCHES: u32 = 8_000;
 /// The most operations of a plan.
 pub const MAX_OPERATIONS: usize = 100_000_000;
+
+/// The most requests that one customer has under way.
+const MAX_WINDOW: u32 = 1 << 20;
 
 /// The most accounts.
 pub(super) const MAX_ACCOUNTS: usize = 1 << 20;
@@ -31,6 +34,15 @@ pub struct Plan {
     pub network: Network,
     /// Whether branches have disks; without, a branch that restarts has lost its data.
     pub disk: Option<DiskPlan>,
+    /// How many requests a customer may have under way at once; what comes due beyond that waits.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub window: u32,
+    /// Whether a customer who tries again names the life of the branch in which it tried before.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub names_life: bool,
+    /// Unary propagation as the server does it: by calls, without sessions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub calls: Option<Calls>,
     /// A planted bug.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bug: Option<Bug>,
@@ -55,6 +67,28 @@ pub struct Network {
     pub duplication: f64,
     /// The share of customers' requests and answers that are lost.
     pub customer_loss: f64,
+    /// Copies of customers' requests that go astray.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub strays: Option<Strays>,
+}
+
+/// Copies of customers' requests that come late: after the request itself, its answer, or the end of its
+/// customer's patience. They reach the process that they were sent to, or nobody.
+#[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Strays {
+    /// The share of requests of which there is one.
+    pub share: f64,
+    /// How late it comes at most.
+    pub within_us: u64,
+}
+
+/// How branches that propagate by calls make them.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    /// Plain branches: they have no status to ask for, and send operations without what repairs them.
+    pub plain: Vec<u32>,
 }
 
 /// How disks behave.
@@ -63,57 +97,13 @@ pub struct Network {
 pub struct DiskPlan {
     /// The least and the most time of one save.
     pub save_us: (u64, u64),
+    /// A buffered disk: the system writes out what is this old, and a machine that fails loses the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flush_us: Option<u64>,
 }
 
-/// Something that befalls the bank at `at_us` and ends after `for_us`.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Fault {
-    /// When it begins.
-    pub at_us: u64,
-    /// How long it lasts.
-    pub for_us: u64,
-    /// What it is.
-    pub what: Trouble,
-}
-
-/// What can befall a bank.
-#[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub enum Trouble {
-    /// These branches and the others cannot reach each other.
-    Partition {
-        /// One side.
-        side: Vec<u32>,
-        /// Only what this side says is lost.
-        one_way: bool,
-    },
-    /// The branch is killed, and started again at the end.
-    Crash {
-        /// Which branch.
-        branch: u32,
-    },
-    /// The branch does nothing, and goes on at the end.
-    Pause {
-        /// Which branch.
-        branch: u32,
-    },
-    /// Messages from and to the branch take this many times as long.
-    Slow {
-        /// Which branch.
-        branch: u32,
-        /// How many times as long.
-        factor: u32,
-    },
-    /// More messages than usual are lost, everywhere.
-    Loss {
-        /// The share of messages.
-        share: f64,
-    },
-}
-
-/// One operation of one customer. A customer does one at a time: what comes due before the one
-/// before is answered waits for it.
+/// One operation of one customer. A customer does so many at a time as the plan's window says: what comes
+/// due before there is room waits.
 #[derive(Clone, Copy, PartialEq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Step {
@@ -133,6 +123,22 @@ pub struct Step {
     /// Whether the branch must have seen what this customer has seen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub session: bool,
+    /// Under which name it is asked for, if it is a write.
+    #[serde(default, skip_serializing_if = "is_new")]
+    pub name: Name,
+}
+
+/// The name of a write.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Name {
+    /// One of its own.
+    #[default]
+    New,
+    /// None: it would count again, so that its customer tries once.
+    Nothing,
+    /// That of the customer's last write, if that was at the same branch: a request that is made twice.
+    Last,
 }
 
 /// What an operation does.
@@ -184,6 +190,20 @@ impl std::str::FromStr for Level {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+fn is_new(name: &Name) -> bool {
+    *name == Name::New
+}
+
+fn one() -> u32 {
+    1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
+fn is_one(window: &u32) -> bool {
+    *window == 1
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
 fn is_local(level: &Level) -> bool {
     *level == Level::Local
 }
@@ -230,19 +250,39 @@ impl Plan {
         self.topology.parse::<crate::topology::Shape>()?;
         self.propagation.parse::<crate::types::Propagation>()?;
         self.network.check()?;
-        if let Some(DiskPlan { save_us: (least, most) }) = self.disk {
+        within("window", self.window.into(), 1, MAX_WINDOW.into())?;
+        if let Some(DiskPlan { save_us: (least, most), flush_us }) = self.disk {
             within("save_us", least, 0, most.min(MAX_TIME_US))?;
+            within("flush_us", flush_us.unwrap_or(0), 0, MAX_TIME_US)?;
+        }
+        if let Some(calls) = &self.calls {
+            if self.propagation != "unary" {
+                return Err(format!("calls are for unary propagation, and this plan's is {}", self.propagation));
+            }
+            if let Some(bug) = self.bug {
+                return Err(format!("the bug {bug} acts on sessions: plant it in a plan without calls"));
+            }
+            for &branch in &calls.plain {
+                within("a plain branch", branch.into(), 1, self.branches.into())?;
+            }
         }
         for fault in &self.faults {
             within("a fault's at_us", fault.at_us, 0, MAX_TIME_US)?;
             within("a fault's for_us", fault.for_us, 0, MAX_TIME_US)?;
-            for branch in fault.what.branches() {
+            for &branch in fault.what.branches() {
                 within("a fault's branch", branch.into(), 1, self.branches.into())?;
             }
             match fault.what {
                 Trouble::Loss { share: value } => share("a fault's share", value)?,
                 Trouble::Slow { factor, .. } => within("a fault's factor", factor.into(), 1, 1_000_000)?,
-                Trouble::Partition { .. } | Trouble::Crash { .. } | Trouble::Pause { .. } => {}
+                Trouble::Partition { .. }
+                | Trouble::Crash { .. }
+                | Trouble::Pause { .. }
+                | Trouble::Restore { .. }
+                | Trouble::Clone { .. }
+                | Trouble::DiskLoss { .. }
+                | Trouble::PowerFailure { .. }
+                | Trouble::DiskFailure { .. } => {}
             }
         }
         for step in &self.operations {
@@ -265,27 +305,12 @@ impl Network {
         share("loss", self.loss)?;
         share("duplication", self.duplication)?;
         share("customer_loss", self.customer_loss)?;
-        self.latency.check()
-    }
-}
-
-impl Trouble {
-    /// The branches it names.
-    pub fn branches(&self) -> Vec<u32> {
-        match self {
-            Self::Partition { side, .. } => side.clone(),
-            Self::Crash { branch } | Self::Pause { branch } | Self::Slow { branch, .. } => vec![*branch],
-            Self::Loss { .. } => Vec::new(),
-        }
-    }
-    /// The same, to be renamed.
-    pub(super) fn branches_mut(&mut self) -> std::slice::IterMut<'_, u32> {
-        match self {
-            Self::Partition { side, .. } => side.iter_mut(),
-            Self::Crash { branch } | Self::Pause { branch } | Self::Slow { branch, .. } => {
-                std::slice::from_mut(branch).iter_mut()
+        if let Some(Strays { share: value, within_us }) = self.strays {
+            share("the share of strays", value)?;
+            if within_us > MAX_TIME_US {
+                return Err(format!("within_us is {within_us}: 0 to {MAX_TIME_US} are right"));
             }
-            Self::Loss { .. } => [].iter_mut(),
         }
+        self.latency.check()
     }
 }

@@ -6,7 +6,7 @@ use std::{
     collections::{BinaryHeap, VecDeque},
 };
 
-use super::world::Event;
+use super::event::Event;
 
 /// When, and as which of all that was foreseen.
 type Due = (u64, u64);

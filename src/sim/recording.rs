@@ -1,9 +1,10 @@
 //! What of a simulation goes into its trace. Without one, nobody has a recorder, and nothing is made.
 
 use super::{
+    event::{BranchIndex, NodeIndex, Parcel},
     links::Side,
     node::Node,
-    world::{NodeIndex, Parcel, World},
+    world::World,
 };
 use crate::{
     record::{self, Recorder},
@@ -39,6 +40,19 @@ impl World<'_> {
         if let Node { recorder: Some(recorder), replica: Some(replica), .. } = &mut self.nodes[node] {
             replica.watch();
             recorder.recovered(now, replica.news());
+        }
+    }
+
+    /// The process that is left of a branch writes its trace from now on.
+    pub(super) fn hand_over_recorder(&mut self, from: NodeIndex, branch: BranchIndex) {
+        let Some(&to) = self.seats[branch].first() else { return };
+        if let Some(recorder) = self.nodes[from].recorder.take() {
+            if self.nodes[to].recorder.is_none() {
+                self.nodes[to].recorder = Some(recorder.next_life());
+                self.record_fault(to, FaultKind::Restarted, || Some("as the later of two processes".to_owned()));
+                self.record_recovered(to);
+            }
+            self.nodes[from].recorder = Some(recorder);
         }
     }
 
@@ -92,12 +106,12 @@ impl World<'_> {
     pub(super) fn trace(&self) -> Trace {
         let branch = |node: NodeIndex| self.nodes[node].branch;
         let header = Header {
-            branches: self.nodes.iter().map(|node| node.branch).collect(),
+            branches: self.nodes.iter().take(self.seats.len()).map(|node| node.branch).collect(),
             accounts: self.history.accounts.clone(),
             links: self
                 .edges
                 .iter()
-                .map(|edge| (branch(edge.node(Side::Low)), branch(edge.node(Side::High))))
+                .map(|edge| (branch(edge.branch(Side::Low)), branch(edge.branch(Side::High))))
                 .collect(),
             lost: 0,
             source: Source::Simulation,

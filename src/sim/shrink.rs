@@ -114,7 +114,7 @@ impl Shrinking<'_> {
 /// Every branch that an operation or a fault names, in order.
 fn branches_named(plan: &Plan) -> BTreeSet<u32> {
     let named = plan.operations.iter().map(|step| step.branch);
-    named.chain(plan.faults.iter().flat_map(|fault| fault.what.branches())).collect()
+    named.chain(plan.faults.iter().flat_map(|fault| fault.what.branches().iter().copied())).collect()
 }
 
 /// Only the branches that are named, and some others, numbered from 1; and so the customers.
@@ -128,7 +128,7 @@ fn renumber(plan: &mut Plan, others: u32) {
         step.customer = number(&customers, step.customer);
     }
     for fault in &mut plan.faults {
-        fault.what.branches_mut().for_each(|branch| *branch = number(&branches, *branch));
+        fault.what.branches_mut().iter_mut().for_each(|branch| *branch = number(&branches, *branch));
     }
 }
 

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 use super::{
     Bug,
     customers::CustomerIndex,
-    world::{Event, NodeIndex, World},
+    event::{Event, NodeIndex},
+    world::World,
 };
 use crate::{
     replica::{Input, PeerMessage},
@@ -86,11 +87,11 @@ impl World<'_> {
     }
 
     /// What a branch with a bug tells a customer.
-    pub(super) fn tell_customer(&mut self, node: NodeIndex, customer: CustomerIndex, number: u64, answer: &mut Answer) {
+    pub(super) fn tell_customer(&mut self, node: NodeIndex, customer: CustomerIndex, id: u64, answer: &mut Answer) {
         if self.plan.bug.is_none() {
             return;
         }
-        let Some(action) = self.operation(customer, number) else { return };
+        let Some(action) = self.operation(customer, id) else { return };
         let account = match action {
             Action::Query { account } => account,
             Action::Write(operation) => operation.account,

@@ -1,13 +1,18 @@
 //! The world of one simulation: branches, links and customers in virtual time. Nothing happens but by
 //! an event, and everything random comes from the plan's seed, so a plan has one run.
 
-use std::{collections::BTreeMap, ops::ControlFlow};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::ControlFlow,
+};
 
 use fastrand::Rng;
 
 use super::{
     Bug, Counts, Outcome, Plan, Record, Violation,
-    customers::{CustomerIndex, Customers},
+    customers::Customers,
+    disk::MemoryDisk,
+    event::{BranchIndex, Event, NodeIndex},
     links::{Edge, Side},
     node::Node,
     queue::{Line, Queue},
@@ -15,71 +20,27 @@ use super::{
 use crate::{
     check::{self, History},
     record::Recorder,
-    replica::{Input, Output, PeerMessage, Replica, Save},
+    replica::{Input, Output, Replica},
     topology::{Shape, Topology},
-    trace::{Mark, Room},
-    types::{AccountId, Answer, BranchId, Propagation, Time, Version},
+    trace::Room,
+    types::{AccountId, BranchId, Propagation, Time},
 };
-
-/// How often a healed bank is looked at.
-const LOOK_EVERY_US: u64 = 20_000;
-
-/// The patience with a healed bank beyond what repairs take by design.
-const PATIENCE_US: u64 = 60_000_000;
-
-/// Nodes are counted from 0; branch n is node n - 1.
-pub(super) type NodeIndex = usize;
-
-/// Everything that can come up.
-#[derive(Debug)]
-pub(super) enum Event {
-    /// An operation of the plan is due.
-    Due(usize),
-    /// A request reaches a branch.
-    Arrive { customer: CustomerIndex, number: u64, attempt: u32 },
-    /// An answer reaches a customer.
-    Answered { customer: CustomerIndex, number: u64, answer: Answer },
-    /// A customer has waited long enough for an attempt.
-    Impatient { customer: CustomerIndex, number: u64, attempt: u32 },
-    /// A message reaches a branch.
-    Deliver(Box<Parcel>),
-    /// A branch's deadline.
-    Tick { node: NodeIndex, life: u64 },
-    /// A save is on disk.
-    Saved { node: NodeIndex, life: u64, save: Box<Save> },
-    /// An end of a link hears that its session is over.
-    Noticed { edge: usize, side: Side, session: u64 },
-    /// A link that is down is tried again.
-    Redial { edge: usize, session: u64 },
-    /// A fault begins.
-    Strike(usize),
-    /// A fault ends.
-    Lift(usize),
-    /// What a planted bug tells the other branches behind the replica's back.
-    Whisper { node: NodeIndex, account: AccountId, change: i64 },
-    /// All faults have lifted: is the bank settled?
-    Look,
-}
-
-/// A message on its way.
-#[derive(Clone, Debug)]
-pub(super) struct Parcel {
-    pub(super) edge: usize,
-    /// The end that it goes to.
-    pub(super) to: Side,
-    pub(super) session: u64,
-    pub(super) message: PeerMessage,
-    /// The sender's balances, for a planted bug.
-    pub(super) balances: Option<BTreeMap<AccountId, i64>>,
-    /// For the trace.
-    pub(super) mark: Option<Mark>,
-}
 
 pub(super) struct World<'a> {
     pub(super) plan: &'a Plan,
     pub(super) now: Time,
     pub(super) rng: Rng,
     pub(super) nodes: Vec<Node>,
+    /// The processes of each branch: mostly one.
+    pub(super) seats: Vec<Vec<NodeIndex>>,
+    /// The branches that have two, now or until just before.
+    pub(super) doubled: BTreeSet<BranchIndex>,
+    /// Those of them whose older process serves no customers any more.
+    pub(super) superseded: BTreeSet<BranchIndex>,
+    /// The faults that have started a process.
+    pub(super) clones: BTreeSet<usize>,
+    /// By fault, the copy of a disk that it goes back to.
+    pub(super) copies: BTreeMap<usize, MemoryDisk>,
     pub(super) edges: Vec<Edge>,
     pub(super) customers: Customers,
     pub(super) counts: Counts,
@@ -91,9 +52,11 @@ pub(super) struct World<'a> {
     /// The share of messages that faults lose, beyond the network's own.
     pub(super) extra_loss: f64,
     pub(super) healed: bool,
-    healed_at: Time,
-    give_up_at: Time,
-    settled_at: Option<Time>,
+    pub(super) healed_at: Time,
+    pub(super) settled_at: Option<Time>,
+    /// When the last message that was sent before arrives, and the longest that one has taken since.
+    pub(super) last_arrival: u64,
+    pub(super) longest_us: u64,
     invariants_every: u64,
     stepped: u64,
 }
@@ -156,6 +119,11 @@ impl<'a> World<'a> {
             plan,
             now: Time(0),
             rng: Rng::with_seed(plan.seed),
+            seats: (0..nodes.len()).map(|node| vec![node]).collect(),
+            doubled: BTreeSet::new(),
+            superseded: BTreeSet::new(),
+            clones: BTreeSet::new(),
+            copies: BTreeMap::new(),
             nodes,
             edges,
             customers: Customers::of(plan),
@@ -171,8 +139,9 @@ impl<'a> World<'a> {
             extra_loss: 0.0,
             healed: false,
             healed_at: Time(0),
-            give_up_at: Time(u64::MAX),
             settled_at: None,
+            last_arrival: 0,
+            longest_us: plan.network.latency.usual(),
             invariants_every,
             stepped: 0,
         }
@@ -180,7 +149,12 @@ impl<'a> World<'a> {
 
     fn start(&mut self) {
         for edge in 0..self.edges.len() {
-            self.join(edge);
+            if self.plan.calls.is_none() {
+                self.join(edge);
+            }
+        }
+        for node in 0..self.nodes.len() {
+            self.begin_calls(node);
         }
         for (position, fault) in self.plan.faults.iter().enumerate() {
             self.foresee(fault.at_us, Event::Strike(position));
@@ -215,14 +189,19 @@ impl<'a> World<'a> {
         }
         match event {
             Event::Due(step) => self.due(step),
-            Event::Arrive { customer, number, attempt } => self.arrive(customer, number, attempt),
-            Event::Answered { customer, number, answer } => self.answered(customer, number, answer),
-            Event::Impatient { customer, number, attempt } => self.impatient(customer, number, attempt),
+            Event::Arrive { customer, id, attempt, node } => self.arrive(customer, id, attempt, node as NodeIndex),
+            Event::Stray(stray) => self.stray(*stray),
+            Event::Answered { customer, id, answer } => self.answered(customer, id, answer),
+            Event::Impatient { customer, id, attempt } => self.impatient(customer, id, attempt),
             Event::Deliver(parcel) => self.deliver(*parcel),
+            Event::Call(calling) => self.called(*calling),
+            Event::CallEnded(end) => self.call_ended(*end),
+            Event::CallAgain { node, life, peer } => self.call_again(node, life, peer),
             Event::Tick { node, life } => self.tick(node, life),
             Event::Saved { node, life, save } => self.saved(node, life, &save),
-            Event::Noticed { edge, side, session } => self.noticed(edge, side, session),
+            Event::Noticed { edge, side, node, session } => self.noticed(edge, side, node, session),
             Event::Redial { edge, session } => self.redial(edge, session),
+            Event::Rival { edge, branch } => self.rival(edge, branch),
             Event::Strike(fault) => self.strike(fault),
             Event::Lift(fault) => self.lift(fault),
             Event::Whisper { node, account, change } => *self.nodes[node].offsets.entry(account).or_default() += change,
@@ -234,13 +213,17 @@ impl<'a> World<'a> {
     fn sleeps(&self, event: &Event) -> Option<u64> {
         let node = match event {
             Event::Deliver(parcel) => self.edges[parcel.edge].node(parcel.to),
-            Event::Tick { node, .. } | Event::Saved { node, .. } => *node,
-            Event::Arrive { customer, .. } => self.customers.place(*customer)?,
+            Event::Tick { node, .. } | Event::Saved { node, .. } | Event::CallAgain { node, .. } => *node,
+            Event::Arrive { node, .. } => *node as NodeIndex,
+            Event::Stray(stray) => stray.node,
+            Event::Call(calling) => calling.to,
+            Event::CallEnded(end) => end.node,
             Event::Due(_)
             | Event::Answered { .. }
             | Event::Impatient { .. }
             | Event::Noticed { .. }
             | Event::Redial { .. }
+            | Event::Rival { .. }
             | Event::Strike(_)
             | Event::Lift(_)
             | Event::Whisper { .. }
@@ -253,54 +236,6 @@ impl<'a> World<'a> {
     fn is_over(&self) -> bool {
         let is_noticed = |violation: &Violation| matches!(violation, Violation::Refused { .. });
         !self.violations.is_empty() && (self.plan.bug.is_none() || !self.violations.iter().all(is_noticed))
-    }
-
-    fn look(&mut self) {
-        if !self.healed {
-            self.healed = true;
-            self.healed_at = self.now;
-            let degree = self.nodes.iter().map(|node| node.links.len() as u64).max().unwrap_or(0);
-            let repair = 100_000 * degree + 5_000 * u64::from(self.plan.branches);
-            self.give_up_at = Time(self.now.0 + PATIENCE_US + 5 * repair + self.customers.patience());
-        }
-        if self.is_settled() {
-            self.settled_at = Some(self.now);
-        } else if self.now >= self.give_up_at {
-            let reason = self.unsettled();
-            self.violations.push(Violation::NotSettled { healed_at: self.healed_at, at: self.now, reason });
-        } else {
-            self.after(LOOK_EVERY_US, Event::Look);
-        }
-    }
-
-    /// Whether nobody waits and every branch has everything.
-    fn is_settled(&self) -> bool {
-        let Some(Some(first)) = self.nodes.first().map(|node| node.replica.as_ref()) else { return false };
-        let has_all = |replica: &Replica| replica.operations() == first.operations();
-        self.customers.waiting().is_none()
-            // The counts say quickly that something is missing; that nothing is, only the versions can.
-            && self.nodes.iter().all(|node| node.replica.as_ref().is_some_and(has_all))
-            && self.nodes.iter().all(|node| node.replica.as_ref().is_some_and(|replica| replica.version() == first.version()))
-    }
-
-    /// What the bank still waits for.
-    fn unsettled(&self) -> String {
-        if let Some(customer) = self.customers.waiting() {
-            let customer = self.customers.id(customer);
-            return format!("customer {customer} still waits for an answer");
-        }
-        let version = |node: &Node| node.replica.as_ref().map(Replica::version);
-        let mut all = Version::EMPTY;
-        self.nodes.iter().filter_map(version).for_each(|version| all.join(&version));
-        let lack = self.nodes.iter().find_map(|node| match version(node) {
-            None => Some(format!("branch {} is down", node.branch)),
-            Some(version) => {
-                let (origin, sequence) = all.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence)?;
-                let known = version.sequence(origin);
-                Some(format!("branch {} has {known} of {sequence} operations of branch {origin}", node.branch))
-            }
-        });
-        lack.unwrap_or_else(|| "the branches differ".to_owned())
     }
 
     /// One step of a branch's replica, and all that follows from it.
@@ -377,6 +312,7 @@ impl<'a> World<'a> {
                 self.note(|| check::Kind::Final { branch, balances, version });
             }
         }
+        self.check_totals();
         Outcome {
             trace: self.trace(),
             counts: self.counts,
