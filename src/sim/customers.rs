@@ -56,8 +56,19 @@ struct Customer {
     /// What it has seen.
     seen: Version,
     last_number: u64,
-    /// The last write that has a name, and where it was asked for.
-    last_write: Option<(u64, u32)>,
+    /// The last write that has a name.
+    last_write: Option<Named>,
+}
+
+/// A write with a name.
+#[derive(Clone, Copy, Debug)]
+struct Named {
+    number: u64,
+    branch: u32,
+    act: Act,
+    account: u32,
+    /// Whether its customer was told that it is done.
+    is_done: bool,
 }
 
 #[derive(Debug)]
@@ -162,14 +173,18 @@ impl World<'_> {
         self.customers.last_id += 1;
         let id = self.customers.last_id;
         let is_write = matches!(action, Action::Write(_));
-        let last = known.last_write.filter(|&(_, at)| at == step.branch && step.name == Name::Last);
+        // Of two different writes of one name, either may be the one that counts, unless the first is done.
+        let is_same = |last: &Named| last.is_done || (last.act, last.account) == (step.act, step.account);
+        let last = known.last_write.filter(|last| last.branch == step.branch && is_same(last));
+        let last = last.filter(|_| is_write && step.name == Name::Last);
         let number = match (step.name, last) {
             (Name::Nothing, _) => None,
-            (Name::Last, Some((number, _))) => Some(number),
+            (Name::Last, Some(last)) => Some(last.number),
             (Name::New | Name::Last, _) => Some(known.last_number),
         };
-        if let (true, Some(number)) = (is_write, number) {
-            known.last_write = Some((number, step.branch));
+        if let (true, None, Some(number)) = (is_write, last, number) {
+            let Step { branch, act, account, .. } = step;
+            known.last_write = Some(Named { number, branch, act, account, is_done: false });
         }
         let again = last.is_some();
         let tried = if again { Tried::Sometime } else { Tried::Never };
@@ -202,27 +217,26 @@ impl World<'_> {
             }
         }
         self.lose_patience_after(PATIENCE_US, Event::Impatient { customer, id, attempt });
-        if self.plan.network.strays.is_some() {
-            self.go_astray(customer, id, node);
-        }
-        if !self.is_customer_loss() {
+        let goes_astray = self.plan.network.strays.is_some() && self.go_astray(customer, id, node);
+        if !goes_astray && !self.is_customer_loss() {
             let wait = self.customer_latency();
             self.after(wait, Event::Arrive { customer, id, attempt, node: node as u32 });
         }
     }
 
-    /// A copy of a request goes its own, longer way.
-    fn go_astray(&mut self, customer: CustomerIndex, id: u64, node: NodeIndex) {
-        let Some(strays) = self.plan.network.strays else { return };
+    /// A copy of a request goes its own, longer way. Returns whether it is the only one: what has no name
+    /// would count twice.
+    fn go_astray(&mut self, customer: CustomerIndex, id: u64, node: NodeIndex) -> bool {
+        let Some(strays) = self.plan.network.strays else { return false };
         if self.healed || self.rng.f64() >= strays.share {
-            return;
+            return false;
         }
-        let wait = self.rng.u64(0..=strays.within_us);
-        let life = self.nodes[node].life;
+        let (wait, life) = (self.rng.u64(0..=strays.within_us), self.nodes[node].life);
         let attempt = self.customers.attempt(customer, id).unwrap_or(1);
-        if let Some(request) = self.request(customer, id, attempt) {
-            self.after(wait, Event::Stray(Box::new(Stray { customer, id, node, life, request })));
-        }
+        let Some(request) = self.request(customer, id, attempt) else { return false };
+        let is_only = request.id.is_none();
+        self.after(wait, Event::Stray(Box::new(Stray { customer, id, node, life, request })));
+        is_only
     }
 
     /// A copy of a request reaches the process that it was sent to, if that is still there.
@@ -314,9 +328,14 @@ impl World<'_> {
 
     pub(super) fn answered(&mut self, customer: CustomerIndex, id: u64, answer: Answer) {
         if self.customers.doing(customer, id).is_some() {
+            let number = self.customers.doing(customer, id).and_then(|doing| doing.number);
             let known = &mut self.customers.all[customer];
             match &answer {
-                Answer::Committed(committed) => known.seen.raise(committed.origin, committed.sequence),
+                Answer::Committed(committed) => {
+                    known.seen.raise(committed.origin, committed.sequence);
+                    let last = known.last_write.as_mut().filter(|last| Some(last.number) == number);
+                    last.into_iter().for_each(|last| last.is_done = true);
+                }
                 Answer::Queried(queried) => queried.version.iter().for_each(|version| known.seen.join(version)),
                 Answer::Refused(_) => {}
             }

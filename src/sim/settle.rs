@@ -32,6 +32,7 @@ impl World<'_> {
         if !self.healed {
             self.healed = true;
             self.healed_at = self.now;
+            self.patience_us = self.patience();
         }
         self.let_go();
         if self.is_settled() {
@@ -45,19 +46,22 @@ impl World<'_> {
         }
     }
 
+    /// How long a healed bank may take, beyond what messages take.
+    fn patience(&self) -> u64 {
+        let degree = self.nodes.iter().map(|node| node.links.len() as u64).max().unwrap_or(0);
+        let repair = 100_000 * degree + 5_000 * u64::from(self.plan.branches);
+        PATIENCE_US + 5 * repair + self.customers.patience()
+    }
+
     /// When the patience with a healed bank ends. It begins once what was on its way has arrived: on an ordered
     /// network nothing overtakes that.
     fn give_up_at(&self) -> Time {
         let plan = self.plan;
-        let degree = self.nodes.iter().map(|node| node.links.len() as u64).max().unwrap_or(0);
-        let repair = 100_000 * degree + 5_000 * u64::from(plan.branches);
         let calls = if plan.propagation == "unary" { TRIPS_A_CALL * plan.operations.len() as u64 } else { 0 };
         let trips = TRIPS + TRIPS_A_BRANCH * u64::from(plan.branches) + calls;
-        let save = plan.disk.map_or(0, |disk| disk.save_us.1);
-        let trip = self.longest_us.saturating_add(save);
-        let patience = PATIENCE_US + 5 * repair + self.customers.patience();
+        let trip = self.longest_us.saturating_add(plan.disk.map_or(0, |disk| disk.save_us.1));
         let arrived = self.healed_at.0.max(self.last_arrival);
-        Time(arrived.saturating_add(patience).saturating_add(trips.saturating_mul(trip)))
+        Time(arrived.saturating_add(self.patience_us).saturating_add(trips.saturating_mul(trip)))
     }
 
     /// The processes that serve branches.

@@ -53,6 +53,7 @@ pub(super) struct World<'a> {
     pub(super) extra_loss: f64,
     pub(super) healed: bool,
     pub(super) healed_at: Time,
+    pub(super) patience_us: u64,
     pub(super) settled_at: Option<Time>,
     /// When the last message that was sent before arrives, and the longest that one has taken since.
     pub(super) last_arrival: u64,
@@ -139,6 +140,7 @@ impl<'a> World<'a> {
             extra_loss: 0.0,
             healed: false,
             healed_at: Time(0),
+            patience_us: 0,
             settled_at: None,
             last_arrival: 0,
             longest_us: plan.network.latency.usual(),
