@@ -83,7 +83,7 @@ impl Waits {
 
     /// Takes out the requests that waited for `origin` to reach at most `sequence`.
     pub(super) fn take_requests(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
-        self.take(&((origin, 0, 0)..=(origin, sequence, u64::MAX)))
+        self.take_range(&((origin, 0, 0)..=(origin, sequence, u64::MAX)))
     }
 
     /// The origins that some request waits for.
@@ -102,10 +102,10 @@ impl Waits {
     /// Takes out the requests that wait for more than `sequence` of `origin`.
     pub(super) fn take_requests_beyond(&mut self, origin: Origin, sequence: u64) -> Vec<Request> {
         let range = (origin, sequence.saturating_add(1), 0)..=(origin, u64::MAX, u64::MAX);
-        self.take(&range)
+        self.take_range(&range)
     }
 
-    fn take(&mut self, range: &RangeInclusive<(Origin, u64, u64)>) -> Vec<Request> {
+    fn take_range(&mut self, range: &RangeInclusive<(Origin, u64, u64)>) -> Vec<Request> {
         let keys: Vec<_> = self.requests.range(range.clone()).map(|(&key, _)| key).collect();
         let taken: Vec<Request> = keys.iter().filter_map(|key| self.requests.remove(key)).collect();
         for request in &taken {
@@ -217,7 +217,7 @@ impl Replica {
     /// Another try that waits here must not be executed after the customer was told that nothing was done.
     fn refuse_for_good(&mut self, request: &Request, limit: usize) {
         if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
-            self.answers.remember(id, operation, Err(Refusal::Overloaded { limit }));
+            self.answers.remember(self.now, id, operation, Err(Refusal::Overloaded { limit }));
         }
     }
 }

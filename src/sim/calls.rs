@@ -208,11 +208,13 @@ impl World<'_> {
             }
             Said::IAmBack => {
                 let Some(origin) = self.nodes[from].replica.as_ref().map(|replica| replica.own()) else { return };
-                let nothing = Delta { origin, base: 0, sequence: 0, entries: Vec::new(), confirm_through: 0 };
+                let (entries, past) = (Vec::new(), Vec::new());
+                let nothing = Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past };
                 self.hear(to, caller, Call { number: 0, operation: None, delta: nothing }, false)
             }
             Said::Tell(call) => {
-                let bare = call.operation.is_some() && plain(caller);
+                // Who tells no totals has no earlier life to stand on.
+                let bare = call.operation.is_some() && call.delta.past.is_empty() && plain(caller);
                 self.hear(to, caller, call, bare)
             }
         };

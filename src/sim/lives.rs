@@ -15,10 +15,6 @@ use crate::{
     types::Incarnation,
 };
 
-/// Whether a process that finds data goes on with the life that wrote it. If not, every start is given a number
-/// that no process of its branch has had.
-const RESUMES: bool = true;
-
 impl World<'_> {
     pub(super) fn crash_all(&mut self, branch: BranchIndex) {
         for node in self.seats[branch].clone() {
@@ -96,12 +92,10 @@ impl World<'_> {
         if self.plan.bug == Some(Bug::RestartWithoutPage) {
             back.replica = start(back.config.clone(), false, &Saved::default());
         } else if let Some(disk) = &mut back.disk {
+            back.config.own.incarnation = Incarnation(back.life);
             let Ok(saved) = disk.load();
             // A disk with nothing on it after a loss: nobody can go on with what it had.
             let begins_anew = set_back && saved == Saved::default();
-            if begins_anew || !RESUMES {
-                back.config.own.incarnation = Incarnation(back.life);
-            }
             back.config.had_lives |= begins_anew;
             back.replica = start(back.config.clone(), true, &saved);
         } else {
@@ -196,9 +190,7 @@ impl World<'_> {
         };
         let mut config = first.config.clone();
         let life = self.next_life(node);
-        if !RESUMES {
-            config.own.incarnation = Incarnation(life);
-        }
+        config.own.incarnation = Incarnation(life);
         let Ok(saved) = disk.load();
         let second = Node {
             replica: start(config.clone(), true, &saved),
