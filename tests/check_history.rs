@@ -3,7 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
-use replibank::check::{AnomalyKind, History, check};
+use replibank::check::{AnomalyKind, History, Verdict, check};
 
 const BANK: &str = r#"{"bank":{"branches":[1,2],"accounts":{"0":400}}}"#;
 
@@ -67,8 +67,58 @@ fn a_bank_that_keeps_its_promises_is_not_accused() {
     ];
     let verdict = check(&history(all_is_well));
     assert!(verdict.is_ok() && verdict.anomalies.is_empty(), "{verdict}");
-    assert_eq!((verdict.operations, verdict.reads, verdict.unknown, verdict.settled), (3, 5, 0, 2));
+    let Verdict { operations, answered, reads, unknown, settled, .. } = verdict;
+    assert_eq!((operations, answered, reads, unknown, settled), (3, 3, 5, 0, 2));
     assert!(verdict.to_string().ends_with("nothing is wrong"));
+}
+
+#[test]
+fn a_history_in_which_nothing_was_answered_is_not_examined() {
+    let ends = |lines: Vec<String>| {
+        let verdict = check(&history(lines));
+        let text = verdict.to_string();
+        (verdict.is_ok(), verdict.is_broken(), text.lines().last().expect("a verdict").to_owned())
+    };
+    let nothing = (false, false, "verdict      nothing was examined: no operation was answered".to_owned());
+    assert_eq!(ends(lines![]), nothing);
+    assert_eq!(ends(lines![invoke(1, 1, DEPOSIT)]), nothing);
+    assert_eq!(ends(lines![invoke(1, 1, DEPOSIT), r#""event":"unknown","id":1"#]), nothing);
+    assert_eq!(ends(lines![settled(1, 400, "{}"), settled(2, 400, "{}")]), nothing);
+    let refused = r#""event":"refused","id":1,"reason":"overloaded","limit":9"#;
+    assert_eq!(ends(lines![invoke(1, 1, DEPOSIT), refused]), (true, false, "verdict      nothing is wrong".to_owned()));
+    let differ = ends(lines![settled(1, 400, "{}"), settled(2, 401, "{}")]);
+    assert_eq!(differ, (false, true, "verdict      a promise is broken".to_owned()));
+}
+
+#[test]
+fn a_verdict_says_how_much_it_rests_on() {
+    let fault = |fault: u32| format!(r#""event":"fault","fault":{fault},"what":"branch 1 is down""#);
+    let lifted = |fault: u32| format!(r#""event":"lifted","fault":{fault}"#);
+    let restarted = r#""event":"restarted","branch":1,"kept":true"#;
+    let verdict = check(&history(lines![
+        invoke(1, 1, DEPOSIT),
+        committed(1, 570, "1", 1),
+        invoke(2, 2, QUERY),
+        fault(1),
+        read(2, 400),
+        invoke(3, 1, QUERY),
+        restarted,
+        lifted(1),
+        read(3, 570),
+        invoke(4, 1, DEPOSIT),
+        fault(2),
+        r#""event":"unknown","id":4"#,
+        invoke(5, 2, QUERY),
+        read(5, 570),
+    ]));
+    assert!(verdict.is_ok());
+    let text = verdict.to_string();
+    assert!(text.starts_with(
+        "examined     5 operations, 4 answered (1 of unknown outcome), 4 balances, 0 final states\n\
+         faults       2 faults, in which 3 operations were answered; a branch came back once\n"
+    ));
+    let calm = check(&history(lines![invoke(1, 1, QUERY), read(1, 400)])).to_string();
+    assert!(calm.contains("\nfaults       the history tells of none\n"), "{calm}");
 }
 
 #[test]
@@ -294,7 +344,30 @@ fn a_history_that_is_written_wrongly_is_refused_with_its_line() {
     };
     let ask = r#"{"at":1,"event":"invoke","id":1,"client":3,"branch":1,"action":"query"}"#;
     let done = r#"{"at":2,"event":"ok","id":1,"balance":400}"#;
-    let cases: [(&[&str], &str); 12] = [
+    let deposit = &ask.replace("\"query\"", "\"deposit\",\"amount\":170,\"none\":1");
+    let written = r#"{"at":2,"event":"ok","id":1,"balance":570,"origin":"1","sequence":1}"#;
+    let refused = r#"{"at":2,"event":"refused","id":1,"reason":"version_not_reached"}"#;
+    let fault = r#"{"at":1,"event":"fault","fault":1,"what":"a storm"}"#;
+    let lifted = r#"{"at":2,"event":"lifted","fault":1}"#;
+    let with = |line: &str| line.replace(r#""at":"#, r#""colour":"red","at":"#);
+    let end = r#"{"at":3,"event":"final","branch":1,"balances":{"0":400}}"#;
+    let cases: [(&[&str], &str); 28] = [
+        (&[&with(ask)], "line 2: unknown field `colour`"),
+        (&[deposit], "line 2: unknown field `none`"),
+        (&[ask, &with(done)], "line 3: unknown field `colour`"),
+        (&[ask, &with(refused)], "line 3: unknown field `colour`"),
+        (&[ask, r#"{"at":2,"event":"unknown","id":1,"why":"?"}"#], "line 3: unknown field `why`"),
+        (&[&with(end)], "line 2: unknown field `colour`"),
+        (&[&with(fault)], "line 2: unknown field `colour`"),
+        (&[fault, &with(lifted)], "line 3: unknown field `colour`"),
+        (&[fault, fault], "line 3: fault 1 was used before: give each fault its own number"),
+        (&[lifted], "line 2: fault 1 does not last: it is lifted once, after it has begun"),
+        (&[fault, lifted, lifted], "line 4: fault 1 does not last"),
+        (&[ask, written], "line 3: the answer to a query has no place"),
+        (&[&ask.replace("\"query\"", "\"query\",\"amount\":5")], "line 2: a query has no amount"),
+        (&[&ask.replace("\"query\"", "\"deposit\",\"amount\":0")], "line 2: amount 0 is out of range"),
+        (&[&ask.replace("\"query\"", "\"deposit\",\"amount\":281474976710656")], "line 2: amount 281474976710656 is"),
+        (&[ask, &done.replace("400", "9223372036854775808")], "line 3: invalid value"),
         (&["nonsense"], "line 2: expected"),
         (&[r#"{"at":1,"event":"guess","id":1}"#], "line 2: unknown variant `guess`"),
         (&[r#"{"event":"unknown","id":1}"#], "line 2: missing field `at`"),

@@ -27,7 +27,11 @@ fn run(plan: &Plan, trace_capacity: usize) -> Outcome {
 }
 
 fn survives(seed: u64) -> Counts {
-    let plan = Plan::draw(seed, &Choice::default());
+    survives_of(seed, &Choice::default())
+}
+
+fn survives_of(seed: u64, choice: &Choice) -> Counts {
+    let plan = Plan::draw(seed, choice);
     let outcome = run(&plan, 0);
     if let [violation, ..] = &judge(&outcome).violations[..] {
         let small = shrink(&plan, 1_000, &mut |_| ControlFlow::Continue(())).expect("it failed just now");
@@ -53,6 +57,25 @@ fn fresh_seeds_break_no_promise() {
     }
     println!("{seeds} seeds: {} events, {} faults survived, {counts:?}", counts.events, counts.survived());
     assert!(counts.crashes > 0 && counts.lost > 0 && counts.doubled > 0 && counts.breaks > 0, "{counts:?}");
+}
+
+/// Answers that take seconds are what customers give up and ask for again: much is open then.
+#[test]
+fn slow_banks_break_no_promise() {
+    let number = |name, otherwise| env::var(name).map_or(otherwise, |text| text.parse().expect(name));
+    let seeds = number("REPLIBANK_SEEDS", 150) / 5;
+    let first = number("REPLIBANK_SEED", fastrand::u64(..1 << 32));
+    println!("slow seeds {first} to {}; REPLIBANK_SEED={first} runs them again", first + seeds - 1);
+    for seed in first..first + seeds {
+        let latency = if seed % 2 == 0 { Latency::Uniform(500_000, 3_000_000) } else { Latency::Fixed(1_000_000) };
+        let faults = match seed % 3 {
+            0 => vec![FaultKind::Slow],
+            1 => vec![FaultKind::Slow, FaultKind::Customers, FaultKind::Crash],
+            _ => vec![FaultKind::Slow, FaultKind::Partition, FaultKind::Pause],
+        };
+        let operations = Some(60);
+        survives_of(seed, &Choice { latency: Some(latency), faults: Some(faults), operations, ..Choice::default() });
+    }
 }
 
 /// Every kind of bank and of fault comes up among few seeds: what is never drawn is never tested.
@@ -138,7 +161,11 @@ fn one_wrong_balance_in_a_final_state_is_found() {
         let mut history = run(&Plan::draw(seed, &Choice::default()), 0).history;
         let balances = history.events.iter_mut().rev().find_map(|event| match &mut event.kind {
             Kind::Final { balances, .. } => Some(balances),
-            Kind::Invoked(_) | Kind::Completed { .. } | Kind::Restarted { .. } => None,
+            Kind::Invoked(_)
+            | Kind::Completed { .. }
+            | Kind::Restarted { .. }
+            | Kind::Struck { .. }
+            | Kind::Lifted { .. } => None,
         });
         for balance in balances.expect("a final state").values_mut() {
             *balance += 1;
@@ -158,7 +185,12 @@ fn one_wrong_balance_in_an_answer_is_mostly_found() {
             Kind::Completed { outcome: replibank::check::Outcome::Answered(Answer::Queried(queried)), .. } => {
                 Some((position, queried.version.is_some()))
             }
-            Kind::Completed { .. } | Kind::Invoked(_) | Kind::Restarted { .. } | Kind::Final { .. } => None,
+            Kind::Completed { .. }
+            | Kind::Invoked(_)
+            | Kind::Restarted { .. }
+            | Kind::Struck { .. }
+            | Kind::Lifted { .. }
+            | Kind::Final { .. } => None,
         };
         let all: Vec<_> = history.events.iter().enumerate().filter_map(told).collect();
         for &(position, has_version) in all.iter().step_by(all.len() / 5 + 1) {

@@ -24,7 +24,10 @@ impl Origins {
                     Answer::Refused(_) => {}
                 },
                 Kind::Final { version, .. } => version.iter().for_each(&mut all_of),
-                Kind::Completed { outcome: Outcome::Unknown, .. } | Kind::Restarted { .. } => {}
+                Kind::Completed { outcome: Outcome::Unknown, .. }
+                | Kind::Restarted { .. }
+                | Kind::Struck { .. }
+                | Kind::Lifted { .. } => {}
             }
         }
         found.append(&mut written);
@@ -60,6 +63,12 @@ impl Origins {
         let mut needed = self.iter().zip(floor.0.iter().copied()).filter(|&(_, sequence)| sequence > 0);
         needed.find(|&(origin, sequence)| !shows(version, origin, sequence))
     }
+
+    /// Whether a floor has all of a version.
+    pub(super) fn is_within(&self, version: &Version, floor: &Floor) -> bool {
+        let shown = |origin| self.find(origin).map_or(0, |index| floor.sequence(index));
+        version.iter().all(|(origin, sequence)| shown(origin) >= sequence)
+    }
 }
 
 /// Whether a version may show that much of a page. A later life of a branch speaks for the earlier ones whose pages
@@ -92,6 +101,10 @@ impl Floor {
                 self.raise(index, sequence);
             }
         }
+    }
+
+    pub(super) fn join_floor(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(mine, theirs)| *mine = *theirs.max(mine));
     }
 
     /// Whether it asks for as much as another.

@@ -36,12 +36,25 @@ pub enum Kind {
         /// What came of it.
         outcome: Outcome,
     },
-    /// A branch came back.
+    /// A branch came back: its process of before has ended.
     Restarted {
         /// Which.
         branch: BranchId,
-        /// Whether it came back with its data. Without, what only it had is gone, rightly.
+        /// Whether it came back with its data. Without, or with an older copy, what only it had is gone,
+        /// rightly.
         kept: bool,
+    },
+    /// A fault begins. Nothing is judged by it: it says under what the history came about.
+    Struck {
+        /// Which: unique in the history.
+        fault: u64,
+        /// What it is, for people.
+        what: String,
+    },
+    /// A fault is over. One that never is lasts to the end.
+    Lifted {
+        /// Which.
+        fault: u64,
     },
     /// A branch's state after everything has settled: no request is under way, nothing is lost any
     /// more, and the branches had the time to tell each other.

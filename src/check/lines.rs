@@ -1,13 +1,13 @@
 //! Histories as JSON lines, which any program can write.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt,
+use std::{collections::BTreeMap, fmt};
+
+use serde::Serialize;
+
+use super::{
+    Event, History, Invocation, Kind, Outcome,
+    form::{Ask, Back, Bank, Done, End, Fault, Header, Line, Over, Reason, Refused, Unanswered, What},
 };
-
-use serde::{Deserialize, Serialize};
-
-use super::{Event, History, Invocation, Kind, Outcome};
 use crate::types::{
     AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Concern, Incarnation, Operation, OperationKind,
     Origin, Queried, Refusal, RequestId, Time, Version,
@@ -30,6 +30,7 @@ impl fmt::Display for HistoryError {
 
 impl std::error::Error for HistoryError {}
 
+<<<<<<< HEAD
 /// The first line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -122,6 +123,8 @@ enum Reason {
     ConcernNotReached { concern: String, reached: usize, needed: usize },
 }
 
+=======
+>>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
 impl History {
     /// The history as JSON lines: the bank, then an event a line.
     pub fn to_jsonl(&self) -> String {
@@ -149,7 +152,8 @@ impl History {
             .map_err(at(number))?;
         let branches = header.bank.branches.into_iter().map(branch).collect::<Result<_, _>>().map_err(at(number))?;
         let accounts = header.bank.accounts.into_iter().map(|(id, opening)| (AccountId(id), opening)).collect();
-        let mut reader = Reader { history: Self { branches, accounts, events: Vec::new() }, asked: BTreeMap::new() };
+        let history = Self { branches, accounts, events: Vec::new() };
+        let mut reader = Reader { history, asked: BTreeMap::new(), faults: BTreeMap::new() };
         for (number, line) in lines {
             reader.read(line).map_err(at(number))?;
         }
@@ -161,6 +165,8 @@ struct Reader {
     history: History,
     /// The actions of what has been asked and not been answered; `None`: answered.
     asked: BTreeMap<u64, Option<Action>>,
+    /// Whether each fault that has begun still lasts.
+    faults: BTreeMap<u64, bool>,
 }
 
 impl Reader {
@@ -183,16 +189,28 @@ impl Reader {
                 let answer = done.read(self.complete(id)?)?;
                 Kind::Completed { id, outcome: Outcome::Answered(answer) }
             }
-            What::Refused { id, reason } => {
+            What::Refused(Refused { id, reason }) => {
                 self.complete(id)?;
                 Kind::Completed { id, outcome: Outcome::Answered(Answer::Refused(reason.read()?)) }
             }
-            What::Unknown { id } => {
+            What::Unknown(Unanswered { id }) => {
                 self.complete(id)?;
                 Kind::Completed { id, outcome: Outcome::Unknown }
             }
-            What::Restarted { branch: id, kept } => Kind::Restarted { branch: self.known(branch(id)?)?, kept },
-            What::Final { branch: id, balances, version } => Kind::Final {
+            What::Restarted(Back { branch: id, kept }) => Kind::Restarted { branch: self.known(branch(id)?)?, kept },
+            What::Fault(Fault { fault, what }) => {
+                if self.faults.insert(fault, true).is_some() {
+                    return Err(format!("fault {fault} was used before: give each fault its own number"));
+                }
+                Kind::Struck { fault, what }
+            }
+            What::Lifted(Over { fault }) => {
+                if !self.faults.insert(fault, false).unwrap_or(false) {
+                    return Err(format!("fault {fault} does not last: it is lifted once, after it has begun"));
+                }
+                Kind::Lifted { fault }
+            }
+            What::Final(End { branch: id, balances, version }) => Kind::Final {
                 branch: self.known(branch(id)?)?,
                 balances: balances.into_iter().map(read_balance).collect::<Result<_, _>>()?,
                 version: version.map(read_version).transpose()?,
@@ -228,6 +246,7 @@ impl Ask {
             Ok::<_, String>(Action::Write(Operation { kind, account, amount }))
         };
         let action = match self.action.as_str() {
+            "query" if self.amount.is_some() => return Err("a query has no amount".to_owned()),
             "query" => Action::Query { account },
             "deposit" => write(OperationKind::Deposit)?,
             "withdraw" => write(OperationKind::Withdraw)?,
@@ -250,10 +269,18 @@ impl Done {
         let balance = self.balance;
         match action {
             Action::Query { .. } => {
+                if self.origin.is_some() || self.sequence.is_some() {
+                    return Err(
+                        "the answer to a query has no place: origin and sequence are those of a write".to_owned()
+                    );
+                }
                 let version = self.version.map(read_version).transpose()?;
                 Ok(Answer::Queried(Queried { balance, version }))
             }
             Action::Write(_) => {
+                if self.version.is_some() {
+                    return Err("the answer to a write has a place, and no version".to_owned());
+                }
                 let (Some(name), Some(sequence)) = (self.origin, self.sequence) else {
                     return Err("the answer to a write needs its place: origin and sequence".to_owned());
                 };
@@ -277,8 +304,12 @@ impl Reason {
             Self::RequestConflict { client, number } => Refusal::RequestConflict { request: request(client, number) },
             Self::RequestExpired { client, number } => Refusal::RequestExpired { request: request(client, number) },
             Self::Overloaded { limit } => Refusal::Overloaded { limit },
+<<<<<<< HEAD
             Self::VersionNotReached => Refusal::VersionNotReached,
             Self::VersionLost { origin: name, most } => Refusal::VersionLost { origin: origin(&name)?, most },
+=======
+            Self::VersionNotReached {} => Refusal::VersionNotReached,
+>>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
             Self::ConcernNotReached { concern: name, reached, needed } => {
                 Refusal::ConcernNotReached { concern: concern(&name)?, reached, needed }
             }
@@ -300,8 +331,12 @@ impl Reason {
                 Self::RequestExpired { client: client.0, number }
             }
             Refusal::Overloaded { limit } => Self::Overloaded { limit },
+<<<<<<< HEAD
             Refusal::VersionNotReached => Self::VersionNotReached,
             Refusal::VersionLost { origin, most } => Self::VersionLost { origin: origin.to_string(), most },
+=======
+            Refusal::VersionNotReached => Self::VersionNotReached {},
+>>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
             Refusal::ConcernNotReached { concern, reached, needed } => {
                 Self::ConcernNotReached { concern: concern.to_string(), reached, needed }
             }
@@ -333,7 +368,7 @@ fn what(kind: &Kind) -> What {
                 at_least: write_version(at_least),
             })
         }
-        Kind::Completed { id, outcome: Outcome::Unknown } => What::Unknown { id: *id },
+        Kind::Completed { id, outcome: Outcome::Unknown } => What::Unknown(Unanswered { id: *id }),
         Kind::Completed { id, outcome: Outcome::Answered(answer) } => match answer {
             Answer::Queried(Queried { balance, version }) => What::Ok(Done {
                 id: *id,
@@ -349,14 +384,16 @@ fn what(kind: &Kind) -> What {
                 sequence: Some(*sequence),
                 version: None,
             }),
-            Answer::Refused(refusal) => What::Refused { id: *id, reason: Reason::write(*refusal) },
+            Answer::Refused(refusal) => What::Refused(Refused { id: *id, reason: Reason::write(*refusal) }),
         },
-        Kind::Restarted { branch, kept } => What::Restarted { branch: branch.value(), kept: *kept },
-        Kind::Final { branch, balances, version } => What::Final {
+        Kind::Restarted { branch, kept } => What::Restarted(Back { branch: branch.value(), kept: *kept }),
+        Kind::Struck { fault, what } => What::Fault(Fault { fault: *fault, what: what.clone() }),
+        Kind::Lifted { fault } => What::Lifted(Over { fault: *fault }),
+        Kind::Final { branch, balances, version } => What::Final(End {
             branch: branch.value(),
             balances: balances.iter().map(|(account, &balance)| (account.to_string(), balance)).collect(),
             version: version.as_ref().map(write_version),
-        },
+        }),
     }
 }
 

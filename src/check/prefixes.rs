@@ -21,7 +21,8 @@ impl Prefixes {
     pub(super) fn push(&mut self, sequence: u64, effect: i64) {
         let last = self.sums.last().copied().unwrap_or(0);
         self.sequences.push(sequence);
-        self.sums.push(last + effect);
+        // No right page comes near the bounds of a sum.
+        self.sums.push(last.saturating_add(effect));
     }
 
     pub(super) fn seal(&mut self) {

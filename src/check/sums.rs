@@ -8,22 +8,23 @@ use super::prefixes::Stretch;
 /// The most sums that are kept one by one.
 const MAX_EXACT: usize = 1024;
 
-/// A set of reachable sums.
+/// A set of reachable sums. What is kept one by one stays within 64 bits in a bank within its bounds;
+/// in another, it stops at the end of them.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Sums {
-    least: i64,
-    most: i64,
+    least: i128,
+    most: i128,
     /// In order, each once. `None`: too many; then anything from `least` to `most` may be reachable.
     exact: Option<Vec<i64>>,
 }
 
 impl Sums {
     pub(super) fn one(sum: i64) -> Self {
-        Self { least: sum, most: sum, exact: Some(vec![sum]) }
+        Self { least: sum.into(), most: sum.into(), exact: Some(vec![sum]) }
     }
 
     /// Anything between two bounds.
-    pub(super) fn between(least: i64, most: i64) -> Self {
+    pub(super) fn between(least: i128, most: i128) -> Self {
         Self { least, most, exact: None }
     }
 
@@ -49,7 +50,7 @@ impl Sums {
     }
 
     /// Adds anything between two bounds.
-    pub(super) fn add_between(&mut self, least: i64, most: i64) {
+    pub(super) fn add_between(&mut self, least: i128, most: i128) {
         self.least += least;
         self.most += most;
         self.exact = None;
@@ -57,32 +58,39 @@ impl Sums {
 
     /// Adds one of the values, of which these are the least and the greatest.
     fn add_choice(&mut self, values: &[i64], (least, most): (i64, i64)) {
-        self.least += least;
-        self.most += most;
+        self.least += i128::from(least);
+        self.most += i128::from(most);
         let Some(exact) = &mut self.exact else { return };
         if let [value] = values {
-            return exact.iter_mut().for_each(|sum| *sum += value);
+            return exact.iter_mut().for_each(|sum| *sum = sum.saturating_add(*value));
         }
         let distinct = in_order(values.iter().copied().take(MAX_EXACT * 4).collect());
         if exact.len() * distinct.len() > MAX_EXACT {
             self.exact = None;
         } else {
-            *exact = in_order(exact.iter().flat_map(|sum| distinct.iter().map(move |value| sum + value)).collect());
+            *exact = in_order(
+                exact.iter().flat_map(|sum| distinct.iter().map(move |&value| sum.saturating_add(value))).collect(),
+            );
         }
+    }
+
+    /// How many there are, if they are kept one by one.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.exact.as_ref().map(Vec::len)
     }
 
     pub(super) fn is_exact(&self) -> bool {
         self.exact.is_some()
     }
 
-    pub(super) fn bounds(&self) -> (i64, i64) {
+    pub(super) fn bounds(&self) -> (i128, i128) {
         (self.least, self.most)
     }
 
     pub(super) fn contains(&self, sum: i64) -> bool {
         match &self.exact {
             Some(exact) => exact.binary_search(&sum).is_ok(),
-            None => (self.least..=self.most).contains(&sum),
+            None => (self.least..=self.most).contains(&sum.into()),
         }
     }
 }

@@ -18,6 +18,14 @@ pub enum AnomalyKind {
     LostWrite,
     /// One request was executed twice.
     CountedTwice,
+    /// A request of which a branch said that nothing was done, and that it is done.
+    RefusedYetDone,
+    /// A place that a write cannot have.
+    Misplaced,
+    /// An answer that contradicts itself, what was asked for, or another answer to the same request.
+    Contradiction,
+    /// A balance or a total that is beyond what a bank can hold.
+    OutOfBounds,
     /// A balance that was read, and that nothing explains.
     ImpossibleRead,
     /// An answer that does not show what it had to.
@@ -36,6 +44,10 @@ impl fmt::Display for AnomalyKind {
             Self::Conservation => "conservation",
             Self::LostWrite => "lost-write",
             Self::CountedTwice => "counted-twice",
+            Self::RefusedYetDone => "refused-yet-done",
+            Self::Misplaced => "misplaced",
+            Self::Contradiction => "contradiction",
+            Self::OutOfBounds => "out-of-bounds",
             Self::ImpossibleRead => "impossible-read",
             Self::StaleRead => "stale-read",
             Self::WentBack => "went-back",
@@ -79,38 +91,71 @@ impl fmt::Display for Anomaly {
     }
 }
 
-/// Everything that the checkers say of a history.
+/// Everything that the checkers say of a history, and how much it rests on.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Verdict {
     /// What is wrong, each kind in the order of time.
     pub anomalies: Vec<Anomaly>,
     /// How many operations were asked for.
     pub operations: usize,
+    /// How many of them a branch has answered. Without any, nothing was examined.
+    pub answered: usize,
     /// How many balances were told, by queries, writes and refusals.
     pub reads: usize,
     /// How many writes nobody knows the outcome of.
     pub unknown: usize,
     /// How many branches showed their state at the end.
     pub settled: usize,
+    /// How many times a branch came back.
+    pub restarts: usize,
+    /// How many faults the history tells of. One that tells of none may have had some.
+    pub faults: usize,
+    /// How many operations were under way while some of them lasted, and were answered.
+    pub answered_in_faults: usize,
 }
 
 impl Verdict {
-    /// Whether no promise was broken.
+    /// Whether something was examined, and no promise was broken.
     pub fn is_ok(&self) -> bool {
-        !self.anomalies.iter().any(Anomaly::is_breach)
+        self.has_examined() && !self.is_broken()
+    }
+
+    /// Whether some operation was answered. Otherwise there was nothing to hold against anything.
+    pub fn has_examined(&self) -> bool {
+        self.answered > 0
+    }
+
+    /// Whether a promise was broken.
+    pub fn is_broken(&self) -> bool {
+        self.anomalies.iter().any(Anomaly::is_breach)
+    }
+
+    /// "4 faults, in which 31 operations were answered; branches came back 2 times"
+    fn faults(&self) -> String {
+        let Self { restarts, faults, answered_in_faults, .. } = self;
+        let told = match faults {
+            0 => "the history tells of none".to_owned(),
+            _ => format!("{}, in which {} answered", counted(*faults, "fault"), were(*answered_in_faults)),
+        };
+        match restarts {
+            0 => told,
+            1 => format!("{told}; a branch came back once"),
+            count => format!("{told}; branches came back {count} times"),
+        }
     }
 }
 
 impl fmt::Display for Verdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operations, reads, unknown, settled, .. } = self;
+        let Self { operations, answered, reads, unknown, settled, .. } = self;
         writeln!(
             f,
-            "examined     {} ({unknown} of unknown outcome), {}, {}",
+            "examined     {}, {answered} answered ({unknown} of unknown outcome), {}, {}",
             counted(*operations, "operation"),
             counted(*reads, "balance"),
             counted(*settled, "final state"),
         )?;
+        writeln!(f, "faults       {}", self.faults())?;
         let mut kinds: Vec<AnomalyKind> = self.anomalies.iter().map(|anomaly| anomaly.kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
@@ -124,13 +169,14 @@ impl fmt::Display for Verdict {
             }
         }
         let limits = self.anomalies.iter().filter(|anomaly| !anomaly.is_breach()).count();
-        match (self.is_ok(), limits) {
-            (true, 0) => write!(f, "verdict      nothing is wrong"),
-            (true, _) => write!(
+        match (self.is_broken(), self.has_examined(), limits) {
+            (true, _, _) => write!(f, "verdict      a promise is broken"),
+            (false, false, _) => write!(f, "verdict      nothing was examined: no operation was answered"),
+            (false, true, 0) => write!(f, "verdict      nothing is wrong"),
+            (false, true, _) => write!(
                 f,
                 "verdict      no promise is broken; accounts were overdrawn, which branches cannot prevent alone"
             ),
-            (false, _) => write!(f, "verdict      a promise is broken"),
         }
     }
 }
@@ -138,4 +184,9 @@ impl fmt::Display for Verdict {
 /// "1 balance", "2 balances".
 fn counted(count: usize, noun: &str) -> String {
     format!("{count} {noun}{}", if count == 1 { "" } else { "s" })
+}
+
+/// "1 operation was", "2 operations were".
+fn were(count: usize) -> String {
+    format!("{} {}", counted(count, "operation"), if count == 1 { "was" } else { "were" })
 }

@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Event, History, Invocation, Kind, Outcome,
+    Anomaly, AnomalyKind, Event, History, Kind,
     floor::Origins,
+    lives::{Lives, Turn},
+    names::{Fate, Fates, Known},
     prefixes::{Prefixes, Stretch},
 };
 use crate::types::{
-    AccountId, Action, Answer, BranchId, Committed, Concern, Operation, OperationKind, Origin, Refusal, Time, Version,
+    AccountId, BranchId, Committed, Concern, MAX_AMOUNT, MAX_OPENING, Operation, OperationKind, Origin, Time, Version,
 };
 
 /// A write with a place.
@@ -50,7 +52,30 @@ pub(super) struct PageKnown {
     pub(super) writes: Vec<Placed>,
     /// By position in `writes`: the latest invocation so far.
     latest_invoked: Vec<Time>,
-    accounts: BTreeMap<AccountId, Prefixes>,
+    accounts: BTreeMap<AccountId, Entry>,
+}
+
+/// One account on a page.
+#[derive(Debug)]
+struct Entry {
+    prefixes: Prefixes,
+    deposited: u64,
+    withdrawn: u64,
+}
+
+impl Entry {
+    fn new() -> Self {
+        Self { prefixes: Prefixes::new(), deposited: 0, withdrawn: 0 }
+    }
+
+    fn push(&mut self, sequence: u64, operation: Operation) {
+        self.prefixes.push(sequence, effect(operation));
+        let total = match operation.kind {
+            OperationKind::Deposit => &mut self.deposited,
+            OperationKind::Withdraw => &mut self.withdrawn,
+        };
+        *total = total.saturating_add(operation.amount.value());
+    }
 }
 
 impl PageKnown {
@@ -60,10 +85,16 @@ impl PageKnown {
         for write in &self.writes {
             latest = latest.max(write.invoked);
             self.latest_invoked.push(latest);
-            let prefixes = self.accounts.entry(write.operation.account).or_insert_with(Prefixes::new);
-            prefixes.push(write.sequence, effect(write.operation));
+            let entry = self.accounts.entry(write.operation.account).or_insert_with(Entry::new);
+            entry.push(write.sequence, write.operation);
         }
-        self.accounts.values_mut().for_each(Prefixes::seal);
+        self.accounts.values_mut().for_each(|entry| entry.prefixes.seal());
+    }
+
+    /// The accounts on which more was deposited, or withdrawn, than a page can hold.
+    fn totals_beyond_bounds(&self) -> impl Iterator<Item = (AccountId, u64)> + '_ {
+        let totals = self.accounts.iter().map(|(&account, entry)| (account, entry.deposited.max(entry.withdrawn)));
+        totals.filter(|&(_, total)| total > MAX_AMOUNT)
     }
 
     /// How many of the placed writes are within the first `sequence` operations.
@@ -90,7 +121,7 @@ impl PageKnown {
     /// The sums on an account of every prefix from one sequence to another, both included; `None`: the
     /// page has no write on it.
     pub(super) fn stretch(&self, account: AccountId, least: u64, most: u64) -> Option<Stretch<'_>> {
-        self.accounts.get(&account).map(|prefixes| prefixes.stretch(least, most))
+        self.accounts.get(&account).map(|entry| entry.prefixes.stretch(least, most))
     }
 
     /// Which invocation was given this place.
@@ -110,14 +141,15 @@ pub(super) struct Writes {
     pub(super) open: BTreeMap<BranchId, Vec<Open>>,
     /// The same of all branches, by account, in the order of their invocations.
     open_on: BTreeMap<AccountId, OpenOn>,
-    /// Requests that were answered with two places.
-    pub(super) doubles: Vec<(Vec<u64>, u64, [Committed; 2])>,
-    /// Places that two requests were given.
-    pub(super) shared: Vec<(Origin, u64, [u64; 2])>,
+    /// What cannot be of the answers to writes, without a look at what they show.
+    pub(super) anomalies: Vec<Anomaly>,
     /// Invocations that ask again for what another asked for: their answer may be older than they are.
     pub(super) again: BTreeSet<u64>,
+    /// The first try of each request that was tried more than once.
+    pub(super) tried_again: BTreeSet<u64>,
     /// Branches that came back without their data, and when.
     pub(super) forgot: Vec<(Time, BranchId)>,
+    pub(super) lives: Lives,
 }
 
 /// The open writes on one account.
@@ -125,111 +157,139 @@ pub(super) struct Writes {
 struct OpenOn {
     open: Vec<Open>,
     /// After each: the least and the greatest sum, if the certain ones may be left out, and if not.
-    bounds: Vec<[(i64, i64); 2]>,
+    bounds: Vec<[(i128, i128); 2]>,
 }
 
 impl OpenOn {
     fn push(&mut self, open: Open) {
         let [loose, strict] = self.bounds.last().copied().unwrap_or_default();
-        let effect = effect(open.operation);
-        let maybe = |(least, most): (i64, i64)| (least + effect.min(0), most + effect.max(0));
-        let surely = |(least, most): (i64, i64)| (least + effect, most + effect);
+        let effect = i128::from(effect(open.operation));
+        let maybe = |(least, most): (i128, i128)| (least + effect.min(0), most + effect.max(0));
+        let surely = |(least, most): (i128, i128)| (least + effect, most + effect);
         self.bounds.push([maybe(loose), if open.certain { surely(strict) } else { maybe(strict) }]);
         self.open.push(open);
     }
 
-    fn by(&self, time: Time, strictly: bool) -> (&[Open], (i64, i64)) {
+    fn by(&self, time: Time, strictly: bool) -> (&[Open], (i128, i128)) {
         let count = self.open.partition_point(|open| open.invoked <= time);
         let bounds = count.checked_sub(1).map_or([(0, 0); 2], |last| self.bounds[last]);
         (&self.open[..count], bounds[usize::from(strictly)])
     }
 }
 
-/// What the tries of one request came to.
-struct Fate<'a> {
-    first: &'a Invocation,
-    ids: Vec<u64>,
-    operation: Operation,
-    invoked: Time,
-    places: Vec<Committed>,
-    certain: bool,
-    maybe: bool,
-}
-
 impl Writes {
     pub(super) fn of(history: &History) -> Self {
-        let mut outcomes: BTreeMap<u64, &Outcome> = BTreeMap::new();
-        let mut writes = Self { origins: Origins::of(history), ..Self::default() };
+        let fates = Fates::of(history);
+        let mut writes = Self { origins: Origins::of(history), lives: Lives::of(history), ..Self::default() };
         writes.pages.resize_with(writes.origins.len(), PageKnown::default);
+        writes.again = fates.again.iter().copied().collect();
         for Event { at, kind } in &history.events {
-            match kind {
-                Kind::Completed { id, outcome } => drop(outcomes.insert(*id, outcome)),
-                Kind::Restarted { branch, kept: false } => writes.forgot.push((*at, *branch)),
-                Kind::Restarted { .. } | Kind::Invoked(_) | Kind::Final { .. } => {}
+            if let Kind::Restarted { branch, kept: false } = kind {
+                writes.forgot.push((*at, *branch));
             }
         }
-        let mut fates: Vec<Fate<'_>> = Vec::new();
-        let mut named: BTreeMap<(u64, u64, BranchId), usize> = BTreeMap::new();
-        for Event { at, kind } in &history.events {
-            let Kind::Invoked(invocation) = kind else { continue };
-            let Action::Write(operation) = invocation.action else { continue };
-            let new = fates.len();
-            let name = invocation.request.map(|number| (invocation.client, number, invocation.branch));
-            let position = name.map_or(new, |name| *named.entry(name).or_insert(new));
-            // The same name with another operation is refused, and is no try of the first.
-            if position < new && fates[position].operation != operation {
-                continue;
-            }
-            if position == new {
-                let (ids, places) = (Vec::new(), Vec::new());
-                fates.push(Fate {
-                    first: invocation,
-                    ids,
-                    operation,
-                    invoked: *at,
-                    places,
-                    certain: false,
-                    maybe: false,
-                });
-            } else {
-                writes.again.insert(invocation.id);
-            }
-            fates[position].take(invocation.id, outcomes.get(&invocation.id).copied());
-        }
-        for fate in fates {
-            writes.sort(fate);
+        writes.take_turns(history, &fates);
+        writes.anomalies.extend(fates.judge(history, &writes.lives));
+        for fate in &fates.all {
+            writes.sort(fate, history);
         }
         writes.pages.iter_mut().for_each(PageKnown::seal);
         writes.find_shared();
+        writes.find_beyond_bounds(history);
         writes.sort_open();
         writes
     }
 
-    fn sort(&mut self, fate: Fate<'_>) {
-        let Fate { first, ids, operation, invoked, places, certain, maybe } = fate;
-        let Some(&Committed { origin, sequence, .. }) = places.first() else {
-            if certain || maybe {
-                let (id, branch) = (first.id, first.branch);
-                let open = Open { id, branch, operation, invoked, certain };
-                self.open.entry(branch).or_default().push(open);
+    /// Holds the lives of each branch against each other, where there are several or may be.
+    fn take_turns(&mut self, history: &History, fates: &Fates<'_>) {
+        for &branch in &history.branches {
+            if self.origins.of_branch(branch).count() < 2 && !self.lives.came_back(branch) {
+                continue;
             }
-            return;
-        };
-        if let Some(other) = places.iter().find(|place| (place.origin, place.sequence) != (origin, sequence)) {
-            self.doubles.push((ids, first.client, [places[0], *other]));
+            let turn = |fate: &Fate<'_>| {
+                let place = fate.places.first().filter(|place| place.origin.branch == branch)?;
+                Some(Turn { id: fate.first.id, origin: place.origin, invoked: fate.invoked, told: fate.told })
+            };
+            self.lives.take_turns(branch, fates.all.iter().filter_map(turn).collect());
         }
-        let (id, client, concern) = (first.id, first.client, first.concern);
-        if let Some(index) = self.origins.find(origin) {
-            self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
+        for Turn { id, origin, told, .. } in std::mem::take(&mut self.lives.dead) {
+            self.anomalies.push(Anomaly {
+                kind: AnomalyKind::Misplaced,
+                at: history.events[told].at,
+                branch: Some(origin.branch),
+                account: None,
+                witnesses: vec![id],
+                story: format!(
+                    "a write is on page {origin}, that of a life of branch {} that had ended before it was asked for",
+                    origin.branch
+                ),
+            });
+        }
+    }
+
+    fn sort(&mut self, fate: &Fate<'_>, history: &History) {
+        let invoked = history.events[fate.invoked].at;
+        let (first, operation) = (fate.first, fate.operation);
+        let (id, client, branch, concern) = (first.id, first.client, first.branch, first.concern);
+        if fate.ids.len() > 1 {
+            self.tried_again.insert(id);
+        }
+        match fate.known(&self.lives) {
+            Known::Placed => {
+                let Some(&Committed { origin, sequence, .. }) = fate.places.first() else { return };
+                if let Some(index) = self.origins.find(origin) {
+                    self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
+                }
+            }
+            known @ (Known::Certain | Known::Open) => {
+                let certain = known == Known::Certain;
+                self.open.entry(branch).or_default().push(Open { id, branch, operation, invoked, certain });
+            }
+            Known::Not => {}
         }
     }
 
     fn find_shared(&mut self) {
         for (origin, page) in self.origins.iter().zip(&self.pages) {
-            for pair in page.writes.windows(2) {
-                if pair[0].sequence == pair[1].sequence {
-                    self.shared.push((origin, pair[0].sequence, [pair[0].id, pair[1].id]));
-                }
+            for pair in page.writes.windows(2).filter(|pair| pair[0].sequence == pair[1].sequence) {
+                let sequence = pair[0].sequence;
+                self.anomalies.push(Anomaly {
+                    kind: AnomalyKind::LostWrite,
+                    at: pair[0].invoked.max(pair[1].invoked),
+                    branch: Some(origin.branch),
+                    account: None,
+                    witnesses: vec![pair[0].id, pair[1].id],
+                    story: format!(
+                        "two writes were committed as operation {sequence} of branch {origin}: one of them cannot count"
+                    ),
+                });
+            }
+        }
+    }
+
+    /// Balances and totals that no bank can hold.
+    fn find_beyond_bounds(&mut self, history: &History) {
+        let accuse = |at, branch, account, story| Anomaly {
+            kind: AnomalyKind::OutOfBounds,
+            at,
+            branch,
+            account: Some(account),
+            witnesses: Vec::new(),
+            story,
+        };
+        for (&account, &opening) in &history.accounts {
+            if !(0..=MAX_OPENING).contains(&opening) {
+                let story = format!("account {account} opens with {opening}: an opening is from 0 to {MAX_OPENING}");
+                self.anomalies.push(accuse(Time(0), None, account, story));
+            }
+        }
+        for (origin, page) in self.origins.iter().zip(&self.pages) {
+            let last = page.latest_invoked.last().copied().unwrap_or_default();
+            for (account, total) in page.totals_beyond_bounds() {
+                let story = format!(
+                    "page {origin} has a total of {total} on account {account}: the limit is {MAX_AMOUNT}, beyond which writes are refused"
+                );
+                self.anomalies.push(accuse(last, Some(origin.branch), account, story));
             }
         }
     }
@@ -244,7 +304,7 @@ impl Writes {
 
     /// The open writes on an account that had been asked for by then, and the least and the greatest
     /// sum of them; `strictly`: those that certainly were committed count.
-    pub(super) fn open_on(&self, account: AccountId, time: Time, strictly: bool) -> (&[Open], (i64, i64)) {
+    pub(super) fn open_on(&self, account: AccountId, time: Time, strictly: bool) -> (&[Open], (i128, i128)) {
         self.open_on.get(&account).map_or((&[], (0, 0)), |open| open.by(time, strictly))
     }
 
@@ -261,6 +321,46 @@ impl Writes {
         })
     }
 
+    /// How many of a page's first operations are none of those with a place.
+    ///
+    /// # Errors
+    /// Why these cannot have been by then.
+    pub(super) fn missing(&self, origin: Origin, sequence: u64, by: Time) -> Result<usize, String> {
+        let Some(page) = self.page(origin) else { return Ok(usize::try_from(sequence).unwrap_or(usize::MAX)) };
+        let placed = page.count(sequence);
+        if page.asked_for(placed) > by {
+            return Err(format!("names a write of branch {origin} that nobody had asked for yet"));
+        }
+        Ok(usize::try_from(sequence).unwrap_or(usize::MAX).saturating_sub(placed))
+    }
+
+    /// The branches, two at most, at which withdrawals from an account could have counted.
+    pub(super) fn withdrawn_at(&self, account: AccountId) -> BTreeSet<BranchId> {
+        let pays = |operation: Operation| operation.kind == OperationKind::Withdraw && operation.account == account;
+        let placed = self.origins.iter().zip(&self.pages).filter(|(_, page)| {
+            page.accounts.contains_key(&account) && page.writes.iter().any(|write| pays(write.operation))
+        });
+        let (open, _) = self.open_on(account, Time(u64::MAX), false);
+        let open = open.iter().filter(|open| pays(open.operation)).map(|open| open.branch);
+        let mut found = BTreeSet::new();
+        for branch in placed.map(|(origin, _)| origin.branch).chain(open) {
+            found.insert(branch);
+            if found.len() == 2 {
+                break;
+            }
+        }
+        found
+    }
+
+    /// What all writes of a branch come to that are like this one and could count.
+    pub(super) fn most_total(&self, branch: BranchId, like: Operation) -> u128 {
+        let lives = self.origins.of_branch(branch).flat_map(|(index, _)| &self.pages[index].writes);
+        let placed = lives.map(|write| write.operation);
+        let open = self.open_by(branch, Time(u64::MAX)).iter().map(|open| open.operation);
+        let alike = placed.chain(open).filter(|it| (it.kind, it.account) == (like.kind, like.account));
+        alike.map(|operation| u128::from(operation.amount.value())).sum()
+    }
+
     /// The open writes of a branch that had been asked for by then.
     pub(super) fn open_by(&self, branch: BranchId, time: Time) -> &[Open] {
         let open = self.open.get(&branch).map_or(&[][..], Vec::as_slice);
@@ -272,20 +372,5 @@ impl Writes {
         let since: BTreeSet<BranchId> =
             self.forgot.iter().filter(|(at, _)| *at >= write.invoked).map(|&(_, branch)| branch).collect();
         since.contains(&origin.branch) && since.len() >= write.concern.replicas(branches)
-    }
-}
-
-impl Fate<'_> {
-    fn take(&mut self, id: u64, outcome: Option<&Outcome>) {
-        self.ids.push(id);
-        match outcome {
-            Some(Outcome::Answered(Answer::Committed(committed))) => self.places.push(*committed),
-            Some(Outcome::Answered(Answer::Refused(Refusal::ConcernNotReached { .. }))) => self.certain = true,
-            Some(Outcome::Answered(Answer::Refused(refusal))) if refusal.is_definite() => {}
-            // An answer of the wrong kind says nothing of the write.
-            Some(Outcome::Answered(Answer::Refused(_) | Answer::Queried(_)) | Outcome::Unknown) | None => {
-                self.maybe = true;
-            }
-        }
     }
 }

@@ -1,0 +1,129 @@
+//! The form of a history's lines, as JSON has it: a field that is not here is refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+/// The first line.
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Header {
+    pub(super) bank: Bank,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Bank {
+    pub(super) branches: BTreeSet<u32>,
+    pub(super) accounts: BTreeMap<u64, i64>,
+}
+
+/// Every other line. (What is flattened cannot refuse unknown fields; what is in it does.)
+#[derive(Serialize, Deserialize)]
+pub(super) struct Line {
+    pub(super) at: u64,
+    #[serde(flatten)]
+    pub(super) what: What,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub(super) enum What {
+    Invoke(Ask),
+    Ok(Done),
+    Refused(Refused),
+    Unknown(Unanswered),
+    Restarted(Back),
+    Fault(Fault),
+    Lifted(Over),
+    Final(End),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ask {
+    pub(super) id: u64,
+    pub(super) client: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) request: Option<u64>,
+    pub(super) branch: u32,
+    pub(super) action: String,
+    #[serde(default)]
+    pub(super) account: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) amount: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) concern: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(super) at_least: BTreeMap<String, u64>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Done {
+    pub(super) id: u64,
+    pub(super) balance: i64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) origin: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sequence: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+pub(super) struct Refused {
+    pub(super) id: u64,
+    #[serde(flatten)]
+    pub(super) reason: Reason,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Unanswered {
+    pub(super) id: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Back {
+    pub(super) branch: u32,
+    pub(super) kept: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Fault {
+    pub(super) fault: u64,
+    pub(super) what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Over {
+    pub(super) fault: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct End {
+    pub(super) branch: u32,
+    pub(super) balances: BTreeMap<String, i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<BTreeMap<String, u64>>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(tag = "reason", rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Reason {
+    InvalidAmount { requested: u64 },
+    UnknownAccount { account: u64 },
+    InsufficientFunds { available: i64, requested: u64 },
+    TotalLimit { total: u64, requested: u64 },
+    RequestConflict { client: u64, number: u64 },
+    RequestExpired { client: u64, number: u64 },
+    Overloaded { limit: usize },
+    // With braces, since a variant without takes any field.
+    VersionNotReached {},
+    ConcernNotReached { concern: String, reached: usize, needed: usize },
+}
