@@ -40,7 +40,7 @@ fn misfit(history: &History, asked: &Invocation, refusal: Refusal) -> Option<Str
                 None
             }
         }
-        (Refusal::VersionNotReached | Refusal::Overloaded { .. }, _) => None,
+        (Refusal::VersionNotReached | Refusal::VersionLost { .. } | Refusal::Overloaded { .. }, _) => None,
         (_, None) => Some("a query is never refused for this".to_owned()),
         (Refusal::InvalidAmount { .. }, Some(operation)) => {
             Some(format!("the amount is said to be wrong, and {} is right", operation.amount))

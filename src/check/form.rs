@@ -125,5 +125,6 @@ pub(super) enum Reason {
     Overloaded { limit: usize },
     // With braces, since a variant without takes any field.
     VersionNotReached {},
+    VersionLost { origin: String, most: u64 },
     ConcernNotReached { concern: String, reached: usize, needed: usize },
 }

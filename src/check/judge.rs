@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Anomaly, AnomalyKind, Event, History, Invocation, Kind, Outcome, Verdict,
     answers::contradiction,
-    floor::Floor,
+    floor::{Floor, shows},
     reads::{Read, Reads},
     verdict::operations,
     writes::{PageKnown, Writes},
@@ -218,7 +218,7 @@ impl<'a> Judge<'a> {
     /// A version that was told must have reached what was asked for, and what was shown before.
     fn version(&mut self, read: &Read, at_least: &Version) {
         let Some(version) = &read.version else { return };
-        let short = at_least.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
+        let short = at_least.iter().find(|&(origin, sequence)| !shows(version, origin, sequence));
         let (kind, what, (origin, sequence)) = match (short, self.writes.origins.lack(version, &read.floor)) {
             (Some(lack), _) => (AnomalyKind::StaleRead, "was to show", lack),
             (None, Some(lack)) => (AnomalyKind::WentBack, "had shown", lack),
@@ -362,7 +362,7 @@ impl<'a> Judge<'a> {
 
     /// Whether a settled branch does not have some acknowledged write.
     fn lost(&mut self, at: Time, branch: BranchId, version: &Version, surviving: &Version) -> bool {
-        let lack = surviving.iter().find(|&(origin, sequence)| version.sequence(origin) < sequence);
+        let lack = surviving.iter().find(|&(origin, sequence)| !shows(version, origin, sequence));
         let Some((origin, sequence)) = lack else { return false };
         let page = self.writes.page(origin);
         let write = page.and_then(|page| page.writes.iter().find(|write| write.sequence == sequence));

@@ -30,101 +30,6 @@ impl fmt::Display for HistoryError {
 
 impl std::error::Error for HistoryError {}
 
-<<<<<<< HEAD
-/// The first line.
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Header {
-    bank: Bank,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Bank {
-    branches: BTreeSet<u32>,
-    accounts: BTreeMap<u64, i64>,
-}
-
-/// Every other line.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    at: u64,
-    #[serde(flatten)]
-    what: What,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "event", rename_all = "snake_case")]
-enum What {
-    Invoke(Ask),
-    Ok(Done),
-    Refused {
-        id: u64,
-        #[serde(flatten)]
-        reason: Reason,
-    },
-    Unknown {
-        id: u64,
-    },
-    Restarted {
-        branch: u32,
-        kept: bool,
-    },
-    Final {
-        branch: u32,
-        balances: BTreeMap<String, i64>,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        version: Option<BTreeMap<String, u64>>,
-    },
-}
-
-#[derive(Serialize, Deserialize)]
-struct Ask {
-    id: u64,
-    client: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    request: Option<u64>,
-    branch: u32,
-    action: String,
-    #[serde(default)]
-    account: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    amount: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    concern: Option<String>,
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    at_least: BTreeMap<String, u64>,
-}
-
-#[derive(Serialize, Deserialize)]
-struct Done {
-    id: u64,
-    balance: i64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    origin: Option<String>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    sequence: Option<u64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    version: Option<BTreeMap<String, u64>>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(tag = "reason", rename_all = "snake_case")]
-enum Reason {
-    InvalidAmount { requested: u64 },
-    UnknownAccount { account: u64 },
-    InsufficientFunds { available: i64, requested: u64 },
-    TotalLimit { total: u64, requested: u64 },
-    RequestConflict { client: u64, number: u64 },
-    RequestExpired { client: u64, number: u64 },
-    Overloaded { limit: usize },
-    VersionNotReached,
-    VersionLost { origin: String, most: u64 },
-    ConcernNotReached { concern: String, reached: usize, needed: usize },
-}
-
-=======
->>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
 impl History {
     /// The history as JSON lines: the bank, then an event a line.
     pub fn to_jsonl(&self) -> String {
@@ -304,12 +209,8 @@ impl Reason {
             Self::RequestConflict { client, number } => Refusal::RequestConflict { request: request(client, number) },
             Self::RequestExpired { client, number } => Refusal::RequestExpired { request: request(client, number) },
             Self::Overloaded { limit } => Refusal::Overloaded { limit },
-<<<<<<< HEAD
-            Self::VersionNotReached => Refusal::VersionNotReached,
-            Self::VersionLost { origin: name, most } => Refusal::VersionLost { origin: origin(&name)?, most },
-=======
             Self::VersionNotReached {} => Refusal::VersionNotReached,
->>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
+            Self::VersionLost { origin: name, most } => Refusal::VersionLost { origin: origin(&name)?, most },
             Self::ConcernNotReached { concern: name, reached, needed } => {
                 Refusal::ConcernNotReached { concern: concern(&name)?, reached, needed }
             }
@@ -331,12 +232,8 @@ impl Reason {
                 Self::RequestExpired { client: client.0, number }
             }
             Refusal::Overloaded { limit } => Self::Overloaded { limit },
-<<<<<<< HEAD
-            Refusal::VersionNotReached => Self::VersionNotReached,
-            Refusal::VersionLost { origin, most } => Self::VersionLost { origin: origin.to_string(), most },
-=======
             Refusal::VersionNotReached => Self::VersionNotReached {},
->>>>>>> ec27e06 (Accuse answers, names, places, accounts and floors that no right bank can have)
+            Refusal::VersionLost { origin, most } => Self::VersionLost { origin: origin.to_string(), most },
             Refusal::ConcernNotReached { concern, reached, needed } => {
                 Self::ConcernNotReached { concern: concern.to_string(), reached, needed }
             }

@@ -1,10 +1,10 @@
 //! Every balance that a customer was told, held against every balance that it could have been.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
     Anomaly, AnomalyKind,
-    floor::Floor,
+    floor::{Floor, is_spoken_for},
     prefixes::Stretch,
     sums::Sums,
     verdict::operations,
@@ -203,6 +203,7 @@ impl Reads {
             missing_of = Some((origin.branch, missing + before.map_or(0, |(_, missing)| missing)));
         }
         add_missing(&mut sums, read, writes, missing_of);
+        add_spoken_for(&mut sums, read, version, writes);
         Ok(sums)
     }
 
@@ -298,6 +299,19 @@ fn add_own<'a>(read: &Read, writes: &'a Writes, opening: i64, sums: &mut Sums, c
         } else {
             sums.add_maybe(effect(open.operation));
         }
+    }
+}
+
+/// Of a life that a later one speaks for, some prefix counts, and with it some of its branch's open writes.
+fn add_spoken_for(sums: &mut Sums, read: &Read, version: &Version, writes: &Writes) {
+    let mut branches = BTreeSet::new();
+    for (index, origin) in writes.origins.iter().enumerate().filter(|&(_, origin)| is_spoken_for(version, origin)) {
+        add_page(read, writes, (index, origin), sums, &mut Vec::new());
+        branches.insert(origin.branch);
+    }
+    let open = branches.into_iter().flat_map(|branch| writes.open_by(branch, read.at));
+    for open in open.filter(|open| open.operation.account == read.account) {
+        sums.add_maybe(effect(open.operation));
     }
 }
 

@@ -71,6 +71,16 @@ impl Journal {
         self.write(&mut self.lock(), Kind::Restarted { branch, kept });
     }
 
+    /// A fault is about to begin; `what` says which, for people.
+    pub fn struck(&self, fault: u64, what: String) {
+        self.write(&mut self.lock(), Kind::Struck { fault, what });
+    }
+
+    /// A fault is over.
+    pub fn lifted(&self, fault: u64) {
+        self.write(&mut self.lock(), Kind::Lifted { fault });
+    }
+
     /// What was written so far.
     pub fn page(&self) -> Page {
         let written = self.lock();

@@ -6,11 +6,12 @@ use super::{
     links::{Edge, Side},
     world::World,
 };
-use crate::trace::FaultKind;
+use crate::{check, trace::FaultKind};
 
 impl World<'_> {
     pub(super) fn strike(&mut self, number: usize) {
         let fault = &self.plan.faults[number];
+        self.note(|| check::Kind::Struck { fault: number as u64 + 1, what: fault.what.to_string() });
         let until = self.now.0 + fault.for_us;
         self.counts.faults += 1;
         match &fault.what {
@@ -52,6 +53,7 @@ impl World<'_> {
     }
 
     pub(super) fn lift(&mut self, number: usize) {
+        self.note(|| check::Kind::Lifted { fault: number as u64 + 1 });
         match &self.plan.faults[number].what {
             Trouble::Crash { branch } | Trouble::DiskLoss { branch } | Trouble::PowerFailure { branch } => {
                 self.restart_all(index(*branch));

@@ -96,7 +96,7 @@ impl World<'_> {
                     };
                     writes[write].1 = writes[write].1.max(fate);
                 }
-                Kind::Restarted { .. } | Kind::Final { .. } => {}
+                Kind::Restarted { .. } | Kind::Struck { .. } | Kind::Lifted { .. } | Kind::Final { .. } => {}
             }
         }
         by_id.into_values().for_each(|write| writes[write].1 = writes[write].1.max(Fate::Open));

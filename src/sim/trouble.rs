@@ -1,5 +1,7 @@
 //! What can befall a bank.
 
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 
 /// Something that befalls the bank at `at_us` and ends after `for_us`.
@@ -109,6 +111,28 @@ impl Trouble {
             | Self::PowerFailure { branch }
             | Self::DiskFailure { branch } => std::slice::from_mut(branch),
             Self::Loss { .. } => &mut [],
+        }
+    }
+}
+
+/// In a few words, for people: "branch 2 is down".
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Partition { side, one_way } => {
+                let side: Vec<String> = side.iter().map(u32::to_string).collect();
+                let what = if *one_way { "are not heard by" } else { "are parted from" };
+                write!(f, "branches {} {what} the others", side.join(", "))
+            }
+            Self::Crash { branch } => write!(f, "branch {branch} is down"),
+            Self::Pause { branch } => write!(f, "branch {branch} does nothing"),
+            Self::Slow { branch, factor } => write!(f, "branch {branch} is {factor} times as slow"),
+            Self::Restore { branch } => write!(f, "branch {branch} goes back to an older copy of its disk"),
+            Self::Clone { branch } => write!(f, "branch {branch} is two processes on copies of one disk"),
+            Self::DiskLoss { branch } => write!(f, "branch {branch} is down, and its disk is lost"),
+            Self::PowerFailure { branch } => write!(f, "the machine of branch {branch} is down"),
+            Self::DiskFailure { branch } => write!(f, "the disk of branch {branch} fails"),
+            Self::Loss { share } => write!(f, "{:.1} % of all messages are lost", share * 100.0),
         }
     }
 }

@@ -36,6 +36,8 @@ def customers(events: list[dict[str, Any]]) -> Iterator[tuple[dict[str, Any], st
     lines: list[tuple[dict[str, Any], str]] = []
     for event in events:
         match event["event"]:
+            case "fault" | "lifted":
+                continue
             case "invoke":
                 asked[event["id"]] = event
                 lines.append((event, f"{who(event)} {asks(event)}"))

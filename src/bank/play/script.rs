@@ -56,10 +56,13 @@ pub(super) async fn faults(plan: &Plan, bank: &Bank, began: Instant) -> Result<(
     let mut actor = Actor { plan, bank, in_force: BTreeMap::new(), down: BTreeMap::new(), paused: BTreeMap::new() };
     for cue in cues {
         sleep_until(began + Duration::from_micros(cue.at_us)).await;
+        let (fault, journal) = (cue.number as u64 + 1, bank.told.as_ref().map(|told| told.journal()));
         if cue.begins {
+            journal.iter().for_each(|journal| journal.struck(fault, cue.fault.what.to_string()));
             actor.begin(cue.number, &cue.fault.what).await?;
         } else {
             actor.end(cue.number, &cue.fault.what).await?;
+            journal.iter().for_each(|journal| journal.lifted(fault));
         }
     }
     Ok(())
