@@ -229,10 +229,15 @@ pub(super) struct Verdict {
 
 #[pymethods]
 impl Verdict {
-    /// Whether no promise was broken.
+    /// Whether something was examined, and no promise was broken.
     #[getter]
     fn ok(&self) -> bool {
         self.inner.is_ok()
+    }
+
+    #[getter]
+    fn broken(&self) -> bool {
+        self.inner.is_broken()
     }
 
     /// (kind, breaks a promise, microseconds, branch, account, invocations, text) of each.
@@ -253,8 +258,38 @@ impl Verdict {
     }
 
     #[getter]
+    fn answered(&self) -> usize {
+        self.inner.answered
+    }
+
+    #[getter]
     fn reads(&self) -> usize {
         self.inner.reads
+    }
+
+    #[getter]
+    fn unknown(&self) -> usize {
+        self.inner.unknown
+    }
+
+    #[getter]
+    fn settled(&self) -> usize {
+        self.inner.settled
+    }
+
+    #[getter]
+    fn restarts(&self) -> usize {
+        self.inner.restarts
+    }
+
+    #[getter]
+    fn faults(&self) -> usize {
+        self.inner.faults
+    }
+
+    #[getter]
+    fn answered_in_faults(&self) -> usize {
+        self.inner.answered_in_faults
     }
 
     fn __str__(&self) -> String {

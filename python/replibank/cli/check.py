@@ -62,8 +62,9 @@ def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A0
 def history(file: str, as_json: bool) -> int:
     """Judge the history in FILE: what customers asked and were told.
 
-    Every balance must be explained by the operations that could count.
-    Exit code 0: no promise was broken; 1: one was.
+    Every balance must be explained by the operations that could count, and
+    every answer must fit what was asked. Exit code 0: no promise was broken;
+    1: one was, or no operation was answered, so that nothing was examined.
 
     \b
     Examples:
@@ -77,7 +78,9 @@ def history(file: str, as_json: bool) -> int:
         import json  # noqa: PLC0415
         from dataclasses import asdict  # noqa: PLC0415
 
-        print(json.dumps({"ok": verdict.ok, "anomalies": [asdict(anomaly) for anomaly in verdict.anomalies]}))
+        names = ("ok", "examined", "operations", "answered", "unknown", "restarts", "faults", "answered_in_faults")
+        told = {name: getattr(verdict, name) for name in names}
+        print(json.dumps({**told, "anomalies": [asdict(anomaly) for anomaly in verdict.anomalies]}))
     else:
         report.say(str(verdict))
     return 0 if verdict.ok else CHECK_FAILED
