@@ -22,7 +22,28 @@ ACCOUNTS_MAX = 2**20
 DURATION_MIN = 1e-6
 DURATION_MAX = 366 * 86_400
 
-FAULTS = ("loss", "duplication", "reorder", "partition", "crash", "pause", "slow", "customers")
+FAULTS = (
+    "loss",
+    "duplication",
+    "reorder",
+    "partition",
+    "crash",
+    "pause",
+    "slow",
+    "customers",
+    "restore",
+    "clone",
+    "disk-loss",
+    "power-failure",
+    "disk-failure",
+    "late-requests",
+    "repeated-requests",
+    "unnamed-requests",
+    "pipelining",
+    "named-lives",
+    "flood",
+    "crowd",
+)
 """The kinds of faults that can be given."""
 
 _COUNTS = {
@@ -34,7 +55,7 @@ _COUNTS = {
 _TEXTS = {
     "latency": '"2000" (microseconds) or another of those in the documentation of simulate is',
     "topology": '"auto", "mesh", "overlay" and "ring" are',
-    "propagation": '"stream" and "unary" are',
+    "propagation": '"stream", "unary" and "calls" are',
     "concern": '"local", "majority" and "all" are',
     "bug": "the name of one of bugs() is",
 }

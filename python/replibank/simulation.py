@@ -159,7 +159,7 @@ class Simulation:
         verdict: What the checkers say of the history.
         trace: What happened at the branches, if it was asked for.
         counts: "events", "messages", "lost", "doubled", "breaks", "crashes", "torn", "faults",
-            "retries".
+            "retries", "strays", "calls", "failed_calls", "set_back", "clones".
         seconds: Virtual time until all branches had everything; None if they never had.
     """
 
@@ -253,12 +253,14 @@ def simulate(
             sigma), "continents", or a table of regions, as "[[500,40000],[40000,500]]": branch `id` is in
             region `id` modulo their number.
         topology: "auto", "mesh", "overlay" or "ring".
-        propagation: "stream" or "unary".
+        propagation: "stream", "unary", or "calls": unary without sessions, as servers do it.
         concern: Of every write: "local", "majority" or "all".
         sessions: Whether customers read what they wrote, wherever they go.
         durable: Whether branches have disks.
         faults: Which kinds happen, of "loss", "duplication", "reorder", "partition", "crash", "pause",
-            "slow" and "customers".
+            "slow" and "customers"; of disks, "restore" (an older copy), "clone" (two processes on copies
+            of one disk), "disk-loss", "power-failure" and "disk-failure"; of customers, "late-requests",
+            "repeated-requests", "unnamed-requests", "pipelining", "named-lives", "flood" and "crowd".
         duration: Seconds of virtual time over which the operations come.
         bug: A bug to plant; `bugs()` lists them.
         trace: Whether to keep what happened at the branches; a number: the most rows that are kept.

@@ -189,8 +189,22 @@ impl Run {
     /// Counts of what happened, by name.
     #[getter]
     fn counts(&self) -> Vec<(&'static str, u64)> {
-        let sim::Counts { events, messages, lost, doubled, breaks, crashes, torn, faults, retries } =
-            self.outcome.counts;
+        let sim::Counts {
+            events,
+            messages,
+            lost,
+            doubled,
+            breaks,
+            crashes,
+            torn,
+            faults,
+            retries,
+            strays,
+            calls,
+            failed_calls,
+            set_back,
+            clones,
+        } = self.outcome.counts;
         vec![
             ("events", events),
             ("messages", messages),
@@ -201,6 +215,11 @@ impl Run {
             ("torn", torn),
             ("faults", faults),
             ("retries", retries),
+            ("strays", strays),
+            ("calls", calls),
+            ("failed_calls", failed_calls),
+            ("set_back", set_back),
+            ("clones", clones),
         ]
     }
 

@@ -136,6 +136,7 @@ impl Draw<'_> {
             network,
             window: 1,
             names_life: false,
+            memory: None,
             calls: None,
         }
     }

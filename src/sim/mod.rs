@@ -33,7 +33,7 @@ pub use gallery::Lesson;
 pub use kind::FaultKind;
 pub use latency::Latency;
 pub use outcome::{Counts, Outcome, Violation};
-pub use plan::{Act, Calls, DiskPlan, Level, MAX_BRANCHES, MAX_OPERATIONS, Name, Network, Plan, Step, Strays};
+pub use plan::{Act, Calls, DiskPlan, Level, MAX_BRANCHES, MAX_OPERATIONS, Memory, Name, Network, Plan, Step, Strays};
 pub use shrink::{Shrunk, shrink};
 pub use trouble::{Fault, Trouble};
 

@@ -40,6 +40,9 @@ pub struct Plan {
     /// Whether a customer who tries again names the life of the branch in which it tried before.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub names_life: bool,
+    /// How much of its customers a branch remembers; `None`: as much as one that serves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub memory: Option<Memory>,
     /// Unary propagation as the server does it: by calls, without sessions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub calls: Option<Calls>,
@@ -81,6 +84,16 @@ pub struct Strays {
     pub share: f64,
     /// How late it comes at most.
     pub within_us: u64,
+}
+
+/// A small table of requests, so that few of them fill it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// How many clients a branch remembers at least.
+    pub clients: usize,
+    /// How many answers it remembers of each.
+    pub answers: usize,
 }
 
 /// How branches that propagate by calls make them.
@@ -254,6 +267,9 @@ impl Plan {
         if let Some(DiskPlan { save_us: (least, most), flush_us }) = self.disk {
             within("save_us", least, 0, most.min(MAX_TIME_US))?;
             within("flush_us", flush_us.unwrap_or(0), 0, MAX_TIME_US)?;
+        }
+        if self.memory.is_some() {
+            return Err("memory is given, and a replica's cannot be set yet: leave it out".to_owned());
         }
         if let Some(calls) = &self.calls {
             if self.propagation != "unary" {

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use super::{Act, Latency, Level, Plan, Record, Violation, judge, quietly, simulate};
+use super::{Act, Latency, Level, Name, Plan, Record, Violation, judge, quietly, simulate};
 
 /// A small plan that fails.
 #[derive(Clone, PartialEq, Debug)]
@@ -88,13 +88,19 @@ impl Shrinking<'_> {
 
     /// A calmer world, fewer branches, and round numbers: as far as it still fails in the same way.
     fn simplify(&mut self) {
-        let changes: [&dyn Fn(&mut Plan); 13] = [
+        let changes: [&dyn Fn(&mut Plan); 19] = [
             &|plan| renumber(plan, 0),
             &|plan| renumber(plan, 1),
             &|plan| plan.branches = plan.branches.div_ceil(2).max(branches_named(plan).last().copied().unwrap_or(1)),
             &|plan| plan.network.loss = 0.0,
             &|plan| plan.network.duplication = 0.0,
             &|plan| plan.network.customer_loss = 0.0,
+            &|plan| plan.network.strays = None,
+            &|plan| plan.window = 1,
+            &|plan| plan.names_life = false,
+            &|plan| plan.calls = None,
+            &|plan| plan.calls.iter_mut().for_each(|calls| calls.plain.clear()),
+            &|plan| plan.operations.iter_mut().for_each(|step| step.name = Name::New),
             &|plan| plan.network.latency = Latency::Fixed(plan.network.latency.usual()),
             &|plan| plan.network.ordered = true,
             &|plan| plan.operations.iter_mut().for_each(|step| step.session = false),
@@ -111,10 +117,11 @@ impl Shrinking<'_> {
     }
 }
 
-/// Every branch that an operation or a fault names, in order.
+/// Every branch that an operation, a fault or the plan's calls name, in order.
 fn branches_named(plan: &Plan) -> BTreeSet<u32> {
     let named = plan.operations.iter().map(|step| step.branch);
-    named.chain(plan.faults.iter().flat_map(|fault| fault.what.branches().iter().copied())).collect()
+    let plain = plan.calls.iter().flat_map(|calls| calls.plain.iter().copied());
+    named.chain(plain).chain(plan.faults.iter().flat_map(|fault| fault.what.branches().iter().copied())).collect()
 }
 
 /// Only the branches that are named, and some others, numbered from 1; and so the customers.
@@ -127,6 +134,8 @@ fn renumber(plan: &mut Plan, others: u32) {
         step.branch = number(&branches, step.branch);
         step.customer = number(&customers, step.customer);
     }
+    let plain = plan.calls.iter_mut().flat_map(|calls| &mut calls.plain);
+    plain.for_each(|branch| *branch = number(&branches, *branch));
     for fault in &mut plan.faults {
         fault.what.branches_mut().iter_mut().for_each(|branch| *branch = number(&branches, *branch));
     }

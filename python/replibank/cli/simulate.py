@@ -37,7 +37,11 @@ SHOWN = 3
 @click.option(
     "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
 )
-@click.option("--propagation", type=click.Choice(["stream", "unary"]), help="How branches tell each other.")
+@click.option(
+    "--propagation",
+    type=click.Choice(["stream", "unary", "calls"]),
+    help="How branches tell each other; calls: unary without sessions, as servers do it.",
+)
 @click.option("--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which are linked.")
 @click.option(
     "--fault",

@@ -101,6 +101,21 @@ def befalls(fault: dict[str, Any]) -> Iterator[tuple[int, int, str]]:
         case "slow":
             yield begins, 0, f"branch {what['branch']}'s messages take {what['factor']} times as long"
             yield ends, 0, f"branch {what['branch']}'s messages are quick again"
+        case "restore":
+            yield begins, 0, f"branch {what['branch']}'s disk is copied"
+            yield ends, 0, f"branch {what['branch']} is killed, and goes on with that older copy"
+        case "clone":
+            yield begins, 0, f"a second process serves branch {what['branch']}, on a copy of its disk"
+            yield ends, 0, f"the older process of branch {what['branch']} stops serving"
+        case "disk_loss":
+            yield begins, 0, f"branch {what['branch']} is killed, and its disk is lost"
+            yield ends, 0, f"branch {what['branch']} is back, on a new disk"
+        case "power_failure":
+            yield begins, 0, f"the machine of branch {what['branch']} fails"
+            yield ends, 0, f"branch {what['branch']} is back"
+        case "disk_failure":
+            yield begins, 0, f"branch {what['branch']}'s disk fails at its next save"
+            yield ends, 0, f"branch {what['branch']}'s disk is mended"
         case _:
             yield begins, 0, f"{what['share']:.0%} of the messages are lost"
             yield ends, 0, "messages arrive again"

@@ -18,7 +18,7 @@ use tokio::{task::JoinSet, time::Instant};
 use super::{Bank, BankConfig, BankError, Progress};
 use crate::{
     check::{self, History, Verdict},
-    sim::{Latency, Plan},
+    sim::{Latency, Name, Plan, Trouble},
     store::Durability,
     trace::Trace,
     types::{AccountId, BranchId},
@@ -79,6 +79,25 @@ pub fn differences(plan: &Plan) -> Result<Vec<&'static str>, BankError> {
     }
     if plan.disk.is_some() {
         differences.push("a disk takes as long as it takes");
+    }
+    let is_of_disks = |what: &Trouble| match what {
+        Trouble::Restore { .. }
+        | Trouble::Clone { .. }
+        | Trouble::DiskLoss { .. }
+        | Trouble::PowerFailure { .. }
+        | Trouble::DiskFailure { .. } => true,
+        Trouble::Partition { .. }
+        | Trouble::Crash { .. }
+        | Trouble::Pause { .. }
+        | Trouble::Slow { .. }
+        | Trouble::Loss { .. } => false,
+    };
+    if plan.faults.iter().any(|fault| is_of_disks(&fault.what)) {
+        differences.push("disks keep what they have, and each has one process: these faults do not happen");
+    }
+    let is_named = plan.operations.iter().all(|step| step.name == Name::New);
+    if plan.window > 1 || plan.names_life || plan.network.strays.is_some() || !is_named {
+        differences.push("customers do one thing at a time, each under a name of its own");
     }
     Ok(differences)
 }

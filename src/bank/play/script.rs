@@ -95,6 +95,12 @@ impl Actor<'_> {
                 return Ok(());
             }
             Trouble::Partition { .. } | Trouble::Slow { .. } | Trouble::Loss { .. } => {}
+            // These are for the simulator: a play says so before it begins.
+            Trouble::Restore { .. }
+            | Trouble::Clone { .. }
+            | Trouble::DiskLoss { .. }
+            | Trouble::PowerFailure { .. }
+            | Trouble::DiskFailure { .. } => return Ok(()),
         }
         if let Some(fault) = self.wired(what) {
             self.in_force.insert(number, self.bank.inflict(fault).await?);
@@ -127,6 +133,11 @@ impl Actor<'_> {
                     None => Ok(()),
                 }
             }
+            Trouble::Restore { .. }
+            | Trouble::Clone { .. }
+            | Trouble::DiskLoss { .. }
+            | Trouble::PowerFailure { .. }
+            | Trouble::DiskFailure { .. } => Ok(()),
         }
     }
 
@@ -147,7 +158,13 @@ impl Actor<'_> {
                 Some(Fault::Delay { by, messages: Messages::Of(branches) })
             }
             Trouble::Loss { share } => Some(Fault::Drop { share: *share, messages: Messages::All }),
-            Trouble::Crash { .. } | Trouble::Pause { .. } => None,
+            Trouble::Crash { .. }
+            | Trouble::Pause { .. }
+            | Trouble::Restore { .. }
+            | Trouble::Clone { .. }
+            | Trouble::DiskLoss { .. }
+            | Trouble::PowerFailure { .. }
+            | Trouble::DiskFailure { .. } => None,
         }
     }
 }
