@@ -43,6 +43,8 @@ struct Doing {
     tried: Tried,
     /// The life that this try goes to.
     life: Option<Incarnation>,
+    /// What its customer had seen when it asked first.
+    at_least: Version,
 }
 
 /// Customers are counted in the order of their ids.
@@ -188,8 +190,9 @@ impl World<'_> {
         }
         let again = last.is_some();
         let tried = if again { Tried::Sometime } else { Tried::Never };
-        known.doing.push(Doing { step: position, number, id, tries: 0, again, tried, life: None });
         let at_least = if step.session { known.seen.clone() } else { Version::EMPTY };
+        let named = at_least.clone();
+        known.doing.push(Doing { step: position, number, id, tries: 0, again, tried, life: None, at_least: named });
         let request = number.filter(|_| is_write);
         let concern = step.concern();
         let client = known.id.into();
@@ -287,7 +290,7 @@ impl World<'_> {
         };
         let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
         if step.session && !(self.has_bug(Bug::StaleReadServedAsFresh) && matches!(action, Action::Query { .. })) {
-            terms.at_least = known.seen.clone();
+            terms.at_least = doing.at_least.clone();
         }
         if self.has_bug(Bug::ConcernIgnored) {
             terms.concern = Concern::Local;
