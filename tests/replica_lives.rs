@@ -463,6 +463,12 @@ fn clones_lose_nothing_and_the_earlier_one_is_told() {
     let later = Origin { incarnation: Incarnation(77), ..origin(1) };
     assert_eq!(net.replicas[&branch(1)].superseded(), Some(later));
     assert_eq!(net.replicas[&branch(1)].balances()[&AccountId(0)], 1111);
+    // What it writes before it stops counts as well.
+    net.step(branch(1), Input::Request(named(4, 7, 4, deposit(0, 1_000), Tried::Never)));
+    net.run(60_000);
+    let two = &net.replicas[&branch(2)];
+    assert_eq!(two.balances()[&AccountId(0)], 2111);
+    assert_eq!(two.version(), net.replicas[&branch(1)].version());
 }
 
 /// With a disk and without, versions stay as long as the bank is large.

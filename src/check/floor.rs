@@ -26,6 +26,7 @@ impl Origins {
                 Kind::Final { version, .. } => version.iter().for_each(&mut all_of),
                 Kind::Completed { outcome: Outcome::Unknown, .. }
                 | Kind::Restarted { .. }
+                | Kind::Doubled { .. }
                 | Kind::Struck { .. }
                 | Kind::Lifted { .. } => {}
             }

@@ -34,6 +34,7 @@ pub(super) enum What {
     Refused(Refused),
     Unknown(Unanswered),
     Restarted(Back),
+    Doubled(Twice),
     Fault(Fault),
     Lifted(Over),
     Final(End),
@@ -96,6 +97,12 @@ pub(super) struct Back {
 pub(super) struct Fault {
     pub(super) fault: u64,
     pub(super) what: String,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Twice {
+    pub(super) branch: u32,
 }
 
 #[derive(Serialize, Deserialize)]

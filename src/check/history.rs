@@ -44,6 +44,13 @@ pub enum Kind {
         /// rightly.
         kept: bool,
     },
+    /// Two processes serve a branch at the same time, from now on or some time before: from copies of its
+    /// directory, or one of a life that was taken for dead. Either may answer, so it is held to nothing that
+    /// another of its answers has shown.
+    Doubled {
+        /// Which branch.
+        branch: BranchId,
+    },
     /// A fault begins. Nothing is judged by it: it says under what the history came about.
     Struck {
         /// Which: unique in the history.

@@ -116,7 +116,7 @@ impl<'a> Judge<'a> {
                 self.pending.values_mut().for_each(|pending| pending.in_fault = true);
             }
             Kind::Lifted { fault } => drop(self.lasting.remove(fault)),
-            Kind::Final { .. } => {}
+            Kind::Doubled { .. } | Kind::Final { .. } => {}
         }
     }
 

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::{
     Event, History, Invocation, Kind, Outcome,
-    form::{Ask, Back, Bank, Done, End, Fault, Header, Line, Over, Reason, Refused, Unanswered, What},
+    form::{Ask, Back, Bank, Done, End, Fault, Header, Line, Over, Reason, Refused, Twice, Unanswered, What},
 };
 use crate::types::{
     AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Concern, Incarnation, Operation, OperationKind,
@@ -103,6 +103,7 @@ impl Reader {
                 Kind::Completed { id, outcome: Outcome::Unknown }
             }
             What::Restarted(Back { branch: id, kept }) => Kind::Restarted { branch: self.known(branch(id)?)?, kept },
+            What::Doubled(Twice { branch: id }) => Kind::Doubled { branch: self.known(branch(id)?)? },
             What::Fault(Fault { fault, what }) => {
                 if self.faults.insert(fault, true).is_some() {
                     return Err(format!("fault {fault} was used before: give each fault its own number"));
@@ -285,6 +286,7 @@ fn what(kind: &Kind) -> What {
         },
         Kind::Restarted { branch, kept } => What::Restarted(Back { branch: branch.value(), kept: *kept }),
         Kind::Struck { fault, what } => What::Fault(Fault { fault: *fault, what: what.clone() }),
+        Kind::Doubled { branch } => What::Doubled(Twice { branch: branch.value() }),
         Kind::Lifted { fault } => What::Lifted(Over { fault: *fault }),
         Kind::Final { branch, balances, version } => What::Final(End {
             branch: branch.value(),

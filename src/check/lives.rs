@@ -52,6 +52,9 @@ impl Lives {
             if let Kind::Restarted { branch, kept } = kind {
                 lives.restarts.entry(*branch).or_default().push(Restart { position, at: *at, kept: *kept });
             }
+            if let Kind::Doubled { branch } = kind {
+                lives.doubled.insert(*branch);
+            }
         }
         lives
     }
@@ -78,6 +81,9 @@ impl Lives {
 
     /// Looks at the writes of one branch that has several lives, or came back.
     pub(super) fn take_turns(&mut self, branch: BranchId, mut turns: Vec<Turn>) {
+        if self.doubled.contains(&branch) {
+            return;
+        }
         turns.sort_unstable_by_key(|turn| turn.told);
         let restarts = self.restarts.get(&branch).map_or(&[][..], Vec::as_slice);
         let before = |position: usize| restarts.partition_point(|back| back.position < position);

@@ -108,7 +108,8 @@ impl Flights {
                     self.learn_past(index, sequence, ledger);
                 }
                 None => {
-                    for index in ledger.earlier_lives(origin) {
+                    // Of the own page, only this branch itself knows who has how much.
+                    for index in ledger.earlier_lives(origin).filter(|&index| index != Ledger::OWN) {
                         presumes = true;
                         self.raise(index, Known { sequence: ledger.page(index).sequence, confirm_through: 0 });
                     }

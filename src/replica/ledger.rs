@@ -215,7 +215,8 @@ impl Ledger {
         let balance = *balance;
         self.operations += 1;
         self.stamp(Self::OWN);
-        if is_first {
+        // A later life's page stands on this one, if another process serves the branch too.
+        if is_first || self.covered[Self::OWN] > 0 {
             self.cover(Self::OWN, self.own().sequence - 1);
         }
         Ok(balance)

@@ -351,7 +351,6 @@ impl World<'_> {
         if let Some(position) = doing.iter().position(|doing| doing.id == id) {
             doing.remove(position);
             self.customers.done += 1;
-            self.note_doubled();
             self.note(|| check::Kind::Completed { id, outcome });
             self.next(customer);
         }

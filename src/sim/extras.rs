@@ -50,7 +50,11 @@ impl Extras<'_> {
     fn add(&mut self, kind: FaultKind) {
         match kind {
             FaultKind::Restore => self.befall(|branch, _| Trouble::Restore { branch }),
-            FaultKind::Clone => self.befall(|branch, _| Trouble::Clone { branch }),
+            FaultKind::Clone => {
+                // Of a retry that may go to either process, only its life tells where the first try was.
+                self.plan.names_life = true;
+                self.befall(|branch, _| Trouble::Clone { branch });
+            }
             FaultKind::DiskLoss => self.lose_disks(),
             FaultKind::PowerFailure => {
                 self.befall(|branch, _| Trouble::PowerFailure { branch });

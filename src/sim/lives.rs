@@ -211,7 +211,8 @@ impl World<'_> {
         for edge in edges {
             self.await_rival(edge, branch);
         }
-        self.note_doubled();
+        let doubled = self.nodes[node].branch;
+        self.note(|| check::Kind::Doubled { branch: doubled });
         self.begin_calls(clone);
         self.arm(clone);
     }
@@ -254,21 +255,12 @@ impl World<'_> {
                 replica.unsaved().is_none() && replica.links().any(|(_, is_up, behind)| is_up && behind == 0)
             };
             if self.nodes[older].replica.as_ref().is_some_and(told) {
-                self.note_doubled();
                 self.kill(older);
                 self.seats[branch].retain(|&node| node != older);
                 self.doubled.remove(&branch);
                 self.superseded.remove(&branch);
                 self.hand_over_recorder(older, branch);
             }
-        }
-    }
-
-    /// What a branch with two processes has shown binds neither: either may answer next.
-    pub(super) fn note_doubled(&mut self) {
-        for branch in self.doubled.clone() {
-            let branch = self.nodes[branch].branch;
-            self.note(|| check::Kind::Restarted { branch, kept: false });
         }
     }
 

@@ -96,7 +96,11 @@ impl World<'_> {
                     };
                     writes[write].1 = writes[write].1.max(fate);
                 }
-                Kind::Restarted { .. } | Kind::Struck { .. } | Kind::Lifted { .. } | Kind::Final { .. } => {}
+                Kind::Restarted { .. }
+                | Kind::Doubled { .. }
+                | Kind::Struck { .. }
+                | Kind::Lifted { .. }
+                | Kind::Final { .. } => {}
             }
         }
         by_id.into_values().for_each(|write| writes[write].1 = writes[write].1.max(Fate::Open));
