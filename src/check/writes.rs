@@ -240,6 +240,12 @@ impl Writes {
                 if let Some(index) = self.origins.find(origin) {
                     self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
                 }
+                // An earlier try may have been executed too, by a life that took it along.
+                let told = history.events[fate.told].at;
+                let is_between = |&(at, lost): &(Time, BranchId)| lost == branch && invoked <= at && at <= told;
+                if self.forgot.iter().any(is_between) {
+                    self.open.entry(branch).or_default().push(Open { id, branch, operation, invoked, certain: false });
+                }
             }
             known @ (Known::Certain | Known::Open) => {
                 let certain = known == Known::Certain;

@@ -215,8 +215,13 @@ impl World<'_> {
         let node = self.door(branch as usize - 1);
         if self.plan.names_life {
             let life = self.nodes[node].replica.as_ref().map(|replica| replica.own().incarnation);
-            if let Some(doing) = self.customers.all[customer].doing.iter_mut().find(|doing| doing.id == id) {
-                doing.life = life;
+            let Some(doing) = self.customers.all[customer].doing.iter_mut().find(|doing| doing.id == id) else {
+                return;
+            };
+            let before = std::mem::replace(&mut doing.life, life);
+            // Of two processes, neither knows what the other did: nobody can ask again without asking twice.
+            if before.is_some() && before != life && self.was_doubled.contains(&(branch as usize - 1)) {
+                return self.complete(customer, id, check::Outcome::Unknown);
             }
         }
         self.lose_patience_after(PATIENCE_US, Event::Impatient { customer, id, attempt });

@@ -205,6 +205,7 @@ impl World<'_> {
         self.nodes.push(second);
         self.seats[branch].push(clone);
         self.doubled.insert(branch);
+        self.was_doubled.insert(branch);
         self.clones.insert(fault);
         self.counts.clones += 1;
         let edges: Vec<usize> = self.nodes[clone].links.values().map(|&(edge, _)| edge).collect();

@@ -35,6 +35,8 @@ pub(super) struct World<'a> {
     pub(super) seats: Vec<Vec<NodeIndex>>,
     /// The branches that have two, now or until just before.
     pub(super) doubled: BTreeSet<BranchIndex>,
+    /// Those that ever had two.
+    pub(super) was_doubled: BTreeSet<BranchIndex>,
     /// Those of them whose older process serves no customers any more.
     pub(super) superseded: BTreeSet<BranchIndex>,
     /// The faults that have started a process.
@@ -122,6 +124,7 @@ impl<'a> World<'a> {
             rng: Rng::with_seed(plan.seed),
             seats: (0..nodes.len()).map(|node| vec![node]).collect(),
             doubled: BTreeSet::new(),
+            was_doubled: BTreeSet::new(),
             superseded: BTreeSet::new(),
             clones: BTreeSet::new(),
             copies: BTreeMap::new(),
