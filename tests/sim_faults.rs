@@ -9,31 +9,20 @@ use replibank::sim::{
     Choice, Counts, DiskPlan, FaultKind, Name, Outcome, Plan, Record, Trouble, judge, quietly, shrink, simulate,
 };
 
-/// What is known of the bank under a kind of fault.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Expected {
-    /// It breaks promises, silently: the seeds must show it.
-    Broken,
-    /// It keeps its promises.
-    Holds,
-}
-use Expected::{Broken, Holds};
-
-/// Each kind that a seed does not draw at first, within how many seeds, and what is expected of the bank today.
-/// When the bank is mended, its row is turned round, and `FaultKind::UNASKED` takes the kind in.
-const KINDS: [(FaultKind, u64, Expected); 12] = [
-    (FaultKind::Restore, 100, Broken),
-    (FaultKind::Clone, 100, Broken),
-    (FaultKind::DiskLoss, 200, Broken),
-    (FaultKind::PowerFailure, 100, Broken),
-    (FaultKind::DiskFailure, 100, Holds),
-    (FaultKind::LateRequests, 100, Holds),
-    (FaultKind::RepeatedRequests, 100, Holds),
-    (FaultKind::UnnamedRequests, 100, Holds),
-    (FaultKind::Pipelining, 100, Holds),
-    (FaultKind::NamedLives, 100, Holds),
-    (FaultKind::Flood, 3, Holds),
-    (FaultKind::Crowd, 1, Broken),
+/// Each kind that a seed does not draw at first, and how many seeds are tried.
+const KINDS: [(FaultKind, u64); 12] = [
+    (FaultKind::Restore, 100),
+    (FaultKind::Clone, 100),
+    (FaultKind::DiskLoss, 100),
+    (FaultKind::PowerFailure, 100),
+    (FaultKind::DiskFailure, 100),
+    (FaultKind::LateRequests, 100),
+    (FaultKind::RepeatedRequests, 100),
+    (FaultKind::UnnamedRequests, 100),
+    (FaultKind::Pipelining, 100),
+    (FaultKind::NamedLives, 100),
+    (FaultKind::Flood, 3),
+    (FaultKind::Crowd, 1),
 ];
 
 /// A kind alone, and together with the trouble that makes it worse.
@@ -63,19 +52,13 @@ fn every_later_kind_of_fault_is_in_the_table() {
 }
 
 #[test]
-fn the_bank_is_as_the_table_says() {
+fn the_bank_keeps_its_promises_under_each_kind() {
     let mut wrong = Vec::new();
-    for (kind, seeds, expected) in KINDS {
-        let failing: Vec<(u64, BTreeSet<String>)> =
-            plans(kind, seeds).map(|plan| (plan.seed, shown(&plan))).filter(|(_, kinds)| !kinds.is_empty()).collect();
-        let first = failing.first().map_or(String::new(), |(seed, kinds)| format!(", first seed {seed}: {kinds:?}"));
-        println!("{kind:?}: {} of {seeds} seeds{first}", failing.len());
-        let found = if failing.is_empty() { Holds } else { Broken };
-        if found != expected {
-            wrong.push(format!(
-                "{kind:?} is {found:?} ({} of {seeds} seeds{first}), and {expected:?} in the table",
-                failing.len()
-            ));
+    for (kind, seeds) in KINDS {
+        let mut failing =
+            plans(kind, seeds).map(|plan| (plan.seed, shown(&plan))).filter(|(_, kinds)| !kinds.is_empty());
+        if let Some((seed, kinds)) = failing.next() {
+            wrong.push(format!("{kind:?}: seed {seed} and {} more of {seeds}: {kinds:?}", failing.count()));
         }
     }
     assert_eq!(wrong, [] as [String; 0]);
@@ -163,7 +146,7 @@ fn no_slow_bank_is_accused() {
 fn a_slow_bank_that_cannot_settle_is_found() {
     let bug = Some(replibank::sim::Bug::AcknowledgementOutlivesData);
     let latency = Some("1000000".parse().expect("a latency"));
-    let plans = (0..10).map(|seed| Plan::draw(seed, &Choice { bug, latency: latency.clone(), ..Choice::default() }));
+    let plans = (0..40).map(|seed| Plan::draw(seed, &Choice { bug, latency: latency.clone(), ..Choice::default() }));
     assert!(plans.filter(|plan| shown(plan).contains("not-settled")).count() > 2);
 }
 
@@ -176,9 +159,10 @@ fn later_seeds_draw_every_kind_that_the_bank_survives() {
     assert!(first.iter().all(|plan| plan.window == 1 && !plan.names_life && plan.calls.is_none()));
     assert!(first.iter().all(|plan| plan.network.strays.is_none()));
     let plans = drawn(2_000..2_300);
+    let befalls = |plan: &Plan, is: fn(&Trouble) -> bool| plan.faults.iter().any(|fault| is(&fault.what));
     let some = |what: &str, is: &dyn Fn(&Plan) -> bool| {
         let count = plans.iter().filter(|plan| is(plan)).count();
-        assert!((10..=290).contains(&count), "{count} of 300 plans have {what}");
+        assert!((5..=295).contains(&count), "{count} of 300 plans have {what}");
     };
     let named = |plan: &Plan, name| plan.operations.iter().any(|step| step.name == name);
     some("late requests", &|plan| plan.network.strays.is_some());
@@ -188,8 +172,11 @@ fn later_seeds_draw_every_kind_that_the_bank_survives() {
     some("named lives", &|plan| plan.names_life);
     some("calls", &|plan| plan.calls.is_some());
     some("plain branches", &|plan| plan.calls.as_ref().is_some_and(|calls| !calls.plain.is_empty()));
-    let fails = |plan: &Plan| plan.faults.iter().any(|fault| matches!(fault.what, Trouble::DiskFailure { .. }));
-    some("disks that fail", &fails);
+    some("disks that fail", &|plan| befalls(plan, |what| matches!(what, Trouble::DiskFailure { .. })));
+    some("older copies", &|plan| befalls(plan, |what| matches!(what, Trouble::Restore { .. })));
+    some("two processes", &|plan| befalls(plan, |what| matches!(what, Trouble::Clone { .. })));
+    some("disks that are lost", &|plan| befalls(plan, |what| matches!(what, Trouble::DiskLoss { .. })));
+    some("machines that fail", &|plan| befalls(plan, |what| matches!(what, Trouble::PowerFailure { .. })));
 }
 
 /// Plans of before say nothing of what came later, and mean what they meant.
@@ -216,14 +203,13 @@ fn what_came_later_is_written_and_read() {
 /// A failing plan loses what it does not need: here, all that came later but the one that makes it fail.
 #[test]
 fn shrinking_leaves_out_what_came_later() {
-    let (restore, others) =
-        (FaultKind::Restore, [FaultKind::Pipelining, FaultKind::LateRequests, FaultKind::NamedLives]);
-    let faults = Some([&others[..], &[restore]].concat());
-    let plans = (0..50).map(|seed| Plan::draw(seed, &Choice { faults: faults.clone(), ..Choice::default() }));
-    let Some(plan) = plans.into_iter().find(|plan| !shown(plan).is_empty()) else { return };
+    let later = [FaultKind::Pipelining, FaultKind::LateRequests, FaultKind::NamedLives, FaultKind::Restore];
+    let (faults, bug) = (Some(later.to_vec()), Some(replibank::sim::Bug::AbsoluteBalance));
+    let mut plans = (0..50).map(|seed| Plan::draw(seed, &Choice { bug, faults: faults.clone(), ..Choice::default() }));
+    let plan = plans.find(|plan| !shown(plan).is_empty()).expect("the bug shows");
     let small = shrink(&plan, 2_000, &mut |_| ControlFlow::Continue(())).expect("it fails").plan;
-    assert!(small.operations.len() < plan.operations.len() && small.faults.len() == 1, "{small:?}");
-    assert_eq!((small.window, small.names_life, small.network.strays), (1, false, None));
+    assert!(small.operations.len() < plan.operations.len() && small.faults.is_empty(), "{small:?}");
+    assert_eq!((small.window, small.names_life), (1, false));
 }
 
 #[test]

@@ -165,6 +165,7 @@ fn one_wrong_balance_in_a_final_state_is_found() {
             | Kind::Completed { .. }
             | Kind::Restarted { .. }
             | Kind::Struck { .. }
+            | Kind::Doubled { .. }
             | Kind::Lifted { .. } => None,
         });
         for balance in balances.expect("a final state").values_mut() {
@@ -190,6 +191,7 @@ fn one_wrong_balance_in_an_answer_is_mostly_found() {
             | Kind::Restarted { .. }
             | Kind::Struck { .. }
             | Kind::Lifted { .. }
+            | Kind::Doubled { .. }
             | Kind::Final { .. } => None,
         };
         let all: Vec<_> = history.events.iter().enumerate().filter_map(told).collect();

@@ -60,7 +60,8 @@ impl ReplicationService for ReplicationServer {
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
         let (sequence, mark) = self.core.propagated(told, arrived).await?;
-        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark: mark.map(Into::into) }))
+        let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
+        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation }))
     }
 
     async fn propagate_withdraw(
@@ -72,7 +73,8 @@ impl ReplicationService for ReplicationServer {
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
         let (sequence, mark) = self.core.propagated(told, arrived).await?;
-        Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark: mark.map(Into::into) }))
+        let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
+        Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation }))
     }
 
     async fn replicate(

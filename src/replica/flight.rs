@@ -107,9 +107,10 @@ impl Flights {
                     self.known_mut(index).sequence = sequence;
                     self.learn_past(index, sequence, ledger);
                 }
+                // Of its own lives, nobody but this branch may know more than it does.
+                None if origin.branch == ledger.own().origin.branch => {}
                 None => {
-                    // Of the own page, only this branch itself knows who has how much.
-                    for index in ledger.earlier_lives(origin).filter(|&index| index != Ledger::OWN) {
+                    for index in ledger.earlier_lives(origin) {
                         presumes = true;
                         self.raise(index, Known { sequence: ledger.page(index).sequence, confirm_through: 0 });
                     }

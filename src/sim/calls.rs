@@ -35,6 +35,8 @@ pub(super) struct Caller {
     known: Known,
     /// Whether the replica takes the link for up.
     is_up: bool,
+    /// The life of the peer that has answered since.
+    peer_life: Option<Incarnation>,
     is_under_way: bool,
     /// Counts its calls, so that the end of one that is over is not taken for another's.
     number: u64,
@@ -74,6 +76,8 @@ pub(super) struct CallEnd {
     number: u64,
     /// What the peer has; `None`: no answer.
     answer: Option<Vec<(Origin, u64)>>,
+    /// In which life it answers.
+    by: Option<Incarnation>,
     /// What was said: the number of a call, 0 for a greeting; `None`: before the word that we are back.
     to: Option<u64>,
 }
@@ -97,7 +101,7 @@ impl World<'_> {
         let known = if is_first { Known::Nothing } else { Known::TellThatWeAreBack };
         let peers: Vec<BranchId> = self.nodes[node].links.keys().copied().collect();
         for &peer in &peers {
-            let caller = Caller { known, is_up: false, is_under_way: false, number: 0, failures: 0 };
+            let caller = Caller { known, is_up: false, peer_life: None, is_under_way: false, number: 0, failures: 0 };
             self.nodes[node].callers.insert(peer, caller);
         }
         for peer in peers {
@@ -110,7 +114,7 @@ impl World<'_> {
             return;
         }
         let Some(caller) = self.nodes[node].callers.get_mut(&peer) else { return };
-        caller.is_up = true;
+        (caller.is_up, caller.peer_life) = (true, None);
         self.record(node, |recorder, now| recorder.link_up(now, peer));
         self.step(node, Input::LinkUp(peer));
     }
@@ -162,7 +166,7 @@ impl World<'_> {
             Said::IAmBack | Said::WhatDoYouHave => Some(0),
             Said::Tell(call) => Some(call.number),
         };
-        let back = CallEnd { node, life, peer, number: caller.number, answer: None, to };
+        let back = CallEnd { node, life, peer, number: caller.number, answer: None, by: None, to };
         self.counts.calls += 1;
         let within = CALL_WITHIN_US.max(CALL_WITHIN_TRIPS.saturating_mul(self.plan.network.latency.usual()));
         self.after(within, Event::CallEnded(Box::new(back.clone())));
@@ -219,7 +223,7 @@ impl World<'_> {
             }
         };
         let (Some(answer), Some(replica)) = (answer, &self.nodes[to].replica) else { return };
-        let end = CallEnd { answer: Some(answer), ..back };
+        let end = CallEnd { answer: Some(answer), by: Some(replica.own().incarnation), ..back };
         match replica.unsaved() {
             Some(save) => self.nodes[to].owed.push(Owed { save, end }),
             None => self.answer_call(to, end),
@@ -263,7 +267,7 @@ impl World<'_> {
     }
 
     pub(super) fn call_ended(&mut self, end: CallEnd) {
-        let CallEnd { node, life, peer, number, answer, to } = end;
+        let CallEnd { node, life, peer, number, answer, by, to } = end;
         if self.nodes[node].life != life {
             return;
         }
@@ -271,7 +275,10 @@ impl World<'_> {
         if caller.number != number || !std::mem::replace(&mut caller.is_under_way, false) {
             return;
         }
-        match (answer, to) {
+        // What another life has said says nothing of this one.
+        let is_same = by.is_none_or(|by| caller.peer_life.is_none_or(|known| known == by));
+        caller.peer_life = by.or(caller.peer_life);
+        match (answer.filter(|_| is_same), to) {
             (Some(_), None) => self.say(node, peer, Said::IAmBack),
             (Some(version), Some(number)) => {
                 let is_back = number == 0 && caller.known == Known::TellThatWeAreBack;

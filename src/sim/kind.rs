@@ -83,7 +83,11 @@ impl FaultKind {
     ];
 
     /// Those that later seeds draw from too. The others come when they are asked for.
-    pub(super) const UNASKED: [Self; 6] = [
+    pub(super) const UNASKED: [Self; 10] = [
+        Self::Restore,
+        Self::Clone,
+        Self::DiskLoss,
+        Self::PowerFailure,
         Self::DiskFailure,
         Self::LateRequests,
         Self::RepeatedRequests,

@@ -256,6 +256,9 @@ impl World<'_> {
                 replica.unsaved().is_none() && replica.links().any(|(_, is_up, behind)| is_up && behind == 0)
             };
             if self.nodes[older].replica.as_ref().is_some_and(told) {
+                // Its disk is thrown away.
+                let ended = self.nodes[older].branch;
+                self.note(|| check::Kind::Restarted { branch: ended, kept: false });
                 self.kill(older);
                 self.seats[branch].retain(|&node| node != older);
                 self.doubled.remove(&branch);

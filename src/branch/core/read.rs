@@ -54,7 +54,11 @@ impl Core {
         };
         self.settled(unsaved).await?;
         // Both answers look the same.
-        let bytes = self.measure(&proto::PropagateDepositResponse { sequence, mark: None });
+        let bytes = self.measure(&proto::PropagateDepositResponse {
+            sequence,
+            mark: None,
+            incarnation: Some(self.own().incarnation.0),
+        });
         let kind = MessageKind::Acknowledgement;
         let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });
         Ok((sequence, mark))
