@@ -240,18 +240,25 @@ impl Writes {
                 if let Some(index) = self.origins.find(origin) {
                     self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
                 }
-                // An earlier try may have been executed too, by a life that took it along.
                 let told = history.events[fate.told].at;
-                let is_between = |&(at, lost): &(Time, BranchId)| lost == branch && invoked <= at && at <= told;
-                if self.forgot.iter().any(is_between) {
-                    self.open.entry(branch).or_default().push(Open { id, branch, operation, invoked, certain: false });
-                }
+                self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, told);
             }
             known @ (Known::Certain | Known::Open) => {
                 let certain = known == Known::Certain;
                 self.open.entry(branch).or_default().push(Open { id, branch, operation, invoked, certain });
             }
-            Known::Not => {}
+            Known::Not => {
+                self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, Time(u64::MAX));
+            }
+        }
+    }
+
+    /// What is known of a write is what a later life of its branch said of another try: an earlier one may have been
+    /// executed too, by a life that took it along.
+    fn may_be_taken_along(&mut self, write: Open, told: Time) {
+        let between = write.invoked..=told;
+        if self.forgot.iter().any(|(at, branch)| *branch == write.branch && between.contains(at)) {
+            self.open.entry(write.branch).or_default().push(write);
         }
     }
 

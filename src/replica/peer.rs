@@ -111,6 +111,10 @@ impl Replica {
 
     /// A peer has said all that it has.
     fn shown(&mut self, from: BranchId, version: &[(Origin, u64)], outputs: &mut Vec<Output>) {
+        if self.propagation == Propagation::Unary && version.is_empty() {
+            // Whoever calls takes it so when the peer cannot be asked.
+            return;
+        }
         let (own, ledger) = (self.own, &self.ledger);
         let earlier = version.iter().filter(|(origin, _)| origin.branch == own.branch && *origin < own);
         let has = earlier.map(|&(origin, there)| (origin.incarnation, there, ledger.sequence(origin)));

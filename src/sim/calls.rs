@@ -49,8 +49,8 @@ pub(super) struct Caller {
 enum Said {
     /// "Are you there?" Before the word that we are back.
     WhoAreYou,
-    /// "I am back."
-    IAmBack,
+    /// "I am back." The peer had this.
+    IAmBack(Vec<(Origin, u64)>),
     /// "What do you have?"
     WhatDoYouHave,
     Tell(Call),
@@ -130,7 +130,7 @@ impl World<'_> {
             match message {
                 PeerMessage::Greeting { .. } => {
                     return match known {
-                        Known::Nothing => self.greeted(node, peer),
+                        Known::Nothing => self.greeted(node, peer, Vec::new()),
                         Known::TellThatWeAreBack => self.say(node, peer, Said::WhoAreYou),
                         Known::Ask => self.say(node, peer, Said::WhatDoYouHave),
                     };
@@ -143,11 +143,11 @@ impl World<'_> {
         self.arm(node);
     }
 
-    /// The greeting is answered: the peer has nothing, as far as we know.
-    fn greeted(&mut self, node: NodeIndex, peer: BranchId) {
+    /// The greeting is answered: the peer has this, as far as we know.
+    fn greeted(&mut self, node: NodeIndex, peer: BranchId, version: Vec<(Origin, u64)>) {
         if let Some(caller) = self.nodes[node].callers.get_mut(&peer) {
             caller.known = Known::Ask;
-            self.acknowledge(node, peer, 0, Vec::new());
+            self.acknowledge(node, peer, 0, version);
         }
     }
 
@@ -163,7 +163,7 @@ impl World<'_> {
         caller.number += 1;
         let to = match &said {
             Said::WhoAreYou => None,
-            Said::IAmBack | Said::WhatDoYouHave => Some(0),
+            Said::IAmBack(_) | Said::WhatDoYouHave => Some(0),
             Said::Tell(call) => Some(call.number),
         };
         let back = CallEnd { node, life, peer, number: caller.number, answer: None, by: None, to };
@@ -210,11 +210,12 @@ impl World<'_> {
             Said::WhoAreYou | Said::WhatDoYouHave => {
                 self.nodes[to].replica.as_ref().map(|replica| replica.version().iter().collect())
             }
-            Said::IAmBack => {
+            Said::IAmBack(had) => {
                 let Some(origin) = self.nodes[from].replica.as_ref().map(|replica| replica.own()) else { return };
                 let (entries, past) = (Vec::new(), Vec::new());
                 let nothing = Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past };
-                self.hear(to, caller, Call { number: 0, operation: None, delta: nothing }, false)
+                let call = Call { number: 0, operation: None, delta: nothing };
+                self.hear(to, caller, call, false).map(|_| had)
             }
             Said::Tell(call) => {
                 // Who tells no totals has no earlier life to stand on.
@@ -279,12 +280,12 @@ impl World<'_> {
         let is_same = by.is_none_or(|by| caller.peer_life.is_none_or(|known| known == by));
         caller.peer_life = by.or(caller.peer_life);
         match (answer.filter(|_| is_same), to) {
-            (Some(_), None) => self.say(node, peer, Said::IAmBack),
+            (Some(had), None) => self.say(node, peer, Said::IAmBack(had)),
             (Some(version), Some(number)) => {
                 let is_back = number == 0 && caller.known == Known::TellThatWeAreBack;
                 caller.failures = 0;
                 if is_back {
-                    self.greeted(node, peer);
+                    self.greeted(node, peer, version);
                 } else {
                     self.acknowledge(node, peer, number, version);
                 }

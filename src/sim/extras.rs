@@ -24,10 +24,15 @@ pub(super) fn add(plan: &mut Plan, choice: &Choice) {
         None if is_drawn => FaultKind::UNASKED.into_iter().filter(|_| rng.f64() < LIKELY).collect(),
         None => Vec::new(),
     };
+    // Of two processes that serve one branch, neither knows what the other did: a copy of a request that goes its own
+    // way, or the same name again, may count twice there, and nobody can help it.
+    let doubles = kinds.contains(&FaultKind::Clone);
+    let counts_twice = |kind: FaultKind| matches!(kind, FaultKind::LateRequests | FaultKind::RepeatedRequests);
+    let kinds = kinds.into_iter().filter(|&kind| !(doubles && counts_twice(kind)));
     let duration_us = plan.operations.last().map_or(0, |step| step.at_us);
     let is_asked = choice.faults.is_some();
     let mut extras = Extras { rng, plan, duration_us, is_asked, keeps_disks: choice.durable.is_none() };
-    kinds.into_iter().for_each(|kind| extras.add(kind));
+    kinds.for_each(|kind| extras.add(kind));
     let calls = choice.propagation.as_deref() == Some("calls");
     let is_unary = extras.plan.propagation == "unary" && choice.propagation.is_none() && choice.faults.is_none();
     if calls || is_drawn && is_unary && extras.rng.bool() {

@@ -12,7 +12,7 @@ use crate::{
     check,
     replica::{Disk, Replica, Saved},
     trace::FaultKind,
-    types::Incarnation,
+    types::{BranchId, Incarnation},
 };
 
 impl World<'_> {
@@ -248,14 +248,19 @@ impl World<'_> {
         }
     }
 
-    /// Ends the older one of two processes of a branch, once a peer has all that it has.
+    /// Ends the older one of two processes of a branch, once the other has on its disk all that it has; where branches
+    /// call each other, once a peer has, which then hears that the other is back.
     pub(super) fn let_go(&mut self) {
         for branch in self.doubled.clone() {
-            let (_, Some(older)) = self.later_and_earlier(branch) else { continue };
-            let told = |replica: &Replica| {
-                replica.unsaved().is_none() && replica.links().any(|(_, is_up, behind)| is_up && behind == 0)
+            let (later, Some(older)) = self.later_and_earlier(branch) else { continue };
+            let (Some(has), Some(had)) = (&self.nodes[later].replica, &self.nodes[older].replica) else { continue };
+            let is_told = if self.plan.calls.is_some() {
+                let is_alone = |peer: BranchId| !self.doubled.contains(&(peer.value() as usize - 1));
+                had.links().any(|(peer, is_up, behind)| is_up && behind == 0 && is_alone(peer))
+            } else {
+                has.unsaved().is_none() && has.has_reached(&had.full_version())
             };
-            if self.nodes[older].replica.as_ref().is_some_and(told) {
+            if had.unsaved().is_none() && is_told {
                 // Its disk is thrown away.
                 let ended = self.nodes[older].branch;
                 self.note(|| check::Kind::Restarted { branch: ended, kept: false });
@@ -264,6 +269,8 @@ impl World<'_> {
                 self.doubled.remove(&branch);
                 self.superseded.remove(&branch);
                 self.hand_over_recorder(older, branch);
+                // What peers told the one that has ended, they need not tell this one, as far as they know.
+                self.seats[branch].clone().into_iter().for_each(|node| self.begin_calls(node));
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use super::{Act, Latency, Level, Name, Plan, Record, Violation, judge, quietly, simulate};
+use super::{Act, Latency, Level, Name, Plan, Record, Trouble, Violation, judge, quietly, simulate};
 
 /// A small plan that fails.
 #[derive(Clone, PartialEq, Debug)]
@@ -97,7 +97,7 @@ impl Shrinking<'_> {
             &|plan| plan.network.customer_loss = 0.0,
             &|plan| plan.network.strays = None,
             &|plan| plan.window = 1,
-            &|plan| plan.names_life = false,
+            &|plan| plan.names_life &= plan.faults.iter().any(|fault| matches!(fault.what, Trouble::Clone { .. })),
             &|plan| plan.calls = None,
             &|plan| plan.calls.iter_mut().for_each(|calls| calls.plain.clear()),
             &|plan| plan.operations.iter_mut().for_each(|step| step.name = Name::New),

@@ -51,7 +51,7 @@ pub enum Trouble {
         branch: u32,
     },
     /// A second process serves the branch, on a copy of its disk. At the end the older of the two serves no
-    /// customers any more, and it stops once a peer has all that it has. Without disks, nothing happens.
+    /// customers any more, and it stops once the other has all that it has. Without disks, nothing happens.
     Clone {
         /// Which branch.
         branch: u32,
