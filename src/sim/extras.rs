@@ -35,7 +35,8 @@ pub(super) fn add(plan: &mut Plan, choice: &Choice) {
     kinds.for_each(|kind| extras.add(kind));
     let calls = choice.propagation.as_deref() == Some("calls");
     let is_unary = extras.plan.propagation == "unary" && choice.propagation.is_none() && choice.faults.is_none();
-    if calls || is_drawn && is_unary && extras.rng.bool() {
+    // (Two processes of one branch at one address, which calls would be, is no bank that anybody runs.)
+    if calls || is_drawn && is_unary && !doubles && extras.rng.bool() {
         extras.call();
     }
     plan.faults.sort_by_key(|fault| fault.at_us);
