@@ -220,7 +220,9 @@ impl<'a> Fate<'a> {
         if let Some(first) = self.places.first() {
             let is_same = |other: &Committed| (other.origin, other.sequence) == (first.origin, first.sequence);
             if let Some(other) = self.places.iter().find(|other| !is_same(other)) {
-                if !lives.is_doubled(self.first.branch) {
+                // A later life may do again what the one before took with it; but not if both are there at the end.
+                let is_taken_along = first.origin != other.origin && forgets() && !both_are_left(history, first, other);
+                if !lives.is_doubled(self.first.branch) && !is_taken_along {
                     let (one, two) = (first.sequence, other.sequence);
                     let why = format!(
                         "was committed twice: as operation {one} of branch {} and as operation {two} of branch {}",
@@ -248,4 +250,20 @@ impl<'a> Fate<'a> {
         let story = format!("one request of customer {} {why}", self.first.client);
         Anomaly { kind, at, branch, account, witnesses, story }
     }
+}
+
+/// Whether a settled branch has both places.
+fn both_are_left(history: &History, one: &Committed, other: &Committed) -> bool {
+    history.events.iter().any(|event| match &event.kind {
+        Kind::Final { version: Some(version), .. } => {
+            [one, other].iter().all(|place| version.sequence(place.origin) >= place.sequence)
+        }
+        Kind::Final { .. }
+        | Kind::Invoked(_)
+        | Kind::Completed { .. }
+        | Kind::Restarted { .. }
+        | Kind::Doubled { .. }
+        | Kind::Struck { .. }
+        | Kind::Lifted { .. } => false,
+    })
 }

@@ -10,7 +10,7 @@ use super::{
     verdict::operations,
     writes::{Open, Writes, effect},
 };
-use crate::types::{AccountId, Action, Answer, BranchId, OperationKind, Origin, Time, Version};
+use crate::types::{AccountId, Action, Answer, BranchId, Incarnation, OperationKind, Origin, Time, Version};
 
 /// How many invocations a witness names at most.
 const MAX_WITNESSES: usize = 16;
@@ -302,13 +302,14 @@ fn add_own<'a>(read: &Read, writes: &'a Writes, opening: i64, sums: &mut Sums, c
     }
 }
 
-/// Of a life that a later one speaks for, some prefix counts, and with it some of its branch's open writes.
+/// Of a life that a later one speaks for, some prefix counts, and with it some of its branch's open writes: also of
+/// lives that nothing else in the history names.
 fn add_spoken_for(sums: &mut Sums, read: &Read, version: &Version, writes: &Writes) {
-    let mut branches = BTreeSet::new();
     for (index, origin) in writes.origins.iter().enumerate().filter(|&(_, origin)| is_spoken_for(version, origin)) {
         add_page(read, writes, (index, origin), sums, &mut Vec::new());
-        branches.insert(origin.branch);
     }
+    let later = version.iter().filter(|(origin, _)| origin.incarnation > Incarnation(0));
+    let branches: BTreeSet<BranchId> = later.map(|(origin, _)| origin.branch).collect();
     let open = branches.into_iter().flat_map(|branch| writes.open_by(branch, read.at));
     for open in open.filter(|open| open.operation.account == read.account) {
         sums.add_maybe(effect(open.operation));

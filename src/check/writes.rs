@@ -236,9 +236,13 @@ impl Writes {
         }
         match fate.known(&self.lives) {
             Known::Placed => {
-                let Some(&Committed { origin, sequence, .. }) = fate.places.first() else { return };
-                if let Some(index) = self.origins.find(origin) {
-                    self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
+                let mut origins: Vec<Origin> = Vec::new();
+                for &Committed { origin, sequence, .. } in &fate.places {
+                    // Each life that executed it has it in one place.
+                    if let (false, Some(index)) = (origins.contains(&origin), self.origins.find(origin)) {
+                        origins.push(origin);
+                        self.pages[index].writes.push(Placed { id, client, operation, concern, invoked, sequence });
+                    }
                 }
                 let told = history.events[fate.told].at;
                 self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, told);
