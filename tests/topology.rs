@@ -106,3 +106,14 @@ fn unknown_shape_is_refused_with_the_right_ones() {
     let refused = "star".parse::<Shape>();
     assert_eq!(refused, Err("unknown topology \"star\": auto, mesh, overlay and ring are right".to_owned()));
 }
+
+#[test]
+fn pairs_are_every_link_once() {
+    for shape in SHAPES {
+        let topology = Topology::new(shape, &ids(1..=12));
+        let pairs: Vec<_> = topology.pairs().collect();
+        assert_eq!(pairs.len(), topology.link_count());
+        assert!(pairs.is_sorted() && pairs.iter().all(|(one, other)| one < other));
+        assert!(pairs.iter().all(|&(one, other)| topology.links(one).contains_key(&other)));
+    }
+}

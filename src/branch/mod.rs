@@ -84,8 +84,8 @@ pub struct Config {
 
 impl Config {
     /// A digest of what must be the same at every branch of one bank (FNV-1a, 64 bits), so that a
-    /// link between strangers is refused when it begins. Of two shapes over the same branches, the
-    /// one holds the other's links, so their number tells them apart.
+    /// link between strangers is refused when it begins. Which links there are is part of it: two shapes over
+    /// the same branches may have as many.
     pub fn bank_digest(&self) -> u64 {
         let branches = self.branches.iter().map(|branch| u64::from(branch.value()));
         let accounts = self.accounts.iter().flat_map(|(account, &opening)| [account.0, opening as u64]);
@@ -93,8 +93,10 @@ impl Config {
             Propagation::Stream => 0,
             Propagation::Unary => 1,
         };
-        let links = self.topology.link_count() as u64;
-        let words = branches.chain([u64::MAX, propagation, links]).chain(accounts);
+        let links = self.topology.pairs();
+        let links = links.map(|(one, other)| u64::from(one.value()) << 32 | u64::from(other.value()));
+        // No link is 0, and no branch is u64::MAX.
+        let words = branches.chain([u64::MAX, propagation]).chain(links).chain([0]).chain(accounts);
         words
             .flat_map(u64::to_le_bytes)
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))

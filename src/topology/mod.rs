@@ -92,6 +92,18 @@ impl Topology {
         topology
     }
 
+    /// One ring, in this order of ids.
+    #[cfg(test)]
+    pub(crate) fn ring(order: [u32; 5], branches: &BTreeSet<BranchId>) -> Self {
+        let mut topology = Self::new(Shape::Ring, branches);
+        topology.neighbours.iter_mut().for_each(BTreeSet::clear);
+        let place = |id: u32| branches.iter().position(|branch| branch.value() == id).unwrap_or_default();
+        for turn in 0..order.len() {
+            topology.link(place(order[turn]), place(order[(turn + 1) % order.len()]));
+        }
+        topology
+    }
+
     fn link_all(&mut self) {
         for a in 0..self.branches.len() {
             for b in 0..a {
@@ -144,6 +156,13 @@ impl Topology {
     fn teller(&self, peer: usize, origin: usize) -> Option<usize> {
         let hops = &self.hops()[origin];
         self.neighbours[peer].iter().copied().min_by_key(|&neighbour| hops[neighbour]).filter(|_| peer != origin)
+    }
+
+    /// Every link once, the lower id first, in order.
+    pub fn pairs(&self) -> impl Iterator<Item = (BranchId, BranchId)> + '_ {
+        self.neighbours.iter().enumerate().flat_map(move |(a, neighbours)| {
+            neighbours.range(a + 1..).map(move |&b| (self.branches[a], self.branches[b]))
+        })
     }
 
     /// How many links the bank has. Each is one connection, shared by both directions.
