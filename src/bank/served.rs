@@ -10,7 +10,7 @@ use super::{
     error, files,
 };
 use crate::{
-    branch::{self, Branch, BranchError, Data},
+    branch::{self, Branch, Data},
     topology::Shape,
     types::{AccountId, BranchId, Origin, Propagation, Time},
 };
@@ -111,12 +111,12 @@ impl Served {
         self.branch.part(until, from, count)
     }
 
-    /// Returns when its disk has failed: it answers every call with that until it is closed.
+    /// Returns when it has failed (its disk, or a part of it): it answers every call with that until it is closed.
     pub async fn failed(&self) -> BankError {
-        error::branch(self.branch.id(), "", BranchError::Store(self.branch.failed().await))
+        error::branch(self.branch.id(), "", self.branch.failed().await)
     }
 
-    /// Why its disk has failed, if it has.
+    /// Why it has failed, if it has.
     pub fn failure(&self) -> Option<BankError> {
         self.branch.failure().map(|failure| error::branch(self.branch.id(), "", failure))
     }

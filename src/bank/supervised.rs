@@ -141,8 +141,11 @@ async fn answer_all(served: &Served, lines: &mut Lines<BufReader<Stdin>>) -> Res
     Ok(())
 }
 
-/// Tells the parent why there is no branch here; gives the reason back.
+/// Tells the parent why there is no branch here; gives the reason back. That of a panic is in the log.
 async fn refuse(error: BankError) -> Result<BankError, BankError> {
+    if matches!(error, BankError::Process { .. }) {
+        return Ok(error);
+    }
     let word = if let BankError::Listen { reason, in_use, .. } = &error {
         Word::Refused { reason: reason.clone(), in_use: *in_use }
     } else if let BankError::Store { reason, .. } = &error {

@@ -8,8 +8,8 @@ use tonic::{Request, Response, Status, Streaming};
 
 use super::{
     BranchError,
-    core::{Asked, Core},
-    execute,
+    core::{Asked, Caller, Core},
+    execute, panics,
 };
 use crate::{
     types::{Action, Answer, Operation, Refusal, RequestId, Terms},
@@ -30,23 +30,30 @@ impl BankServer {
     async fn write(
         &self,
         (operation, id, terms): (Result<Operation, Refusal>, Option<RequestId>, Terms),
+        caller: &Caller,
     ) -> Result<Answer, Status> {
         match operation {
             Ok(operation) => {
                 let action = Action::Write(operation);
-                self.ask(Asked { id, action, terms, include_version: false }).await
+                self.ask(Asked { id, action, terms, include_version: false }, caller).await
             }
             Err(refusal) => Ok(self.core.refused(id, refusal)),
         }
     }
 
     /// Decides a request, unless it is lost, and so may the answer be.
-    async fn ask(&self, asked: Asked) -> Result<Answer, Status> {
+    async fn ask(&self, asked: Asked, caller: &Caller) -> Result<Answer, Status> {
         self.core.pass_of_customers()?;
-        let answer = self.core.ask(asked).await?;
+        self.core.judge_version(&asked.terms.at_least)?;
+        let answer = panics::guarded(&self.core, "a customer's request", self.core.ask(asked, caller)).await??;
         self.core.pass_of_customers()?;
         Ok(answer)
     }
+}
+
+/// Whoever has made a call.
+fn caller<T>(request: &Request<T>) -> Result<&Caller, Status> {
+    request.extensions().get().ok_or_else(|| Status::internal("a call without a connection"))
 }
 
 type Responses<T> = Pin<Box<dyn Stream<Item = Result<T, Status>> + Send>>;
@@ -57,10 +64,11 @@ impl BankService for BankServer {
     type WatchStream = Responses<proto::WatchResponse>;
 
     async fn query(&self, request: Request<proto::QueryRequest>) -> Result<Response<proto::QueryResponse>, Status> {
+        let caller = caller(&request)?;
         let request = request.get_ref();
         let (action, terms) = request.read()?;
         let include_version = request.include_version;
-        let answer = self.ask(Asked { id: None, action, terms, include_version }).await?;
+        let answer = self.ask(Asked { id: None, action, terms, include_version }, caller).await?;
         Ok(Response::new(proto::QueryResponse::new(&answer)))
     }
 
@@ -68,7 +76,7 @@ impl BankService for BankServer {
         &self,
         request: Request<proto::DepositRequest>,
     ) -> Result<Response<proto::DepositResponse>, Status> {
-        let answer = self.write(request.get_ref().read()?).await?;
+        let answer = self.write(request.get_ref().read()?, caller(&request)?).await?;
         Ok(Response::new(proto::DepositResponse::new(&answer)))
     }
 
@@ -76,7 +84,7 @@ impl BankService for BankServer {
         &self,
         request: Request<proto::WithdrawRequest>,
     ) -> Result<Response<proto::WithdrawResponse>, Status> {
-        let answer = self.write(request.get_ref().read()?).await?;
+        let answer = self.write(request.get_ref().read()?, caller(&request)?).await?;
         Ok(Response::new(proto::WithdrawResponse::new(&answer)))
     }
 
@@ -84,13 +92,15 @@ impl BankService for BankServer {
         &self,
         request: Request<Streaming<proto::ExecuteRequest>>,
     ) -> Result<Response<Self::ExecuteStream>, Status> {
-        self.core.check()?;
-        let responses = execute::run(self.core.clone(), request.into_inner());
+        self.core.check_customer(false)?;
+        let caller = caller(&request)?.clone();
+        let responses = execute::run(self.core.clone(), caller, request.into_inner());
         Ok(Response::new(Box::pin(responses)))
     }
 
     async fn status(&self, _: Request<proto::StatusRequest>) -> Result<Response<proto::StatusResponse>, Status> {
-        Ok(Response::new((&self.core.status().await?).into()))
+        let status = panics::guarded(&self.core, "its status", self.core.status()).await??;
+        Ok(Response::new((&status).into()))
     }
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
@@ -98,7 +108,8 @@ impl BankService for BankServer {
         let interval = Duration::from_micros(request.get_ref().interval_us);
         // Room for one: a slow watcher sees the latest state, not every one.
         let (sender, receiver) = mpsc::channel(1);
-        tokio::spawn(watch(self.core.clone(), interval, sender));
+        let watching = watch(self.core.clone(), interval, sender);
+        tokio::spawn(panics::task(self.core.clone(), "a watch", watching));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

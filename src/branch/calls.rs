@@ -42,6 +42,7 @@ pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channe
             Ok(Session { number, ready, ended }) => {
                 let failure = tokio::select! {
                     failure = converse(&core, (peer, number), &ready, &address, &channels, &mut known, &mut backoff) => {
+                        link::note_refusal(&core, peer, &failure);
                         failure
                     }
                     end = ended => ended_by(end),
@@ -117,6 +118,9 @@ async fn converse(
         core.hold_back_from(peer).await;
         if core.loses_answer(peer, arrived) {
             return SessionEnd::Lost.into();
+        }
+        if arrived.is_some() {
+            core.accepted_by(peer);
         }
         if core.receive(peer, session, PeerMessage::Acknowledgement { number, version }, arrived) {
             *backoff = Backoff::new();

@@ -10,9 +10,13 @@ use std::{
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_util::either::Either;
-use tonic::transport::server::{Connected, TcpConnectInfo};
+use tonic::transport::server::Connected;
 
-use super::{Stop, core::Core, cork::Corked};
+use super::{
+    Stop,
+    core::{Caller, Core},
+    cork::Corked,
+};
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
@@ -57,13 +61,13 @@ impl Cuttable {
 }
 
 impl Connected for Cuttable {
-    type ConnectInfo = TcpConnectInfo;
+    type ConnectInfo = Caller;
 
-    fn connect_info(&self) -> TcpConnectInfo {
-        match &self.stream {
-            Either::Left(stream) => stream.connect_info(),
-            Either::Right(_) => TcpConnectInfo { local_addr: None, remote_addr: None },
-        }
+    fn connect_info(&self) -> Caller {
+        Caller::at(match &self.stream {
+            Either::Left(stream) => stream.connect_info().remote_addr(),
+            Either::Right(_) => None,
+        })
     }
 }
 

@@ -50,8 +50,7 @@ async fn save_all(core: &Arc<Core>, mut store: Store) -> Result<Store, StoreErro
 /// What a branch that was killed could not save, it would not have saved.
 fn report(core: &Core, failure: StoreError) {
     if !core.is_killed() {
-        log::error!("branch {} stops: {failure}", core.own().branch);
-        core.fail(failure);
+        core.fail(failure.into());
     }
 }
 

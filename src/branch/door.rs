@@ -12,10 +12,9 @@ use tonic::{
     body::Body,
     codegen::{BoxFuture, Service, http},
     server::NamedService,
-    transport::server::TcpConnectInfo,
 };
 
-use super::core::Core;
+use super::core::{Caller, Core};
 
 /// A service whose refusals are logged.
 #[derive(Clone)]
@@ -49,7 +48,7 @@ where
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
         // Without the port, of which a flood may have many. A branch of this process has no address.
-        let caller = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+        let caller = request.extensions().get::<Caller>().and_then(|caller| caller.address);
         let caller = caller.map_or_else(|| "this process".to_owned(), |address| address.ip().to_string());
         let core = self.core.clone();
         let answered = self.service.call(request);

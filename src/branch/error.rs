@@ -4,7 +4,7 @@ use std::fmt;
 
 use tonic::{Code, Status};
 
-use crate::{replica::PeerFault, store::StoreError, wire::WireError};
+use crate::{replica::PeerFault, store::StoreError, types::BranchId, wire::WireError};
 
 /// What can go wrong with a branch as a whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -16,7 +16,21 @@ pub enum BranchError {
     },
     /// Its data directory cannot be used, or its disk has failed.
     Store(StoreError),
-    /// It was stopped.
+    /// A part of it has panicked, and with it the whole: a bug.
+    Panicked {
+        /// What it was at.
+        what: String,
+        /// What the panic said.
+        message: String,
+    },
+    /// Its peers do not take it for a branch of their bank, so nobody else would have what it writes.
+    Refused {
+        /// One of them.
+        peer: BranchId,
+        /// What that one said.
+        reason: String,
+    },
+    /// It is stopping.
     Stopped,
 }
 
@@ -25,6 +39,10 @@ impl fmt::Display for BranchError {
         match self {
             Self::Listener { reason } => write!(f, "the socket cannot be used: {reason}"),
             Self::Store(error) => error.fmt(f),
+            Self::Panicked { what, message } => write!(f, "a panic in {what}, a bug of replibank: {message}"),
+            Self::Refused { peer, reason } => {
+                write!(f, "no writes are taken until a peer accepts this branch: branch {peer} refuses it: {reason}")
+            }
             Self::Stopped => write!(f, "the branch is stopping"),
         }
     }
@@ -43,7 +61,11 @@ impl From<BranchError> for Status {
         match error {
             BranchError::Listener { .. } => Status::internal(error.to_string()),
             // A customer may try again under its request id: elsewhere, or here after a restart.
-            BranchError::Stopped | BranchError::Store(_) => Status::unavailable(error.to_string()),
+            BranchError::Stopped | BranchError::Store(_) | BranchError::Panicked { .. } => {
+                Status::unavailable(error.to_string())
+            }
+            // Nothing was done, and to try again is of no use before a person has looked.
+            BranchError::Refused { .. } => Status::failed_precondition(error.to_string()),
         }
     }
 }

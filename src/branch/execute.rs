@@ -4,6 +4,7 @@
 //! wait for them.
 
 use std::{
+    collections::BTreeSet,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -13,9 +14,12 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::core::{Asked, Core};
+use super::{
+    core::{Asked, Caller, Core, Late},
+    panics,
+};
 use crate::{
-    types::{Answer, RequestId},
+    types::{Action, Answer, RequestId},
     wire::{Batch, proto},
 };
 
@@ -28,25 +32,37 @@ const MAX_ANSWERS: usize = 256;
 /// Requests decided under one lock.
 const MAX_LOCKED: usize = 1024;
 
-pub(super) fn run(core: Arc<Core>, requests: Streaming<proto::ExecuteRequest>) -> Execution {
+pub(super) fn run(core: Arc<Core>, caller: Caller, requests: Streaming<proto::ExecuteRequest>) -> Execution {
     let (late, lately) = mpsc::unbounded_channel();
     let stopped = {
         let core = core.clone();
         Box::pin(async move { core.stopped().await })
     };
-    Execution { core, requests, is_open: true, late, lately, waiting: 0, answers: Vec::new(), failure: None, stopped }
+    Execution {
+        core,
+        caller,
+        requests,
+        is_open: true,
+        late,
+        lately,
+        waiting: BTreeSet::new(),
+        answers: Vec::new(),
+        failure: None,
+        stopped,
+    }
 }
 
 /// One stream's answers.
 pub(super) struct Execution {
     core: Arc<Core>,
+    caller: Caller,
     requests: Streaming<proto::ExecuteRequest>,
     /// Whether requests may still come.
     is_open: bool,
-    late: mpsc::UnboundedSender<(u64, Answer)>,
-    lately: mpsc::UnboundedReceiver<(u64, Answer)>,
-    /// How many answers will come through `lately`.
-    waiting: usize,
+    late: mpsc::UnboundedSender<Late>,
+    lately: mpsc::UnboundedReceiver<Late>,
+    /// The tickets whose answers will come through `lately`.
+    waiting: BTreeSet<u64>,
     /// The next message's.
     answers: Vec<proto::Answer>,
     /// How the stream ends once these have left.
@@ -58,8 +74,26 @@ impl Stream for Execution {
     type Item = Result<proto::ExecuteResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = &mut *self;
-        if (this.is_open || this.waiting > 0) && this.stopped.as_mut().poll(context).is_ready() {
+        let core = self.core.clone();
+        panics::guard(&core, "a customer's stream", || self.poll_answers(context)).unwrap_or_else(|failure| {
+            self.end(None);
+            self.answers.clear();
+            Poll::Ready(Some(Err(failure.into())))
+        })
+    }
+}
+
+/// What still waits goes with the stream.
+impl Drop for Execution {
+    fn drop(&mut self) {
+        self.end(None);
+    }
+}
+
+impl Execution {
+    fn poll_answers(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<proto::ExecuteResponse, Status>>> {
+        let this = self;
+        if (this.is_open || !this.waiting.is_empty()) && this.stopped.as_mut().poll(context).is_ready() {
             this.end(Some(this.core.why_ended().into()));
         }
         this.take_requests(context);
@@ -72,32 +106,38 @@ impl Stream for Execution {
             }
             return Poll::Ready(Some(Ok(proto::ExecuteResponse { answers })));
         }
-        if this.is_open || this.waiting > 0 {
+        if this.is_open || !this.waiting.is_empty() {
             return Poll::Pending;
         }
         Poll::Ready(this.failure.take().map(Err))
     }
-}
 
-impl Execution {
     /// Takes no more requests, and waits for no more answers.
     fn end(&mut self, failure: Option<Status>) {
         self.is_open = false;
-        self.waiting = 0;
         self.failure = failure;
+        if !self.waiting.is_empty() {
+            self.core.give_up(std::mem::take(&mut self.waiting));
+        }
     }
 
     /// Decides the requests that have come.
     fn take_requests(&mut self, context: &mut Context<'_>) {
-        while self.is_open && self.waiting < MAX_WAITING && self.answers.len() < MAX_ANSWERS {
+        while self.is_open && self.waiting.len() < MAX_WAITING && self.answers.len() < MAX_ANSWERS {
             let message = match Pin::new(&mut self.requests).poll_next(context) {
                 Poll::Pending => return,
                 Poll::Ready(message) => message.transpose(),
             };
-            match message.and_then(|message| self.read(message)) {
+            let decided = match message.and_then(|message| self.read(message)) {
                 Ok(Some(batch)) => self.decide(batch),
-                Ok(None) => self.is_open = false,
-                Err(status) => self.end(Some(status)),
+                Ok(None) => {
+                    self.is_open = false;
+                    Ok(())
+                }
+                Err(status) => Err(status),
+            };
+            if let Err(status) = decided {
+                self.end(Some(status));
             }
         }
     }
@@ -105,12 +145,15 @@ impl Execution {
     fn read(&self, message: Option<proto::ExecuteRequest>) -> Result<Option<Batch>, Status> {
         let Some(message) = message else { return Ok(None) };
         self.core.pass_of_customers()?;
-        Ok(Some(message.read()?))
+        let batch = message.read()?;
+        self.core.judge_version(&batch.terms.at_least)?;
+        Ok(Some(batch))
     }
 
-    fn decide(&mut self, batch: Batch) {
+    fn decide(&mut self, batch: Batch) -> Result<(), Status> {
         let Batch { client, requests, terms } = batch;
         self.answers.reserve(requests.len());
+        let has_writes = requests.iter().any(|(_, action)| matches!(action, Ok(Action::Write(_))));
         let mut requests = requests.into_iter();
         while requests.len() > 0 {
             let mut impossible = Vec::new();
@@ -126,17 +169,18 @@ impl Execution {
             });
             let answers = &mut self.answers;
             let answered = |number, answer: Answer| answers.push(proto::Answer::new(number, &answer));
-            self.waiting += self.core.ask_all(asked, answered, &self.late);
+            self.core.ask_all(asked, has_writes, &self.caller, answered, &self.late, &mut self.waiting)?;
             for (number, id, refusal) in impossible {
                 self.answers.push(proto::Answer::new(number, &self.core.refused(id, refusal)));
             }
         }
+        Ok(())
     }
 
     fn take_late_answers(&mut self, context: &mut Context<'_>) {
-        while self.waiting > 0 && self.answers.len() < MAX_ANSWERS {
-            let Poll::Ready(Some((number, answer))) = self.lately.poll_recv(context) else { return };
-            self.waiting -= 1;
+        while !self.waiting.is_empty() && self.answers.len() < MAX_ANSWERS {
+            let Poll::Ready(Some((ticket, number, answer))) = self.lately.poll_recv(context) else { return };
+            self.waiting.remove(&ticket);
             self.answers.push(proto::Answer::new(number, &answer));
         }
     }

@@ -9,7 +9,7 @@ use tokio::{
     time::{Instant, sleep, sleep_until, timeout},
 };
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
-use tonic::Status;
+use tonic::{Code, Status};
 
 use super::{
     channels::{CONNECT_WITHIN, Channels},
@@ -91,11 +91,12 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &C
     let outbound = ReceiverStream::new(receiver).map(|message| proto::ReplicateRequest { message: Some(message) });
     let mut inbound = timeout(CONNECT_WITHIN, client.replicate(outbound))
         .await
-        .map_err(|_| Status::deadline_exceeded("the peer did not answer"))??
+        .map_err(|_| Status::deadline_exceeded("the peer did not answer"))?
+        .inspect_err(|status| note_refusal(core, peer, status))?
         .into_inner();
     let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| no_hello())??;
     let hello = first.and_then(|response| response.message).unwrap_or_default().read_hello()?;
-    welcome(core, hello)?;
+    welcome(core, hello).inspect_err(|status| note_refusal(core, peer, status))?;
     if hello.branch != peer {
         return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
     }
@@ -118,6 +119,25 @@ pub(super) fn compare(core: &Core, hello: Hello) -> Result<(), Status> {
          propagation and topology",
         hello.branch, own.branch
     )))
+}
+
+/// What a peer answers, or we to it, that is no failure of the network: it will answer the same again.
+pub(super) fn note_refusal(core: &Core, peer: BranchId, status: &Status) {
+    if [Code::FailedPrecondition, Code::InvalidArgument, Code::PermissionDenied, Code::Unauthenticated]
+        .contains(&status.code())
+    {
+        core.refused_by(peer, describe(status));
+    }
+}
+
+/// Whether one who dials us, and says this, is a peer of ours. Of a peer that is linked already, a stranger under
+/// its name says nothing.
+pub(super) fn welcome_dialler(core: &Core, hello: Hello) -> Result<(), Status> {
+    welcome(core, hello).inspect_err(|status| {
+        if core.is_linked(hello.branch) && !core.has_session(hello.branch) {
+            note_refusal(core, hello.branch, status);
+        }
+    })
 }
 
 /// Whether one who says this is a peer of ours.
@@ -174,6 +194,7 @@ async fn converse(
 ) -> Result<(), Status> {
     let peer = hello.branch;
     let Session { number: session, ready, mut ended } = core.begin_session(peer, Some(hello.life))?;
+    core.accepted_by(peer);
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
     let mut rung = pin!(ready.notified());

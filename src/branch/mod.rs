@@ -17,9 +17,12 @@ mod execute;
 mod faults;
 mod link;
 mod nearby;
+mod panics;
 mod recording;
 mod replication_service;
 mod server;
+#[cfg(test)]
+mod tests;
 
 pub use channels::Channels;
 pub use error::BranchError;
@@ -202,11 +205,13 @@ impl Branch {
         let core = Arc::new(Core::new(&config, replica, recording, stopped));
         let mut tasks = JoinSet::new();
         let (acceptor, nearby) = mpsc::channel(BACKLOG);
-        tasks.spawn(server::run(listener, nearby, core.clone()));
-        tasks.spawn(clock::run(core.clone()));
+        tasks.spawn(panics::task(core.clone(), "its server", server::run(listener, nearby, core.clone())));
+        tasks.spawn(panics::task(core.clone(), "its clock", clock::run(core.clone())));
         let disk = store.map(|store| {
             // Not one of the tasks, which may be ended anywhere: a write ends by itself.
-            (store.fuse(), tokio::sync::Mutex::new(Some(tokio::spawn(disk::run(core.clone(), store)))))
+            let fuse = store.fuse();
+            let task = panics::task(core.clone(), "its disk", disk::run(core.clone(), store));
+            (fuse, tokio::sync::Mutex::new(Some(tokio::spawn(task))))
         });
         Ok(Self { core, address, acceptor, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
     }
@@ -226,11 +231,13 @@ impl Branch {
             match self.config.propagation {
                 // One connection serves both directions: the lower id dials.
                 Propagation::Stream if self.config.own.branch < peer => {
-                    tasks.spawn(link::dial(core, peer, address, channels.clone()));
+                    let dial = link::dial(core.clone(), peer, address, channels.clone());
+                    tasks.spawn(panics::task(core, "a link", dial));
                 }
                 Propagation::Stream => {}
                 Propagation::Unary => {
-                    tasks.spawn(calls::run(core, peer, address, channels.clone()));
+                    let calls = calls::run(core.clone(), peer, address, channels.clone());
+                    tasks.spawn(panics::task(core, "its calls", calls));
                 }
             }
         }
@@ -285,7 +292,8 @@ impl Branch {
         self.core.reached(version).await
     }
 
-    /// Whether its disk has failed: then it answers every call with that, and decides nothing.
+    /// Why it has failed, if it has (its disk, or a part of it): then it answers every call with that, and
+    /// decides nothing.
     pub fn failure(&self) -> Option<BranchError> {
         self.core.check().err()
     }
@@ -295,8 +303,8 @@ impl Branch {
         self.core.saves()
     }
 
-    /// Returns when its disk has failed.
-    pub async fn failed(&self) -> StoreError {
+    /// Returns when it has failed.
+    pub async fn failed(&self) -> BranchError {
         self.core.failed().await
     }
 

@@ -10,9 +10,10 @@ use super::{
     channels::CONNECT_WITHIN,
     core::{Arrived, Core},
     error::SessionEnd,
-    link,
+    link, panics,
 };
 use crate::{
+    trace::Mark,
     types::{OperationKind, Propagation},
     wire::{
         Propagated,
@@ -33,6 +34,10 @@ impl ReplicationServer {
     /// What a trace wants to know of a call, which its mark has been taken from.
     fn arrived(&self, mark: Option<proto::Mark>, call: &impl prost::Message) -> Arrived {
         Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.core.measure(call) }
+    }
+
+    async fn propagated(&self, told: Propagated, arrived: Arrived) -> Result<(u64, Option<Mark>), Status> {
+        panics::guarded(&self.core, "a peer's call", self.core.propagated(told, arrived)).await?
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one.
@@ -59,7 +64,7 @@ impl ReplicationService for ReplicationServer {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
-        let (sequence, mark) = self.core.propagated(told, arrived).await?;
+        let (sequence, mark) = self.propagated(told, arrived).await?;
         let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
         Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation }))
     }
@@ -72,7 +77,7 @@ impl ReplicationService for ReplicationServer {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
-        let (sequence, mark) = self.core.propagated(told, arrived).await?;
+        let (sequence, mark) = self.propagated(told, arrived).await?;
         let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation }))
     }
@@ -86,14 +91,15 @@ impl ReplicationService for ReplicationServer {
         let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| link::no_hello())??;
         let first = first.and_then(|request| request.message);
         let hello = first.ok_or_else(|| Status::invalid_argument("the stream has no hello"))?.read_hello()?;
-        link::welcome(&self.core, hello)?;
+        link::welcome_dialler(&self.core, hello)?;
         if self.core.is_cut(hello.branch) {
             return Err(SessionEnd::Cut.into());
         }
         let (end, ended) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));
-        tokio::spawn(link::accept(self.core.clone(), hello, inbound, sender, end));
+        let link = link::accept(self.core.clone(), hello, inbound, sender, end);
+        tokio::spawn(panics::task(self.core.clone(), "a peer's link", link));
         let outbound = ReceiverStream::new(receiver)
             .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
         Ok(Response::new(Box::pin(outbound.chain(ReceiverStream::new(ended).map(Err)))))

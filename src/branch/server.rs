@@ -15,12 +15,15 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tokio_util::either::Either;
 use tonic::{
+    server::NamedService,
     service::Routes,
     transport::{Server, server::TcpIncoming},
 };
+use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server as reflection;
 
 use super::{
+    BranchError,
     bank_service::BankServer,
     channels::{KEEPALIVE, WINDOW_BYTES},
     core::Core,
@@ -101,23 +104,33 @@ pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStre
     };
     let serving = router.serve_with_incoming_shutdown(incoming, end);
     tokio::pin!(serving);
-    // A branch whose disk has failed answers every call with that, until it is told to stop.
-    let ill = async {
-        core.failed().await;
-        health.set_not_serving::<BankServiceServer<BankServer>>().await;
-        health.set_not_serving::<ReplicationServiceServer<ReplicationServer>>().await;
-        std::future::pending::<()>().await;
-    };
     let served = tokio::select! {
         served = &mut serving => served,
-        () = ill => Ok(()),
+        () = tell_health(&core, &health) => Ok(()),
         _ = core.told_to_stop() => {
             // Connections that do not end by themselves are cut after the grace.
             tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {
-        log::error!("branch {own} has stopped serving: {error}");
+        core.fail(BranchError::Listener { reason: error.to_string() });
+    }
+}
+
+/// Tells of each service whether it serves, for ever. A branch that has failed answers every call with that,
+/// until it is told to stop.
+async fn tell_health(core: &Core, health: &HealthReporter) {
+    let serves = |serves| if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
+    let mut changes = core.changing_standing();
+    loop {
+        let (customers, peers) = {
+            let standing = changes.borrow_and_update();
+            (standing.serves_customers(), standing.serves_peers())
+        };
+        health.set_service_status(BankServiceServer::<BankServer>::NAME, serves(customers)).await;
+        health.set_service_status(ReplicationServiceServer::<ReplicationServer>::NAME, serves(peers)).await;
+        // The sender is the branch's own.
+        let _ = changes.changed().await;
     }
 }
 

@@ -47,17 +47,15 @@ impl Served {
         })
     }
 
-    /// Raises why its disk has failed, if it has.
+    /// Raises why it has failed, if it has.
     fn check(&self) -> PyResult<()> {
         self.inner.value()?.failure().map_or(Ok(()), |failure| Err(failure.into()))
     }
 
+    /// How many of its operations no other branch is known to have.
     fn close(&self, py: Python<'_>) -> PyResult<Call> {
         let served = self.inner.value()?.clone();
-        Call::new(py, async move {
-            served.close().await;
-            Ok(())
-        })
+        Call::new(py, async move { Ok(served.close().await) })
     }
 }
 

@@ -125,6 +125,11 @@ impl Recorder {
         }
     }
 
+    /// Whoever asked waits no longer. What was decided has its row.
+    pub fn gave_up(&mut self, ticket: u64) {
+        self.asked.remove(&ticket);
+    }
+
     /// A request is refused; `None`: it could not even be asked.
     pub fn refused(
         &mut self,

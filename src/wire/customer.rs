@@ -2,8 +2,8 @@
 
 use super::{WireError, proto, version};
 use crate::types::{
-    AccountId, Action, Amount, Answer, ClientId, Committed, Concern, Duration, Incarnation, Operation, OperationKind,
-    Queried, Refusal, RequestId, Terms, Tried, Version,
+    AccountId, Action, Amount, Answer, ClientId, Committed, Concern, Duration, Incarnation, MAX_ORIGINS, Operation,
+    OperationKind, Queried, Refusal, RequestId, Terms, Tried, Version,
 };
 
 fn amount(value: u64) -> Result<Amount, Refusal> {
@@ -32,6 +32,11 @@ pub(super) fn terms(
         Some(Some(incarnation)) => Tried::In(Incarnation(incarnation)),
         Some(None) => Tried::Sometime,
     };
+    let entries = at_least.as_ref().map_or(0, |version| version.entries.len());
+    if entries > MAX_ORIGINS {
+        let reason = format!("has {entries} entries: a bank has at most {MAX_ORIGINS} origins");
+        return Err(WireError::new("at_least", reason));
+    }
     Ok(Terms { concern, at_least: version::version(at_least)?, wait, tried })
 }
 
@@ -60,8 +65,18 @@ pub(super) fn at_least(terms: &Terms) -> Option<proto::Version> {
     (!terms.at_least.is_empty()).then(|| (&terms.at_least).into())
 }
 
-fn request_id(request: Option<proto::RequestId>) -> Option<RequestId> {
-    request.map(|request| RequestId { client: ClientId(request.client), number: request.number })
+fn request_id(request: Option<proto::RequestId>) -> Result<Option<RequestId>, WireError> {
+    let Some(request) = request else { return Ok(None) };
+    if request.client == 0 {
+        let right = "draw one at random, or leave the whole request id out if no retry is to be recognised";
+        return Err(WireError::new("request.client", format!("is 0, which two customers may have: {right}")));
+    }
+    Ok(Some(RequestId { client: ClientId(request.client), number: number("request.number", request.number)? }))
+}
+
+/// A client's requests count from 1.
+pub(super) fn number(field: &'static str, number: u64) -> Result<u64, WireError> {
+    if number > 0 { Ok(number) } else { Err(WireError::new(field, "is 0: count each client's requests from 1")) }
 }
 
 impl From<RequestId> for proto::RequestId {
@@ -108,7 +123,7 @@ macro_rules! write_messages {
             /// [`WireError`] names the field that cannot be read.
             pub fn read(&self) -> Result<(Result<Operation, Refusal>, Option<RequestId>, Terms), WireError> {
                 let terms = terms(self.concern, &self.at_least, self.wait_us, self.tried)?;
-                Ok((write($kind, self.account, self.amount), request_id(self.request), terms))
+                Ok((write($kind, self.account, self.amount), request_id(self.request)?, terms))
             }
         }
 

@@ -16,7 +16,8 @@ impl WireError {
         Self { field, reason: "is missing".to_owned() }
     }
 
-    pub(super) fn new(field: &'static str, reason: impl Into<String>) -> Self {
+    /// A field, and what is wrong with it.
+    pub fn new(field: &'static str, reason: impl Into<String>) -> Self {
         Self { field, reason: reason.into() }
     }
 }

@@ -2,10 +2,16 @@
 
 use super::{
     WireError,
-    customer::{at_least, concern, terms, tried, wait_us, write},
+    customer::{at_least, concern, number, terms, tried, wait_us, write},
     proto,
 };
-use crate::types::{AccountId, Action, Answer, ClientId, Operation, OperationKind, Refusal, RequestId, Terms};
+use crate::{
+    replica::ANSWERS_PER_CLIENT,
+    types::{AccountId, Action, Answer, ClientId, Operation, OperationKind, Refusal, RequestId, Terms},
+};
+
+/// The most operations of one message: as many as a branch remembers answers of a client.
+pub const MAX_OPERATIONS: usize = ANSWERS_PER_CLIENT;
 
 /// One message of an Execute stream.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -36,8 +42,20 @@ impl proto::ExecuteRequest {
     /// # Errors
     /// [`WireError`] names the field that cannot be read.
     pub fn read(&self) -> Result<Batch, WireError> {
-        let requests = self.operations.iter().map(proto::Operation::read).collect::<Result<_, _>>()?;
+        let count = self.operations.len();
+        if count > MAX_OPERATIONS {
+            let reason =
+                format!("are {count}: a message has at most {MAX_OPERATIONS}, and a stream any number of them");
+            return Err(WireError::new("operations", reason));
+        }
+        let requests = self.operations.iter().map(proto::Operation::read).collect::<Result<Vec<_>, _>>()?;
         let client = (self.client != 0).then_some(ClientId(self.client));
+        if client.is_some() {
+            requests.iter().try_for_each(|&(it, _)| number("operations.number", it).map(drop))?;
+        } else if requests.iter().any(|(_, action)| !matches!(action, Ok(Action::Query { .. }))) {
+            let reason = "is 0: draw one at random, so that a deposit or withdrawal that is sent again is recognised";
+            return Err(WireError::new("client", reason));
+        }
         Ok(Batch { client, requests, terms: terms(self.concern, &self.at_least, self.wait_us, self.tried)? })
     }
 }

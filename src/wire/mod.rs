@@ -10,7 +10,7 @@ mod status;
 mod version;
 
 pub use error::WireError;
-pub use execute::Batch;
+pub use execute::{Batch, MAX_OPERATIONS};
 pub use peer::{Hello, PropagateRequest, Propagated, entries};
 pub use status::{LinkStatus, Snapshot, Status};
 
@@ -23,8 +23,8 @@ pub mod proto {
     pub const DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/descriptors.bin"));
 }
 
-/// The largest message between branches: a whole page of a million accounts fits.
+/// The largest message between branches that travels in one piece: a whole page of a million accounts fits.
 pub const MAX_PEER_MESSAGE_BYTES: usize = 64 << 20;
 
-/// The largest message between a customer and a branch.
+/// The largest message of a customer to a branch.
 pub const MAX_CUSTOMER_MESSAGE_BYTES: usize = 4 << 20;

@@ -1,11 +1,16 @@
 //! The replica behind its lock, and everyone who must hear of what happens in it. The lock is held
 //! for one step or one batch of steps, and never across an await.
 
+mod ask;
 mod faults;
+mod places;
 mod read;
 mod recorded;
 mod session;
+mod standing;
 
+pub(super) use ask::{Asked, Late};
+pub(super) use places::Caller;
 pub(super) use session::{Arrived, Session};
 
 use std::{
@@ -14,28 +19,23 @@ use std::{
     time::Instant,
 };
 
-use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::sync::{Notify, watch};
 
 use super::{
     BranchError, Config, Recording, Stop,
     complaints::{Complaints, Verdict},
     error::{SessionEnd, describe, level},
 };
+use ask::{Waiter, reply};
 use faults::FaultTable;
 use session::Current;
+use standing::Standing;
 
 use crate::{
-    replica::{Input, Output, Replica, Request, Save},
-    store::StoreError,
-    types::{Action, Answer, BranchId, Incarnation, Origin, Propagation, RequestId, Terms, Time},
-    wire::Hello,
+    replica::{Input, Output, Replica, Save},
+    types::{Answer, BranchId, Incarnation, Origin, Propagation, Time},
+    wire::{self, Hello},
 };
-
-/// Who waits for an answer that the replica could not give at once.
-enum Waiter {
-    Call(oneshot::Sender<Answer>),
-    Stream { number: u64, answers: mpsc::UnboundedSender<(u64, Answer)> },
-}
 
 struct State {
     replica: Replica,
@@ -62,15 +62,6 @@ impl State {
     }
 }
 
-/// How far the branch's disk is.
-#[derive(Debug, Default)]
-struct OnDisk {
-    /// Every save up to this number is there.
-    number: u64,
-    /// It has failed, and with it the branch.
-    failure: Option<StoreError>,
-}
-
 /// Shared by every task of one branch.
 pub(super) struct Core {
     own: Origin,
@@ -79,6 +70,7 @@ pub(super) struct Core {
     delay: std::time::Duration,
     began: Instant,
     state: Mutex<State>,
+    branches: BTreeSet<BranchId>,
     peers: BTreeSet<BranchId>,
     propagation: Propagation,
     complaints: Mutex<Complaints>,
@@ -89,8 +81,10 @@ pub(super) struct Core {
     pub(super) alarm: Notify,
     /// Rings when there is something to save.
     pub(super) save: Notify,
-    on_disk: watch::Sender<OnDisk>,
+    /// Every save up to this number is on disk.
+    on_disk: watch::Sender<u64>,
     changed: watch::Sender<()>,
+    standing: watch::Sender<Standing>,
     stop: watch::Receiver<Stop>,
 }
 
@@ -98,14 +92,6 @@ impl std::fmt::Debug for Core {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Core").field("own", &self.own).finish_non_exhaustive()
     }
-}
-
-/// A request on its way in: its name, and what it asks for.
-pub(super) struct Asked {
-    pub(super) id: Option<RequestId>,
-    pub(super) action: Action,
-    pub(super) terms: Terms,
-    pub(super) include_version: bool,
 }
 
 impl Core {
@@ -125,6 +111,7 @@ impl Core {
             hello: Hello { branch: config.own.branch, bank: config.bank_digest(), life: config.own.incarnation },
             delay: config.propagation_delay,
             began: Instant::now(),
+            branches: config.branches.clone(),
             peers: replica.links().map(|(peer, ..)| peer).collect(),
             propagation: config.propagation,
             complaints: Mutex::default(),
@@ -144,7 +131,8 @@ impl Core {
             alarm: Notify::new(),
             save: Notify::new(),
             on_disk: watch::Sender::default(),
-            changed: watch::channel(()).0,
+            changed: watch::Sender::default(),
+            standing: watch::Sender::default(),
             stop,
         }
     }
@@ -178,21 +166,11 @@ impl Core {
         stop.wait_for(|&stop| stop != Stop::No).await.map_or(Stop::Gently, |stop| *stop)
     }
 
-    /// Returns when the branch decides nothing any more: it was told to stop, or its disk has failed.
+    /// Returns when the branch decides nothing any more: it was told to stop, or it has failed.
     pub(super) async fn stopped(&self) {
         tokio::select! {
             _ = self.told_to_stop() => {}
             _ = self.failed() => {}
-        }
-    }
-
-    /// Returns when the disk has failed.
-    pub(super) async fn failed(&self) -> StoreError {
-        let mut on_disk = self.on_disk.subscribe();
-        let failed = on_disk.wait_for(|on_disk| on_disk.failure.is_some()).await;
-        match failed.ok().and_then(|on_disk| on_disk.failure.clone()) {
-            Some(failure) => failure,
-            None => std::future::pending().await,
         }
     }
 
@@ -205,87 +183,22 @@ impl Core {
         self.check().err().unwrap_or(BranchError::Stopped)
     }
 
-    /// # Errors
-    /// [`BranchError::Store`] if the disk has failed.
-    pub(super) fn check(&self) -> Result<(), BranchError> {
-        self.on_disk.borrow().failure.clone().map_or(Ok(()), |failure| Err(BranchError::Store(failure)))
-    }
-
     fn now(&self) -> Time {
         Time(self.began.elapsed().as_micros() as u64)
     }
 
-    /// A panic elsewhere has already been reported; a step is all or nothing where it matters.
+    /// A panic under the lock is the end of the branch, whoever noticed it.
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(|poisoned| {
+            self.fail(BranchError::Panicked { what: "its replica".to_owned(), message: "see above".to_owned() });
+            PoisonError::into_inner(poisoned)
+        })
     }
 
-    /// Decides one request; waits if it must wait.
-    pub(super) async fn ask(&self, asked: Asked) -> Result<Answer, BranchError> {
-        self.check()?;
-        let pending = {
-            let mut state = self.lock();
-            let state = &mut *state;
-            let ticket = request(state, self.now(), asked);
-            let mut found = None;
-            self.deliver(state, |to, answer| {
-                if to == ticket {
-                    found = Some(answer);
-                    return None;
-                }
-                Some(answer)
-            });
-            match found {
-                Some(answer) => return Ok(answer),
-                None => {
-                    let (sender, receiver) = oneshot::channel();
-                    state.waiters.insert(ticket, Waiter::Call(sender));
-                    receiver
-                }
-            }
-        };
-        tokio::select! {
-            answer = pending => answer.map_err(|_| self.why_ended()),
-            () = self.stopped() => Err(self.why_ended()),
-        }
-    }
-
-    /// Decides a batch under one lock, at one time. What is decided at once goes to `answered`; the
-    /// others come later, through `late`. Returns how many those are.
-    pub(super) fn ask_all(
-        &self,
-        batch: impl Iterator<Item = (u64, Asked)>,
-        mut answered: impl FnMut(u64, Answer),
-        late: &mpsc::UnboundedSender<(u64, Answer)>,
-    ) -> usize {
-        let mut state = self.lock();
-        let state = &mut *state;
-        let now = self.now();
-        let first = state.last_ticket + 1;
-        // By their tickets, which follow each other; `None` once answered.
-        let mut numbers = Vec::with_capacity(batch.size_hint().1.unwrap_or(0));
-        for (number, asked) in batch {
-            request(state, now, asked);
-            numbers.push(Some(number));
-        }
-        self.deliver(state, |ticket, answer| {
-            let asked = ticket.checked_sub(first).and_then(|index| numbers.get_mut(usize::try_from(index).ok()?));
-            match asked.and_then(Option::take) {
-                Some(number) => {
-                    answered(number, answer);
-                    None
-                }
-                None => Some(answer),
-            }
-        });
-        let mut waiting = 0;
-        for (ticket, number) in (first..).zip(numbers) {
-            if let Some(number) = number {
-                state.waiters.insert(ticket, Waiter::Stream { number, answers: late.clone() });
-                waiting += 1;
-            }
-        }
-        waiting
+    #[cfg(test)]
+    pub(super) fn panic_under_the_lock(&self) {
+        let _state = self.lock();
+        panic!("on purpose");
     }
 
     /// Acts on what steps have changed. Whose answers `mine` gives back, they are sent to.
@@ -355,17 +268,12 @@ impl Core {
         let state = &mut *state;
         state.replica.step(self.now(), Input::Saved(number), &mut state.outputs);
         self.deliver(state, others);
-        self.on_disk.send_modify(|on_disk| on_disk.number = number);
+        self.on_disk.send_replace(number);
     }
 
     /// How many saves are on disk.
     pub(super) fn saves(&self) -> u64 {
-        self.on_disk.borrow().number
-    }
-
-    /// A save is not on disk, or may not be: this ends the branch.
-    pub(super) fn fail(&self, failure: StoreError) {
-        self.on_disk.send_modify(|on_disk| on_disk.failure = Some(failure));
+        *self.on_disk.borrow()
     }
 
     /// The latest life of a branch that was heard of.
@@ -391,28 +299,7 @@ impl Core {
     }
 }
 
-/// Hands a request to the replica; returns its ticket.
-fn request(state: &mut State, now: Time, asked: Asked) -> u64 {
-    state.last_ticket += 1;
-    let Asked { id, action, terms, include_version } = asked;
-    let deadline = now + terms.wait;
-    let request = Request { ticket: state.last_ticket, id, action, terms, include_version, deadline };
-    state.record(|recorder, now| recorder.asked(now, &request));
-    state.replica.step(now, Input::Request(request), &mut state.outputs);
-    state.record_news();
-    state.last_ticket
-}
-
 /// None of the answers is the caller's own.
 fn others(_ticket: u64, answer: Answer) -> Option<Answer> {
     Some(answer)
-}
-
-fn reply(state: &mut State, ticket: u64, answer: Answer) {
-    // Whoever asked may have gone; the request is decided all the same.
-    match state.waiters.remove(&ticket) {
-        Some(Waiter::Call(waiter)) => drop(waiter.send(answer)),
-        Some(Waiter::Stream { number, answers }) => drop(answers.send((number, answer))),
-        None => {}
-    }
 }

@@ -21,7 +21,7 @@ impl Core {
         let Some(number) = number else { return self.check() };
         let mut on_disk = self.on_disk.subscribe();
         tokio::select! {
-            _ = on_disk.wait_for(|on_disk| on_disk.number >= number) => Ok(()),
+            _ = on_disk.wait_for(|&on_disk| on_disk >= number) => Ok(()),
             () = self.stopped() => Err(self.why_ended()),
         }
     }
@@ -33,13 +33,13 @@ impl Core {
         told: Propagated,
         arrived: Arrived,
     ) -> Result<(u64, Option<Mark>), tonic::Status> {
-        self.check()?;
         let Propagated { origin, operation, delta } = told;
         // A repair may tell another origin's page; a sender without a trace does not say who it is.
         let peer = arrived.mark.map_or(origin.branch, |mark| mark.sender);
         let (sequence, unsaved) = {
             let mut state = self.lock();
             let state = &mut *state;
+            self.check()?;
             state.record(|recorder, now| {
                 let message = match (&delta, operation) {
                     (Some(delta), _) => record::call(peer, delta, arrived.bytes),

@@ -86,6 +86,11 @@ impl Core {
         Ok(Session { number, ready, ended })
     }
 
+    /// Whether the link to `peer` has a session.
+    pub(in crate::branch) fn has_session(&self, peer: BranchId) -> bool {
+        self.lock().sessions.contains_key(&peer)
+    }
+
     /// Ends a session, unless another has begun.
     pub(in crate::branch) fn end_session(&self, peer: BranchId, session: u64) {
         let mut state = self.lock();
@@ -116,7 +121,7 @@ impl Core {
     ) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
-        if !state.is_current(peer, session) {
+        if !state.is_current(peer, session) || self.check().is_err() {
             return false;
         }
         if let Some(Arrived { mark, bytes }) = arrived {

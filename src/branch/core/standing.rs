@@ -1,0 +1,154 @@
+//! Whether a branch serves, and if not, why: its disk has failed or a task of it has panicked, it is about to
+//! end, or its peers refuse it.
+
+use std::collections::BTreeMap;
+
+use super::Core;
+use crate::{branch::BranchError, types::BranchId};
+
+/// What its customers and peers, and whoever runs it, must know of a branch.
+#[derive(Clone, Debug, Default)]
+pub(in crate::branch) struct Standing {
+    /// It has failed, and decides nothing any more.
+    failure: Option<BranchError>,
+    /// It takes no more requests.
+    is_ending: bool,
+    /// Each peer's last word on whether this is a branch of its bank; of those that did not answer yet, none.
+    verdicts: BTreeMap<BranchId, Verdict>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+enum Verdict {
+    Accepted,
+    Refused { reason: String },
+}
+
+impl Standing {
+    /// # Errors
+    /// Why it takes no requests, or no writes.
+    fn check_customer(&self, is_write: bool) -> Result<(), BranchError> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        if self.is_ending {
+            return Err(BranchError::Stopped);
+        }
+        if is_write { self.check_peers() } else { Ok(()) }
+    }
+
+    /// # Errors
+    /// [`BranchError::Refused`] if some peer refuses the branch, and none that has answered accepts it.
+    fn check_peers(&self) -> Result<(), BranchError> {
+        let mut refused = Ok(());
+        for (&peer, verdict) in &self.verdicts {
+            match verdict {
+                Verdict::Accepted => return Ok(()),
+                Verdict::Refused { reason } => {
+                    refused = refused.and_then(|()| Err(BranchError::Refused { peer, reason: reason.clone() }));
+                }
+            }
+        }
+        refused
+    }
+
+    /// Whether customers are served with all that they may ask.
+    pub(in crate::branch) fn serves_customers(&self) -> bool {
+        self.check_customer(true).is_ok()
+    }
+
+    /// Whether peers are.
+    pub(in crate::branch) fn serves_peers(&self) -> bool {
+        self.failure.is_none()
+    }
+}
+
+impl Core {
+    /// # Errors
+    /// Why it has failed, if it has.
+    pub(in crate::branch) fn check(&self) -> Result<(), BranchError> {
+        self.standing.borrow().failure.clone().map_or(Ok(()), Err)
+    }
+
+    /// # Errors
+    /// Why it takes no request of this kind.
+    pub(in crate::branch) fn check_customer(&self, is_write: bool) -> Result<(), BranchError> {
+        self.standing.borrow().check_customer(is_write)
+    }
+
+    /// Hears of every change of its standing from now on.
+    pub(in crate::branch) fn changing_standing(&self) -> tokio::sync::watch::Receiver<Standing> {
+        self.standing.subscribe()
+    }
+
+    /// The branch cannot go on: this ends it. The first reason is told.
+    pub(in crate::branch) fn fail(&self, failure: BranchError) {
+        self.standing.send_if_modified(|standing| {
+            let is_first = standing.failure.is_none();
+            if is_first {
+                log::error!("branch {} stops: {failure}", self.own.branch);
+                standing.failure = Some(failure);
+            }
+            is_first
+        });
+    }
+
+    /// Returns when it has failed.
+    pub(in crate::branch) async fn failed(&self) -> BranchError {
+        let mut standing = self.standing.subscribe();
+        let failed = standing.wait_for(|standing| standing.failure.is_some()).await;
+        match failed.ok().and_then(|standing| standing.failure.clone()) {
+            Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// From now on it takes no requests.
+    pub(in crate::branch) fn end_requests(&self) {
+        self.standing.send_if_modified(|standing| !std::mem::replace(&mut standing.is_ending, true));
+    }
+
+    /// A peer has taken it for one of its bank.
+    pub(in crate::branch) fn accepted_by(&self, peer: BranchId) {
+        if self.standing.borrow().verdicts.get(&peer) != Some(&Verdict::Accepted) {
+            self.hear(peer, Verdict::Accepted);
+        }
+    }
+
+    /// A peer refuses it.
+    pub(in crate::branch) fn refused_by(&self, peer: BranchId, reason: String) {
+        self.hear(peer, Verdict::Refused { reason });
+    }
+
+    fn hear(&self, peer: BranchId, verdict: Verdict) {
+        self.standing.send_if_modified(|standing| {
+            let before = standing.check_peers();
+            let is_news = standing.verdicts.insert(peer, verdict.clone()) != Some(verdict);
+            match (before, standing.check_peers()) {
+                (Ok(()), Err(refused)) => log::warn!("branch {}: {refused}", self.own.branch),
+                (Err(_), Ok(())) => {
+                    log::warn!("branch {}: branch {peer} accepts it: it takes writes again", self.own.branch);
+                }
+                (Ok(()), Ok(())) | (Err(_), Err(_)) => {}
+            }
+            is_news
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_peer_that_accepts_is_enough_and_silence_is_no_refusal() {
+        let branch = |id| BranchId::new(id).unwrap();
+        let mut standing = Standing::default();
+        assert!(standing.serves_customers());
+        standing.verdicts.insert(branch(2), Verdict::Refused { reason: "another bank".to_owned() });
+        assert!(!standing.serves_customers() && standing.check_customer(false).is_ok() && standing.serves_peers());
+        let said = standing.check_customer(true).unwrap_err().to_string();
+        assert!(said.contains("branch 2") && said.contains("another bank"), "{said}");
+        standing.verdicts.insert(branch(3), Verdict::Accepted);
+        assert!(standing.serves_customers());
+    }
+}

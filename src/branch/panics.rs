@@ -1,0 +1,49 @@
+//! A panic in any part of a branch ends the branch, and says so: what it was about to do is half done.
+
+use std::{
+    any::Any,
+    future::poll_fn,
+    panic::{AssertUnwindSafe, catch_unwind},
+    pin::pin,
+    sync::Arc,
+    task::Poll,
+};
+
+use super::{BranchError, core::Core};
+
+/// Does work of this branch; a panic in it is the branch's failure.
+///
+/// # Errors
+/// [`BranchError::Panicked`].
+pub(super) fn guard<T>(core: &Core, what: &str, work: impl FnOnce() -> T) -> Result<T, BranchError> {
+    // Nothing of a branch that has failed is used any more, but to say why.
+    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
+        let failure = BranchError::Panicked { what: what.to_owned(), message: message(&*panic) };
+        core.fail(failure.clone());
+        failure
+    })
+}
+
+/// The same of work that takes its time.
+///
+/// # Errors
+/// [`BranchError::Panicked`].
+pub(super) async fn guarded<T>(core: &Core, what: &str, work: impl Future<Output = T>) -> Result<T, BranchError> {
+    let mut work = pin!(work);
+    poll_fn(|context| match guard(core, what, || work.as_mut().poll(context)) {
+        Ok(polled) => polled.map(Ok),
+        Err(failure) => Poll::Ready(Err(failure)),
+    })
+    .await
+}
+
+/// A task of the branch.
+pub(super) async fn task(core: Arc<Core>, what: &'static str, work: impl Future<Output = ()>) {
+    // The branch knows.
+    let _ = guarded(&core, what, work).await;
+}
+
+fn message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied().or(panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it did not say why").to_owned()
+}
