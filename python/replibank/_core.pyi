@@ -213,7 +213,7 @@ class Bank:
         """The branches that have ended by themselves, and why."""
 
     def run(self, scenario: Scenario, timeout: float, progress: Progress) -> Call[Replies]: ...
-    def close(self) -> Call[None]: ...
+    def close(self) -> Call[dict[int, int]]: ...
 
 def start_bank(
     branches: Mapping[int, str | None],
@@ -246,7 +246,7 @@ class Served:
     def check(self) -> None:
         """Raises StorageError if its disk has failed."""
 
-    def close(self) -> Call[None]: ...
+    def close(self) -> Call[int]: ...
 
 def serve_branch(
     branch: int,

@@ -122,7 +122,9 @@ impl Child {
                 Err(BankError::Listen { branch, address: listen.to_string(), reason, in_use })
             }
             Word::Unusable { reason } => Err(BankError::Store { branch, reason }),
-            Word::Ready | Word::Done | Word::Rows(_) => Err(self.failed("it was ready before it listened")),
+            Word::Ready | Word::Done | Word::Flushed(_) | Word::Rows(_) => {
+                Err(self.failed("it was ready before it listened"))
+            }
         }
     }
 
@@ -131,7 +133,7 @@ impl Child {
         match self.ask(peers, START_WITHIN).await? {
             Word::Ready => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } | Word::Done | Word::Rows(_) => {
+            Word::Listening(_) | Word::Refused { .. } | Word::Done | Word::Flushed(_) | Word::Rows(_) => {
                 Err(self.failed("it did not get ready"))
             }
         }
@@ -142,7 +144,21 @@ impl Child {
         match self.ask(&Question::Befall(faults.into()), ANSWER_WITHIN).await? {
             Word::Done => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Rows(_) => Err(self.misunderstood()),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Flushed(_) | Word::Rows(_) => {
+                Err(self.misunderstood())
+            }
+        }
+    }
+
+    /// Lets it take no more requests, and tell what it has decided. How many of its operations no other branch is
+    /// known to have. Not to be asked while it is paused.
+    pub(super) async fn flush(&mut self) -> Result<u64, BankError> {
+        match self.ask(&Question::Flush, ANSWER_WITHIN).await? {
+            Word::Flushed(unshared) => Ok(unshared),
+            Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Done | Word::Rows(_) => {
+                Err(self.misunderstood())
+            }
         }
     }
 
@@ -179,7 +195,9 @@ impl Child {
         match self.ask(&Question::Rows { until_us: until.0, from }, ANSWER_WITHIN).await? {
             Word::Rows(line) => Ok(line.into()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
-            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Done => Err(self.misunderstood()),
+            Word::Listening(_) | Word::Refused { .. } | Word::Ready | Word::Done | Word::Flushed(_) => {
+                Err(self.misunderstood())
+            }
         }
     }
 

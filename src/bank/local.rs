@@ -13,7 +13,7 @@ use tokio::{task::JoinSet, time::timeout};
 use super::{
     BankConfig, BankError,
     config::{Life, shorten},
-    error, files,
+    ending, error, files,
     together::together,
     traced::Traced,
 };
@@ -198,11 +198,16 @@ impl Tasks {
         }
     }
 
-    pub(super) async fn close(&self) {
-        *self.changing.lock().await = true;
+    pub(super) async fn close(&self) -> BTreeMap<BranchId, u64> {
+        let was_closed = std::mem::replace(&mut *self.changing.lock().await, true);
         let branches = self.running();
+        let unshared = if was_closed { BTreeMap::new() } else { ending::flush(&branches).await };
+        for (&id, &count) in &unshared {
+            ending::report(id, count, self.config.data_dir.is_some());
+        }
         // Told one by one, all would wait for the slowest; told together, they end together.
         together(branches.values().map(|branch| branch.close())).await;
+        unshared
     }
 }
 

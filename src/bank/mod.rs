@@ -4,6 +4,7 @@
 mod child;
 mod child_log;
 mod config;
+mod ending;
 mod epoch;
 mod error;
 mod faults;
@@ -263,8 +264,10 @@ impl Bank {
         self.explain(converged).await
     }
 
-    /// Stops every branch and waits until each has ended. Harmless when called again.
-    pub async fn close(&self) {
+    /// Stops every branch and waits until each has ended. Before, links may take up to 5 seconds to tell what was
+    /// decided. Returns of each branch how many of its operations no other has, if there are any, and logs it:
+    /// without a data directory, they are lost. Harmless when called again.
+    pub async fn close(&self) -> BTreeMap<BranchId, u64> {
         self.is_closed.store(true, Ordering::Release);
         match &self.members {
             Members::Tasks(tasks) => tasks.close().await,

@@ -6,7 +6,7 @@ use super::{
     BankConfig, BankError,
     child::{Child, Ending},
     config::{Life, shorten},
-    error, files,
+    ending, error, files,
     gathered::Gathered,
     local::ask_all,
     supervised::Assignment,
@@ -64,13 +64,33 @@ impl Children {
         together(self.running.iter_mut().map(ask)).await.into_iter().collect()
     }
 
-    /// Before they end. Those that are paused go on; what cannot be had is missing, and the trace says so.
-    async fn hand_over_at_last(&mut self, trace: &Gathered) {
+    /// Before they end. Those that are paused go on.
+    async fn resume(&mut self) {
         for child in self.running.values_mut() {
             if let Err(error) = child.resume().await {
                 log::error!("{error}");
             }
         }
+    }
+
+    /// Lets them tell each other what they have decided. Of each, how many operations no other is known to have,
+    /// if there are any.
+    async fn flush(&mut self) -> BTreeMap<BranchId, u64> {
+        let ask = async |(&branch, child): (&BranchId, &mut Child)| match child.flush().await {
+            Ok(unshared) => (branch, unshared),
+            Err(failure) => {
+                log::warn!("{failure}");
+                (branch, 0)
+            }
+        };
+        // Of one that has ended before, it was said.
+        let running = self.running.iter_mut().filter(|(_, child)| !child.has_ended());
+        let unshared = together(running.map(ask)).await;
+        unshared.into_iter().filter(|&(_, count)| count > 0).collect()
+    }
+
+    /// At last: what cannot be had is missing, and the trace says so.
+    async fn hand_over_at_last(&mut self, trace: &Gathered) {
         let until = trace.now();
         for (branch, handed_over) in self.hand_over(trace, until).await {
             match handed_over {
@@ -282,17 +302,23 @@ impl Processes {
         Err(error::not_converged(&self.statuses(within).await?, &target, within))
     }
 
-    pub(super) async fn close(&self) {
+    pub(super) async fn close(&self) -> BTreeMap<BranchId, u64> {
         let mut children = self.children.lock().await;
         children.closed = true;
+        children.resume().await;
+        let unshared = children.flush().await;
+        for (&branch, &count) in &unshared {
+            ending::report(branch, count, self.config.data_dir.is_some());
+        }
         if let Some(trace) = &self.trace {
             children.hand_over_at_last(trace).await;
         }
-        let mut ending = Vec::new();
+        let mut told = Vec::new();
         for child in std::mem::take(&mut children.running).into_values() {
-            ending.push(child.end().await);
+            told.push(child.end().await);
         }
-        together(ending.into_iter().map(Ending::wait)).await;
+        together(told.into_iter().map(Ending::wait)).await;
+        unshared
     }
 }
 

@@ -7,7 +7,7 @@ use tokio::net::TcpListener;
 use super::{
     BankError,
     config::{check_accounts, incarnation_now},
-    error, files,
+    ending, error, files,
 };
 use crate::{
     branch::{self, Branch, Data},
@@ -40,6 +40,10 @@ pub struct BranchConfig {
 #[derive(Debug)]
 pub struct Served {
     branch: Branch,
+    /// Whether it has a data directory.
+    is_kept: bool,
+    /// Whether it is the only one of its bank.
+    is_alone: bool,
 }
 
 impl Served {
@@ -84,11 +88,12 @@ impl Served {
             let in_use = cause.kind() == std::io::ErrorKind::AddrInUse;
             failed(if in_use { "another program has this port".to_owned() } else { cause.to_string() }, in_use)
         })?;
+        let (is_kept, is_alone) = (data.is_some(), config.branches.len() == 1);
         let branch = match data {
             None => Branch::serve(listener, config),
             Some(data) => Branch::recover(listener, config, data).await,
         };
-        Ok(Self { branch: branch.map_err(|cause| error::branch(id, listen, cause))? })
+        Ok(Self { branch: branch.map_err(|cause| error::branch(id, listen, cause))?, is_kept, is_alone })
     }
 
     /// Links to the neighbours among these peers ("host:port").
@@ -121,8 +126,24 @@ impl Served {
         self.branch.failure().map(|failure| error::branch(self.branch.id(), "", failure))
     }
 
+    /// Takes no more requests, and returns when its peers have told that they have what it has decided; at the
+    /// latest after 5 seconds. Returns how many of its operations no other branch is known to have.
+    pub async fn flush(&self) -> u64 {
+        let unshared = self.branch.flush(ending::FLUSH_WITHIN).await;
+        if self.is_alone { 0 } else { unshared }
+    }
+
+    /// Flushes it, logs how many of its operations no other branch is known to have, and returns that once it has
+    /// ended.
+    pub async fn close(&self) -> u64 {
+        let unshared = self.flush().await;
+        ending::report(self.branch.id(), unshared, self.is_kept);
+        self.stop().await;
+        unshared
+    }
+
     /// Stops it and waits until it has ended.
-    pub async fn close(&self) {
+    pub(super) async fn stop(&self) {
         self.branch.close().await;
     }
 }

@@ -112,11 +112,16 @@ pub async fn supervised() -> Result<(), BankError> {
         let peers = peers.into_iter().filter_map(|(id, address)| Some((BranchId::new(id)?, address))).collect();
         served.connect(&peers).await;
         say(&Word::Ready).await?;
+        let mut is_flushed = false;
         let ended = tokio::select! {
-            ended = answer_all(&served, &mut lines) => ended,
+            ended = answer_all(&served, &mut lines, &mut is_flushed) => ended,
             failure = served.failed() => Err(refuse(failure).await?),
         };
-        served.close().await;
+        if is_flushed || ended.is_err() {
+            served.stop().await;
+        } else {
+            served.close().await;
+        }
         return ended;
     }
     served.close().await;
@@ -124,12 +129,20 @@ pub async fn supervised() -> Result<(), BankError> {
 }
 
 /// Answers questions until there are no more.
-async fn answer_all(served: &Served, lines: &mut Lines<BufReader<Stdin>>) -> Result<(), BankError> {
+async fn answer_all(
+    served: &Served,
+    lines: &mut Lines<BufReader<Stdin>>,
+    is_flushed: &mut bool,
+) -> Result<(), BankError> {
     while let Some(question) = hear::<Question>(lines).await? {
         let word = match question {
             Question::Befall(faults) => {
                 served.befall(faults.into());
                 Word::Done
+            }
+            Question::Flush => {
+                *is_flushed = true;
+                Word::Flushed(served.flush().await)
             }
             Question::Rows { until_us, from } => match served.part(Time(until_us), from, ROWS_A_LINE) {
                 Some(part) => Word::Rows(part.into()),

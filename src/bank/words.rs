@@ -19,6 +19,8 @@ pub(super) const ROWS_A_LINE: usize = 2_000;
 pub(super) enum Question {
     /// Let these faults befall you; answered by [`Word::Done`].
     Befall(FaultsLine),
+    /// Take no more requests, and tell your peers what you have decided; answered by [`Word::Flushed`].
+    Flush,
     /// Hand over your rows of before `until_us`, from number `from` on; answered by [`Word::Rows`].
     Rows { until_us: u64, from: usize },
 }
@@ -37,6 +39,8 @@ pub(super) enum Word {
     },
     Ready,
     Done,
+    /// How many of its operations no other branch is known to have.
+    Flushed(u64),
     Rows(RowsLine),
 }
 

@@ -41,6 +41,7 @@ use tokio::{
     net::TcpListener,
     sync::{mpsc, watch},
     task::{JoinHandle, JoinSet, spawn_blocking},
+    time::timeout,
 };
 
 use crate::{
@@ -306,6 +307,46 @@ impl Branch {
     /// Returns when it has failed.
     pub async fn failed(&self) -> BranchError {
         self.core.failed().await
+    }
+
+    /// Takes no more requests from now on. What it has decided it still tells its peers, until it is closed.
+    pub fn end_requests(&self) {
+        self.core.end_requests();
+    }
+
+    /// Takes no more requests, and returns when every peer that is linked, and is not held back for longer, has
+    /// said that it has all operations of this branch; at the latest after this time. Returns how many no peer
+    /// has said to have.
+    pub async fn flush(&self, within: Duration) -> u64 {
+        self.end_requests();
+        // What is not told by then is counted.
+        let _ = timeout(within, self.core.flushed(within)).await;
+        self.core.unshared()
+    }
+
+    /// How many requests wait there, for a version or for other replicas.
+    pub fn waiting(&self) -> usize {
+        self.core.waiting()
+    }
+
+    /// Its own page, and how many operations are on it.
+    pub fn written(&self) -> (Origin, u64) {
+        (self.config.own, self.core.written())
+    }
+
+    /// What it has seen.
+    pub fn version(&self) -> types::Version {
+        self.core.version()
+    }
+
+    /// The peers that it is linked to now, and that hear of what it does within this time.
+    pub fn hearers(&self, within: Duration) -> Vec<BranchId> {
+        self.core.hearers(within)
+    }
+
+    /// Returns when that is so no more of this peer.
+    pub async fn unheard_by(&self, peer: BranchId, within: Duration) {
+        self.core.unheard_by(peer, within).await;
     }
 
     /// Tells it to stop, and waits until every task of it has ended and everything that it decided is

@@ -264,11 +264,12 @@ impl Bank {
         })
     }
 
+    /// Of each branch, how many operations no other has, if there are any.
     fn close(&self, py: Python<'_>) -> PyResult<Call> {
         let bank = self.inner.value()?.clone();
         Call::new(py, async move {
-            bank.close().await;
-            Ok(())
+            let unshared = bank.close().await.into_iter();
+            Ok(unshared.map(|(id, count)| (id.value(), count)).collect::<BTreeMap<_, _>>())
         })
     }
 }

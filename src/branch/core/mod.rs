@@ -3,6 +3,7 @@
 
 mod ask;
 mod faults;
+mod flush;
 mod places;
 mod read;
 mod recorded;
@@ -45,6 +46,8 @@ struct State {
     /// Each peer's session, if there is one; messages of any other are dropped.
     sessions: BTreeMap<BranchId, Current>,
     last_session: u64,
+    /// How far each peer has said to have this branch's page.
+    shown: BTreeMap<BranchId, u64>,
     /// When the clock task will wake, to ring it only for what is earlier.
     alarm_at: Option<Time>,
     /// How many operations the replica had counted when those who watch it were last told.
@@ -84,6 +87,8 @@ pub(super) struct Core {
     /// Every save up to this number is on disk.
     on_disk: watch::Sender<u64>,
     changed: watch::Sender<()>,
+    /// What a peer has shown to have, or a session, has changed.
+    shown: watch::Sender<()>,
     standing: watch::Sender<Standing>,
     stop: watch::Receiver<Stop>,
 }
@@ -124,6 +129,7 @@ impl Core {
                 last_ticket: 0,
                 sessions: BTreeMap::new(),
                 last_session: 0,
+                shown: BTreeMap::new(),
                 alarm_at: None,
                 told_of: 0,
                 outputs: Vec::new(),
@@ -132,6 +138,7 @@ impl Core {
             save: Notify::new(),
             on_disk: watch::Sender::default(),
             changed: watch::Sender::default(),
+            shown: watch::Sender::default(),
             standing: watch::Sender::default(),
             stop,
         }

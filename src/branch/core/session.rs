@@ -108,6 +108,7 @@ impl Core {
         let _ = why.map(|why| current.end.send(why));
         state.record(|recorder, now| recorder.link_down(now, peer));
         state.replica.step(self.now(), Input::LinkDown(peer), &mut state.outputs);
+        self.tell_shown();
     }
 
     /// Takes a peer's message; false if the session has ended. One that has not `arrived` is no message,
@@ -123,6 +124,9 @@ impl Core {
         let state = &mut *state;
         if !state.is_current(peer, session) || self.check().is_err() {
             return false;
+        }
+        if state.note_shown(peer, self.own, &message) {
+            self.tell_shown();
         }
         if let Some(Arrived { mark, bytes }) = arrived {
             state.record(|recorder, now| recorder.received(now, record::message(peer, &message, bytes), mark));
