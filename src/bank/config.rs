@@ -15,6 +15,7 @@ use crate::{
     store::{Durability, Store},
     topology::{Shape, Topology},
     types::{AccountId, BranchId, Incarnation, MAX_OPENING, MAX_ORIGINS, Origin, Propagation},
+    wire::{MAX_ACCOUNTS, MAX_CALL_ACCOUNTS},
 };
 
 /// A bank to start.
@@ -69,7 +70,7 @@ impl BankConfig {
             return Err(BankError::Config { reason: format!("{count} branches were given: {limit} are the most") });
         }
         self.check_ports()?;
-        check_accounts(&self.accounts)
+        check_accounts(&self.accounts, self.propagation)
     }
 
     /// Two branches that were given one port would find that "another program" has it.
@@ -150,7 +151,15 @@ pub(super) fn incarnation_now() -> Incarnation {
     Incarnation(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
 }
 
-pub(super) fn check_accounts(accounts: &BTreeMap<AccountId, i64>) -> Result<(), BankError> {
+pub(super) fn check_accounts(accounts: &BTreeMap<AccountId, i64>, propagation: Propagation) -> Result<(), BankError> {
+    let (most, instead) = match propagation {
+        Propagation::Stream => (MAX_ACCOUNTS, ""),
+        Propagation::Unary => (MAX_CALL_ACCOUNTS, " where a page is one call: take stream propagation"),
+    };
+    if accounts.len() > most {
+        let reason = format!("{} accounts were given: {most} are the most{instead}", accounts.len());
+        return Err(BankError::Config { reason });
+    }
     for (account, &opening) in accounts {
         if !(0..=MAX_OPENING).contains(&opening) {
             return Err(BankError::Config {

@@ -54,7 +54,7 @@ impl Served {
     /// [`BankError::Listen`] for a port that cannot be had, [`BankError::Store`] for a data directory
     /// that cannot be used, [`BankError::Config`] for what cannot be right.
     pub async fn start(config: BranchConfig) -> Result<Self, BankError> {
-        check_accounts(&config.accounts)?;
+        check_accounts(&config.accounts, config.propagation)?;
         let (id, peers) = (config.id, config.peers);
         if peers.contains_key(&id) {
             return Err(BankError::Config { reason: format!("branch {id} is named as its own peer") });

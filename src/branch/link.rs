@@ -20,7 +20,7 @@ use crate::{
     record, trace,
     types::{BranchId, Propagation},
     wire::{
-        Hello, MAX_PEER_MESSAGE_BYTES,
+        Cutter, Hello, Joiner, MAX_PEER_MESSAGE_BYTES,
         proto::{self, replication_service_client::ReplicationServiceClient},
     },
 };
@@ -197,6 +197,7 @@ async fn converse(
     core.accepted_by(peer);
     let _end = EndSession { core, peer, session };
     let mut send_at: Option<Instant> = None;
+    let (mut cutter, mut joiner) = (Cutter::default(), Joiner::new(core.most_bytes()));
     let mut rung = pin!(ready.notified());
     let mut stopped = pin!(core.stopped());
     loop {
@@ -204,7 +205,7 @@ async fn converse(
         tokio::select! {
             message = inbound.next() => {
                 let Some(message) = message else { return Ok(()) };
-                let mut message = message?.unwrap_or_default();
+                let Some(mut message) = joiner.take(message?.unwrap_or_default())? else { continue };
                 let mark = message.mark.take().and_then(|mark| mark.read());
                 let arrived = Arrived { mark, bytes: core.measure(&message) };
                 core.awake().await;
@@ -223,8 +224,12 @@ async fn converse(
                 send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));
             }
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
-            permit = outbound.reserve(), if send_at.is_some_and(|at| at <= now) => {
+            permit = outbound.reserve(), if cutter.has_more() || send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
+                if let Some(part) = cutter.next() {
+                    permit.send(part);
+                    continue;
+                }
                 let next = core.poll_send(peer, session);
                 let next = next.map(|next| (record::message(peer, &next, None), proto::PeerMessage::new(next)));
                 match next {
@@ -236,7 +241,7 @@ async fn converse(
                         if core.loses_sent(peer, mark, told) {
                             return Err(SessionEnd::Lost.into());
                         }
-                        permit.send(proto::PeerMessage { mark: mark.map(Into::into), ..message });
+                        permit.send(cutter.begin(proto::PeerMessage { mark: mark.map(Into::into), ..message }));
                     }
                     Some((_, None)) | None => send_at = None,
                 }

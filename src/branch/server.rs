@@ -35,7 +35,7 @@ use super::{
 use crate::{
     types::BranchId,
     wire::{
-        MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES,
+        MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES, MAX_STATUS_BYTES,
         proto::{self, bank_service_server::BankServiceServer, replication_service_server::ReplicationServiceServer},
     },
 };
@@ -74,7 +74,7 @@ pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStre
 
     let bank = BankServiceServer::new(BankServer::new(core.clone()))
         .max_decoding_message_size(MAX_CUSTOMER_MESSAGE_BYTES)
-        .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
+        .max_encoding_message_size(MAX_STATUS_BYTES);
     let replication = ReplicationServiceServer::new(ReplicationServer::new(core.clone()))
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);

@@ -18,9 +18,7 @@ use tonic::transport::{self, Channel, Endpoint};
 use super::{CustomerError, error::seconds};
 use crate::{
     types::{Refusal, Terms},
-    wire::{
-        MAX_CUSTOMER_MESSAGE_BYTES, MAX_PEER_MESSAGE_BYTES, WireError, proto::bank_service_client::BankServiceClient,
-    },
+    wire::{MAX_CUSTOMER_MESSAGE_BYTES, MAX_STATUS_BYTES, WireError, proto::bank_service_client::BankServiceClient},
 };
 
 /// The HTTP/2 windows of a customer.
@@ -149,7 +147,7 @@ impl Connection {
     pub(super) fn bank(&self) -> BankServiceClient<Channel> {
         BankServiceClient::new(self.channel.clone())
             .max_encoding_message_size(MAX_CUSTOMER_MESSAGE_BYTES)
-            .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
+            .max_decoding_message_size(MAX_STATUS_BYTES)
     }
 
     pub(super) fn read<T>(&self, read: Result<T, WireError>) -> Result<T, CustomerError> {

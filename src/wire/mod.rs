@@ -4,6 +4,7 @@
 mod customer;
 mod error;
 mod execute;
+mod parts;
 mod peer;
 mod refusal;
 mod status;
@@ -11,6 +12,7 @@ mod version;
 
 pub use error::WireError;
 pub use execute::{Batch, MAX_OPERATIONS};
+pub use parts::{Cutter, Joiner, MAX_CALL_ACCOUNTS, most_bytes};
 pub use peer::{Hello, PropagateRequest, Propagated, entries};
 pub use status::{LinkStatus, Snapshot, Status};
 
@@ -25,6 +27,12 @@ pub mod proto {
 
 /// The largest message between branches that travels in one piece: a whole page of a million accounts fits.
 pub const MAX_PEER_MESSAGE_BYTES: usize = 64 << 20;
+
+/// The most accounts of a bank.
+pub const MAX_ACCOUNTS: usize = 1 << 24;
+
+/// The largest message of a branch to a customer: the balances of the largest bank fit, 24 bytes each.
+pub const MAX_STATUS_BYTES: usize = 512 << 20;
 
 /// The largest message of a customer to a branch.
 pub const MAX_CUSTOMER_MESSAGE_BYTES: usize = 4 << 20;

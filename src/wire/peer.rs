@@ -185,6 +185,7 @@ impl proto::PeerMessage {
                 let version = entries.map(<(Origin, u64)>::try_from).collect::<Result<_, _>>()?;
                 PeerMessage::Acknowledgement { number: acknowledgement.number, version }
             }
+            Wire::Part(_) => return Err(WireError::new("kind", "is a part of a message")),
         };
         Ok(Kind::Replica(message))
     }

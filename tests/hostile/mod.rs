@@ -197,6 +197,7 @@ impl Peer {
                 }
                 Kind::Acknowledgement(_) | Kind::Greeting(_) | Kind::Update(_) => {}
                 Kind::Hello(hello) => panic!("a second hello: {hello:?}"),
+                Kind::Part(_) => panic!("nothing here is large"),
             }
         }
     }

@@ -74,6 +74,8 @@ pub(super) struct Core {
     began: Instant,
     state: Mutex<State>,
     branches: BTreeSet<BranchId>,
+    /// The largest message of a peer.
+    most_bytes: usize,
     peers: BTreeSet<BranchId>,
     propagation: Propagation,
     complaints: Mutex<Complaints>,
@@ -117,6 +119,7 @@ impl Core {
             delay: config.propagation_delay,
             began: Instant::now(),
             branches: config.branches.clone(),
+            most_bytes: wire::most_bytes(config.accounts.len()),
             peers: replica.links().map(|(peer, ..)| peer).collect(),
             propagation: config.propagation,
             complaints: Mutex::default(),
@@ -154,6 +157,10 @@ impl Core {
 
     pub(super) fn peers(&self) -> &BTreeSet<BranchId> {
         &self.peers
+    }
+
+    pub(super) fn most_bytes(&self) -> usize {
+        self.most_bytes
     }
 
     /// How this bank's branches tell each other.
