@@ -43,7 +43,8 @@ impl ReplicationService for Fake {
         _: Request<proto::PropagateDepositRequest>,
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         self.met.add_permits(1);
-        (self.answers)().map(|sequence| Response::new(proto::PropagateDepositResponse { sequence, mark: None }))
+        (self.answers)()
+            .map(|sequence| Response::new(proto::PropagateDepositResponse { sequence, mark: None, incarnation: None }))
     }
 
     async fn propagate_withdraw(
@@ -92,7 +93,7 @@ async fn met_again(met: &Semaphore, times: u32) {
 
 /// A hello of branch `id` and of the right bank, or of another.
 fn hello(branch: u32, other_bank: bool) -> Option<Kind> {
-    Some(Kind::Hello(proto::Hello { branch, bank: u64::from(other_bank), life: 0 }))
+    Some(Kind::Hello(proto::Hello { branch, bank: u64::from(other_bank), life: 0, heard: 0 }))
 }
 
 #[tokio::test]

@@ -125,7 +125,7 @@ pub(super) fn branch(branch: BranchId, address: &str, error: BranchError) -> Ban
             BankError::Listen { branch, address: address.to_owned(), reason, in_use: false }
         }
         BranchError::Store(error) => BankError::Store { branch, reason: error.to_string() },
-        BranchError::Panicked { .. } | BranchError::Refused { .. } => {
+        BranchError::Panicked { .. } | BranchError::Refused { .. } | BranchError::Superseded { .. } => {
             BankError::Process { branch, reason: error.to_string() }
         }
         BranchError::Stopped => BankError::NotRunning { branch },

@@ -20,7 +20,7 @@ use crate::{
     replica::{Call, Delta, PeerMessage},
     types::{BranchId, Incarnation, Origin},
     wire::{
-        self, Hello, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
+        self, MAX_PEER_MESSAGE_BYTES, PropagateRequest,
         proto::{self, bank_service_client::BankServiceClient, replication_service_client::ReplicationServiceClient},
     },
 };
@@ -87,6 +87,8 @@ async fn converse(
     known: &mut Known,
     backoff: &mut Backoff,
 ) -> Status {
+    // Whoever answers the first call of a session is who is meant by it.
+    let mut life = None;
     loop {
         let Some(message) = core.poll_send(peer, session) else {
             ready.notified().await;
@@ -95,14 +97,14 @@ async fn converse(
         let answered = match message {
             PeerMessage::Greeting { .. } if core.loses(peer) => Err(SessionEnd::Lost.into()),
             PeerMessage::Greeting { .. } => {
-                greet(core, peer, channels, address, known).await.map(|version| (0, version, None))
+                greet(core, peer, channels, address, known).await.map(|(version, by)| (0, version, by, None))
             }
             PeerMessage::Call(call) => {
                 core.hold_back_to(peer).await;
                 match channels.to(address).await {
                     Ok(channel) => {
                         let told = tell(core, peer, channel, &call).await;
-                        told.map(|(version, arrived)| (call.number, version, Some(arrived)))
+                        told.map(|(version, by, arrived)| (call.number, version, by, Some(arrived)))
                     }
                     Err(status) => Err(status),
                 }
@@ -111,10 +113,14 @@ async fn converse(
             // updates on streams only.
             PeerMessage::Update(_) | PeerMessage::Acknowledgement { .. } => continue,
         };
-        let (number, version, arrived) = match answered {
+        let (number, version, by, arrived) = match answered {
             Ok(answer) => answer,
             Err(status) => return status,
         };
+        match (life, by) {
+            (Some(known), Some(by)) if known != by => return Status::aborted("another life of the peer answers"),
+            _ => life = life.or(by),
+        }
         core.hold_back_from(peer).await;
         if core.loses_answer(peer, arrived) {
             return SessionEnd::Lost.into();
@@ -135,71 +141,71 @@ async fn greet(
     channels: &Channels,
     address: &str,
     known: &mut Known,
-) -> Result<Vec<(Origin, u64)>, Status> {
+) -> Result<(Vec<(Origin, u64)>, Option<Incarnation>), Status> {
+    let mut has = (Vec::new(), None);
     match known {
         Known::Nothing => {}
         Known::TellThatWeAreBack => {
             // A branch that is served alone does not know yet whether its peers are of its bank.
-            ask(core, channels.to(address).await?).await?;
+            has = ask(core, channels.to(address).await?).await?;
             let (origin, entries, past) = (core.own(), Vec::new(), Vec::new());
             let nothing = Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past };
             let call = Call { number: 0, operation: None, delta: nothing };
-            let (_, arrived) = tell(core, peer, channels.to(address).await?, &call).await?;
+            let (_, _, arrived) = tell(core, peer, channels.to(address).await?, &call).await?;
             core.acknowledged(peer, arrived);
         }
         Known::Ask => return ask(core, channels.to(address).await?).await,
     }
     *known = Known::Ask;
-    Ok(Vec::new())
+    Ok(has)
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
     timeout(CALL_WITHIN, call).await.unwrap_or_else(|_| Err(Status::deadline_exceeded("the peer did not answer")))
 }
 
-/// The peer's version, if it is of our bank. A plain peer may have no status call: then it gets every
+/// The peer's version and life, if it is of our bank. A plain peer may have no status call: then it gets every
 /// page anew.
-async fn ask(core: &Core, channel: Channel) -> Result<Vec<(Origin, u64)>, Status> {
+pub(super) async fn ask(core: &Core, channel: Channel) -> Result<(Vec<(Origin, u64)>, Option<Incarnation>), Status> {
     let mut client = BankServiceClient::new(channel).max_decoding_message_size(MAX_PEER_MESSAGE_BYTES);
     match within(client.status(proto::StatusRequest {})).await {
         Ok(response) => {
             let status = wire::Status::try_from(response.get_ref())?;
             if status.bank != 0 {
-                let Origin { branch, incarnation: life } = status.origin;
-                link::compare(core, Hello { branch, bank: status.bank, life })?;
+                link::compare(core, status.origin.branch, status.bank)?;
             }
-            Ok(wire::entries(&status.snapshot.version))
+            Ok((wire::entries(&status.snapshot.version), Some(status.origin.incarnation)))
         }
-        Err(status) if status.code() == Code::Unimplemented => Ok(Vec::new()),
+        Err(status) if status.code() == Code::Unimplemented => Ok((Vec::new(), None)),
         Err(status) => Err(status),
     }
 }
 
-/// One call; returns how far the peer has the page, and what came with that answer.
-async fn tell(
+/// One call; returns how far the peer has the page, in which life it is, and what came with that answer.
+pub(super) async fn tell(
     core: &Core,
     peer: BranchId,
     channel: Channel,
     call: &Call,
-) -> Result<(Vec<(Origin, u64)>, Arrived), Status> {
+) -> Result<(Vec<(Origin, u64)>, Option<Incarnation>, Arrived), Status> {
     let mut client = ReplicationServiceClient::new(channel).max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
     let mark = |bytes| {
         let message = || record::call(peer, &call.delta, bytes);
         let mark = core.sent(message);
         if core.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
     };
-    let (sequence, mark, bytes) = match PropagateRequest::new(call) {
+    let (sequence, life, mark, bytes) = match PropagateRequest::new(call) {
         PropagateRequest::Deposit(mut request) => {
             request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_deposit(request)).await?.into_inner();
-            (response.sequence, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.mark.take(), core.measure(&response))
         }
         PropagateRequest::Withdraw(mut request) => {
             request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
-            (response.sequence, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.mark.take(), core.measure(&response))
         }
     };
     let mark = mark.and_then(|mark| mark.read());
-    Ok((vec![(call.delta.origin, sequence)], Arrived { mark, bytes }))
+    Ok((vec![(call.delta.origin, sequence)], life.map(Incarnation), Arrived { mark, bytes }))
 }

@@ -4,7 +4,12 @@ use std::fmt;
 
 use tonic::{Code, Status};
 
-use crate::{replica::PeerFault, store::StoreError, types::BranchId, wire::WireError};
+use crate::{
+    replica::PeerFault,
+    store::StoreError,
+    types::{BranchId, Incarnation},
+    wire::WireError,
+};
 
 /// What can go wrong with a branch as a whole.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -30,6 +35,11 @@ pub enum BranchError {
         /// What that one said.
         reason: String,
     },
+    /// Another process serves it, in a life that began later than its own.
+    Superseded {
+        /// That life.
+        life: Incarnation,
+    },
     /// It is stopping.
     Stopped,
 }
@@ -43,6 +53,12 @@ impl fmt::Display for BranchError {
             Self::Refused { peer, reason } => {
                 write!(f, "no writes are taken until a peer accepts this branch: branch {peer} refuses it: {reason}")
             }
+            Self::Superseded { life } => write!(
+                f,
+                "another process serves this branch, in life {}, which began later: this one serves nobody any more; \
+                 run one process for each branch",
+                life.0
+            ),
             Self::Stopped => write!(f, "the branch is stopping"),
         }
     }
@@ -61,9 +77,10 @@ impl From<BranchError> for Status {
         match error {
             BranchError::Listener { .. } => Status::internal(error.to_string()),
             // A customer may try again under its request id: elsewhere, or here after a restart.
-            BranchError::Stopped | BranchError::Store(_) | BranchError::Panicked { .. } => {
-                Status::unavailable(error.to_string())
-            }
+            BranchError::Stopped
+            | BranchError::Superseded { .. }
+            | BranchError::Store(_)
+            | BranchError::Panicked { .. } => Status::unavailable(error.to_string()),
             // Nothing was done, and to try again is of no use before a person has looked.
             BranchError::Refused { .. } => Status::failed_precondition(error.to_string()),
         }

@@ -87,7 +87,7 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &C
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
     let (sender, receiver) = mpsc::channel(MESSAGES_AHEAD);
     // There is room: the channel is new.
-    let _ = sender.try_send(proto::PeerMessage::hello(core.hello()));
+    let _ = sender.try_send(proto::PeerMessage::hello(core.hello(peer)));
     let outbound = ReceiverStream::new(receiver).map(|message| proto::ReplicateRequest { message: Some(message) });
     let mut inbound = timeout(CONNECT_WITHIN, client.replicate(outbound))
         .await
@@ -100,6 +100,7 @@ async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &C
     if hello.branch != peer {
         return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
     }
+    meet(core, hello)?;
     let inbound = inbound.map(|response| response.map(|response| response.message));
     converse(core, hello, inbound, sender).await
 }
@@ -108,16 +109,15 @@ pub(super) fn no_hello() -> Status {
     Status::deadline_exceeded("the peer did not say hello")
 }
 
-/// Whether one who says this is of our bank.
-pub(super) fn compare(core: &Core, hello: Hello) -> Result<(), Status> {
-    let own = core.hello();
-    if hello.bank == own.bank {
+/// Whether a branch of that bank is of ours.
+pub(super) fn compare(core: &Core, branch: BranchId, bank: u64) -> Result<(), Status> {
+    if bank == core.bank() {
         return Ok(());
     }
     Err(Status::failed_precondition(format!(
-        "branch {} is of another bank than branch {}: both need the same branches, accounts, opening balances, \
+        "branch {branch} is of another bank than branch {}: both need the same branches, accounts, opening balances, \
          propagation and topology",
-        hello.branch, own.branch
+        core.own().branch
     )))
 }
 
@@ -142,8 +142,8 @@ pub(super) fn welcome_dialler(core: &Core, hello: Hello) -> Result<(), Status> {
 
 /// Whether one who says this is a peer of ours.
 pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
-    compare(core, hello)?;
-    let own = core.hello();
+    compare(core, hello.branch, hello.bank)?;
+    let own = core.own();
     if core.propagation() == Propagation::Unary {
         return Err(Status::failed_precondition(format!(
             "branch {} propagates by calls and takes no streams: all branches of a bank need the same propagation",
@@ -156,14 +156,20 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
             hello.branch, own.branch
         )));
     }
-    let latest = core.latest_life(hello.branch);
-    if hello.life < latest {
-        return Err(Status::failed_precondition(format!(
-            "branch {} has begun life {} since this one, {}: two processes claim it, and the earlier one must stop",
-            hello.branch, latest.0, hello.life.0
-        )));
-    }
     Ok(())
+}
+
+/// Whether one who says this is the process that serves its branch; hears whether we are.
+fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
+    core.overtaken_by(hello.heard);
+    let latest = core.latest_life(hello.branch);
+    if hello.life >= latest {
+        return Ok(());
+    }
+    Err(Status::failed_precondition(format!(
+        "branch {} has begun life {} since this one, {}: two processes claim it, and the earlier one must stop",
+        hello.branch, latest.0, hello.life.0
+    )))
 }
 
 /// The other end of [`dial`]: says hello and converses. How the conversation fails is the peer's to know.
@@ -176,8 +182,12 @@ pub(super) async fn accept(
 ) {
     let peer = hello.branch;
     // There is room: the channel is new.
-    let _ = outbound.try_send(proto::PeerMessage::hello(core.hello()));
-    if let Err(status) = converse(&core, hello, inbound, outbound).await {
+    let _ = outbound.try_send(proto::PeerMessage::hello(core.hello(peer)));
+    let ended = match meet(&core, hello) {
+        Ok(()) => converse(&core, hello, inbound, outbound).await,
+        overtaken @ Err(_) => overtaken,
+    };
+    if let Err(status) = ended {
         core.complain(&format!("link from {peer} ended"), &status);
         // The only one: there is room. If the peer has gone, nobody is left to tell.
         let _ = end.try_send(status);

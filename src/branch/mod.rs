@@ -15,6 +15,7 @@ mod door;
 mod error;
 mod execute;
 mod faults;
+mod handover;
 mod link;
 mod nearby;
 mod panics;
@@ -242,6 +243,10 @@ impl Branch {
                 }
             }
         }
+        let linked = peers.iter().filter(|(peer, _)| self.core.is_linked(**peer));
+        let linked = linked.map(|(&peer, address)| (peer, address.clone())).collect();
+        let handover = handover::run(self.core.clone(), linked, channels.clone());
+        tasks.spawn(panics::task(self.core.clone(), "its handover", handover));
     }
 
     /// Its id.

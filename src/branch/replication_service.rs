@@ -40,10 +40,13 @@ impl ReplicationServer {
         panics::guarded(&self.core, "a peer's call", self.core.propagated(told, arrived)).await?
     }
 
-    /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one.
-    fn take_calls(&self) -> Result<(), Status> {
+    /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one. But a life that
+    /// is over hands over what only it has.
+    fn take_calls(&self, told: &Propagated) -> Result<(), Status> {
+        let is_over = told.origin.incarnation < self.core.latest_life(told.origin.branch);
         match self.core.propagation() {
             Propagation::Unary => Ok(()),
+            Propagation::Stream if is_over && told.operation.is_none() => Ok(()),
             Propagation::Stream => Err(Status::failed_precondition(format!(
                 "branch {} has stream propagation and takes no calls: both need the same propagation",
                 self.core.own().branch
@@ -60,10 +63,10 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<proto::PropagateDepositRequest>,
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
-        self.take_calls()?;
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
+        self.take_calls(&told)?;
         let (sequence, mark) = self.propagated(told, arrived).await?;
         let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
         Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation }))
@@ -73,10 +76,10 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<proto::PropagateWithdrawRequest>,
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
-        self.take_calls()?;
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
+        self.take_calls(&told)?;
         let (sequence, mark) = self.propagated(told, arrived).await?;
         let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation }))

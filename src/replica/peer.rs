@@ -5,7 +5,7 @@ use super::{
     flight::ReceiptKey,
     ledger::Ledger,
     link::Link,
-    page::{Joined, MAX_SEQUENCE},
+    page::{Joined, MAX_SEQUENCE, Page},
 };
 use crate::types::{BranchId, Operation, Origin, Propagation, Version};
 
@@ -132,6 +132,17 @@ impl Replica {
     /// Whether a later life of its branch has been heard of.
     pub(super) fn is_over(&self, origin: Origin) -> bool {
         origin.incarnation < self.lives.latest(&self.branches, origin.branch)
+    }
+
+    /// What the lives of this branch wrote and a peer with that version may lack, in an order in which it can take it.
+    pub fn written_beyond(&self, version: &[(Origin, u64)]) -> Vec<Delta> {
+        let own = self.own.branch;
+        let mut pages: Vec<&Page> = self.ledger.pages().map(|(_, page)| page).collect();
+        pages.retain(|page| page.origin.branch == own && page.origin <= self.own && page.sequence > 0);
+        pages.sort_unstable_by_key(|page| page.origin);
+        let known = |origin| version.iter().find(|(page, _)| *page == origin).map_or(0, |&(_, there)| there);
+        let lacks = pages.into_iter().filter(|page| known(page.origin) < page.sequence);
+        lacks.map(|page| page.delta(known(page.origin))).collect()
     }
 
     /// Asks all peers what they have now.

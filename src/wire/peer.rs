@@ -19,6 +19,8 @@ pub struct Hello {
     pub bank: u64,
     /// In which life the branch is.
     pub life: Incarnation,
+    /// The latest life of the receiver's branch that the sender has heard of.
+    pub heard: Incarnation,
 }
 
 /// What a unary propagation says.
@@ -120,7 +122,8 @@ enum Kind {
 impl proto::PeerMessage {
     /// A hello as a message.
     pub fn hello(hello: Hello) -> Self {
-        let hello = proto::Hello { branch: hello.branch.value(), bank: hello.bank, life: hello.life.0 };
+        let Hello { branch, bank, life, heard } = hello;
+        let hello = proto::Hello { branch: branch.value(), bank, life: life.0, heard: heard.0 };
         Self { kind: Some(proto::peer_message::Kind::Hello(hello)), mark: None }
     }
 
@@ -170,8 +173,9 @@ impl proto::PeerMessage {
         use proto::peer_message::Kind as Wire;
         let message = match self.kind.ok_or_else(|| WireError::missing("kind"))? {
             Wire::Hello(hello) => {
-                let life = Incarnation(hello.life);
-                return Ok(Kind::Hello(Hello { branch: branch("branch", hello.branch)?, bank: hello.bank, life }));
+                let (life, heard) = (Incarnation(hello.life), Incarnation(hello.heard));
+                let branch = branch("branch", hello.branch)?;
+                return Ok(Kind::Hello(Hello { branch, bank: hello.bank, life, heard }));
             }
             Wire::Greeting(greeting) => PeerMessage::Greeting { version: version(&greeting.version)? },
             Wire::Update(update) => PeerMessage::Update(Update {

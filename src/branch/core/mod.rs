@@ -115,7 +115,12 @@ impl Core {
         }
         Self {
             own: config.own,
-            hello: Hello { branch: config.own.branch, bank: config.bank_digest(), life: config.own.incarnation },
+            hello: Hello {
+                branch: config.own.branch,
+                bank: config.bank_digest(),
+                life: config.own.incarnation,
+                heard: Incarnation(0),
+            },
             delay: config.propagation_delay,
             began: Instant::now(),
             branches: config.branches.clone(),
@@ -147,8 +152,14 @@ impl Core {
         }
     }
 
-    pub(super) fn hello(&self) -> Hello {
-        self.hello
+    /// What it says first to a peer.
+    pub(super) fn hello(&self, peer: BranchId) -> Hello {
+        Hello { heard: self.latest_life(peer), ..self.hello }
+    }
+
+    /// The digest of its bank.
+    pub(super) fn bank(&self) -> u64 {
+        self.hello.bank
     }
 
     pub(super) fn own(&self) -> Origin {
@@ -218,6 +229,9 @@ impl Core {
     /// Acts on what steps have changed. Whose answers `mine` gives back, they are sent to.
     fn deliver(&self, state: &mut State, mut mine: impl FnMut(u64, Answer) -> Option<Answer>) {
         state.record_news();
+        if let Some(later) = state.replica.superseded() {
+            self.overtaken_by(later.incarnation);
+        }
         let mut outputs = std::mem::take(&mut state.outputs);
         while !outputs.is_empty() {
             for output in outputs.drain(..) {

@@ -7,8 +7,9 @@ use super::{Arrived, Core, others};
 use crate::{
     branch::BranchError,
     record,
+    replica::Delta,
     trace::{Mark, Message, MessageKind},
-    types::Version,
+    types::{Origin, Version},
     wire::{LinkStatus, Propagated, Snapshot, Status, proto},
 };
 
@@ -82,6 +83,16 @@ impl Core {
         };
         self.settled(unsaved).await?;
         Ok(status)
+    }
+
+    /// What this branch's lives wrote and a peer with that version may lack.
+    pub(in crate::branch) async fn written_beyond(&self, version: &[(Origin, u64)]) -> Result<Vec<Delta>, BranchError> {
+        let (deltas, unsaved) = {
+            let state = self.lock();
+            (state.replica.written_beyond(version), state.replica.unsaved())
+        };
+        self.settled(unsaved).await?;
+        Ok(deltas)
     }
 
     /// Hears of every change from now on; several may be heard as one.

@@ -4,7 +4,10 @@
 use std::collections::BTreeMap;
 
 use super::Core;
-use crate::{branch::BranchError, types::BranchId};
+use crate::{
+    branch::BranchError,
+    types::{BranchId, Incarnation},
+};
 
 /// What its customers and peers, and whoever runs it, must know of a branch.
 #[derive(Clone, Debug, Default)]
@@ -13,6 +16,8 @@ pub(in crate::branch) struct Standing {
     failure: Option<BranchError>,
     /// It takes no more requests.
     is_ending: bool,
+    /// Another process serves it, in this life.
+    overtaken_by: Option<Incarnation>,
     /// Each peer's last word on whether this is a branch of its bank; of those that did not answer yet, none.
     verdicts: BTreeMap<BranchId, Verdict>,
 }
@@ -29,6 +34,9 @@ impl Standing {
     fn check_customer(&self, is_write: bool) -> Result<(), BranchError> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
+        }
+        if let Some(life) = self.overtaken_by {
+            return Err(BranchError::Superseded { life });
         }
         if self.is_ending {
             return Err(BranchError::Stopped);
@@ -98,6 +106,32 @@ impl Core {
         let failed = standing.wait_for(|standing| standing.failure.is_some()).await;
         match failed.ok().and_then(|standing| standing.failure.clone()) {
             Some(failure) => failure,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// A life of this branch was heard of. If it is a later one, this process serves nobody any more; what only it
+    /// has, it still hands over.
+    pub(in crate::branch) fn overtaken_by(&self, life: Incarnation) {
+        if life <= self.own.incarnation {
+            return;
+        }
+        self.standing.send_if_modified(|standing| {
+            let is_news = standing.overtaken_by.is_none();
+            standing.overtaken_by.get_or_insert(life);
+            if is_news {
+                log::error!("branch {}: {}", self.own.branch, BranchError::Superseded { life });
+            }
+            is_news
+        });
+    }
+
+    /// Returns when a later life of the branch was heard of.
+    pub(in crate::branch) async fn overtaken(&self) -> Incarnation {
+        let mut standing = self.standing.subscribe();
+        let overtaken = standing.wait_for(|standing| standing.overtaken_by.is_some()).await;
+        match overtaken.ok().and_then(|standing| standing.overtaken_by) {
+            Some(life) => life,
             None => std::future::pending().await,
         }
     }
