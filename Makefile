@@ -14,7 +14,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-long verify fix notebooks bench bench-quick clean check-tools rust-lint python-lint rust-test python-test notebook-test
+.PHONY: help run test test-long verify fix notebooks bench bench-quick mutants mutants-quick clean check-tools rust-lint python-lint rust-test python-test notebook-test
 
 help: ## This list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,10 +22,11 @@ help: ## This list.
 run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers; write output.json.
 	$(BIN)/replibank run $(INPUT) -o output.json
 
-test: verify rust-test python-test notebook-test bench-quick ## Every check and every test.
+test: verify rust-test python-test notebook-test mutants-quick bench-quick ## Every check and every test.
 
-test-long: ## The same, longer: more runs, operations, kills and seeds.
-	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 $(MAKE) test REPEAT=20
+test-long: ## The same, longer: more runs, operations, kills, seeds, states and mutants.
+	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 REPLIBANK_WORLDS=200000 $(MAKE) test REPEAT=20
+	$(MAKE) mutants
 
 verify: rust-lint python-lint ## Formatting, lints, types, stubs, docs, protocol; changes nothing.
 
@@ -43,6 +44,12 @@ bench: $(VENV)/.release $(VENV)/.tools ## Measure it against its peers: tables, 
 
 bench-quick: $(VENV)/.debug ## Only prove that the benchmark runs.
 	$(BIN)/python benches/run.py --quick >/dev/null
+
+mutants: check-tools ## Break each rule on purpose, one by one: some test must fail of it.
+	$(PYTHON) tests/mutants/run.py
+
+mutants-quick: check-tools
+	$(PYTHON) tests/mutants/run.py --quick
 
 clean: ## Remove everything that was built.
 	rm -rf $(VENV) target benches/peers/target output.json
