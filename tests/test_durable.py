@@ -36,15 +36,15 @@ class Depositor(threading.Thread):
     """Deposits to the account of its own branch, again and again, until told to stop.
 
     Attributes:
-        acknowledged: Amount by the write's place on its branch's page.
+        acknowledged: Amount by the write's place: the life of its branch, and which operation of it.
         unknown: The amounts that may have been deposited.
     """
 
     def __init__(self, address: str, account: int, patience: float, stop: threading.Event) -> None:
         super().__init__()
         self.account = account
-        self.acknowledged: dict[int, int] = {}
-        self.doubled: list[int] = []
+        self.acknowledged: dict[object, int] = {}
+        self.doubled: list[object] = []
         self.unknown: list[int] = []
         self.wrong: list[BaseException] = []
         self._address, self._patience, self._stop_told = address, patience, stop
@@ -62,13 +62,18 @@ class Depositor(threading.Thread):
         amount = random.randint(1, 9)
         try:
             receipt = customer.deposit(amount, account=self.account, timeout=self._patience)
+        except replibank.RequestExpired:
+            # A retry in a later life, which other branches could not vouch for in time.
+            self.unknown.append(amount)
+            return
         except (replibank.Unreachable, replibank.DeadlineExceeded) as error:
             if error.may_have_happened:
                 self.unknown.append(amount)
             return
-        if receipt.sequence in self.acknowledged:
-            self.doubled.append(receipt.sequence)
-        self.acknowledged[receipt.sequence] = amount
+        (place,) = receipt.version.to_dict().items()
+        if place in self.acknowledged:
+            self.doubled.append(place)
+        self.acknowledged[place] = amount
 
 
 def storm(bank: replibank.Bank) -> tuple[list[Depositor], int]:
