@@ -252,3 +252,23 @@ fn page_that_an_acknowledgement_does_not_name_has_not_arrived() {
     let behind = replica.links().find(|&(peer, ..)| peer == branch(OBSERVER)).map(|(.., behind)| behind);
     assert_eq!(behind, Some(1));
 }
+
+#[test]
+fn message_that_waits_for_the_disk_is_not_let_go_by_asking_again() {
+    let config = bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
+    let mut replica = Replica::recover(config, &Saved::default()).unwrap();
+    meet(&mut replica, 2);
+    say(&mut replica, 2, update(1, delta(2, 0, 1, &[(0, 1, 9, 0)])));
+    assert_eq!(replica.poll_send(Time::default(), branch(2)), None);
+    assert_eq!(replica.poll_send(Time::default(), branch(2)), None);
+}
+
+#[test]
+fn answer_is_to_the_latest_update_in_whatever_order_they_come() {
+    let mut replica = lone_replica(3);
+    meet(&mut replica, 2);
+    say(&mut replica, 2, update(2, delta(2, 0, 1, &[(0, 1, 9, 0)])));
+    say(&mut replica, 2, update(1, delta(2, 0, 1, &[(0, 1, 9, 0)])));
+    let answer = PeerMessage::Acknowledgement { number: 2, version: vec![(origin(2), 1)] };
+    assert_eq!(replica.poll_send(Time::default(), branch(2)), Some(answer));
+}
