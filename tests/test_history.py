@@ -85,6 +85,44 @@ def test_a_wrong_balance_in_a_live_history_is_found() -> None:
     assert not replibank.check(history.replace('"balances":{"0":500}', '"balances":{"0":499}', 1)).ok
 
 
+HEADER = '{"bank": {"branches": [1], "accounts": {"0": 400}}}'
+ASKED = '{"at": 10, "event": "invoke", "id": 1, "client": 3, "branch": 1, "action": "query"}'
+
+
+def test_a_history_in_which_nothing_was_answered_is_not_ok(tmp_path: Path) -> None:
+    for text in (HEADER, f"{HEADER}\n{ASKED}"):
+        verdict = replibank.check(text)
+        assert (verdict.ok, verdict.broken, verdict.examined, verdict.answered) == (False, False, False, 0)
+        assert str(verdict).endswith("nothing was examined: no operation was answered")
+        assert "nothing was examined" in repr(verdict)
+        assert "nothing was examined" in verdict._repr_html_()
+        (tmp_path / "history.jsonl").write_text(text)
+        told = command("check", "history", str(tmp_path / "history.jsonl"))
+        assert (told.returncode, told.stderr.splitlines()[-1]) == (
+            1,
+            "verdict      nothing was examined: no operation was answered",
+        )
+        told = command("check", "history", str(tmp_path / "history.jsonl"), "--json")
+        assert told.returncode == 1
+        assert json.loads(told.stdout) | {"ok": False, "examined": False} == json.loads(told.stdout)
+
+
+def test_a_verdict_says_how_much_it_rests_on() -> None:
+    fault = '{"at": 5, "event": "fault", "fault": 1, "what": "the moon is full"}'
+    answered = '{"at": 20, "event": "ok", "id": 1, "balance": 400}'
+    verdict = replibank.check("\n".join([HEADER, fault, ASKED, answered]))
+    assert verdict.ok
+    assert (verdict.operations, verdict.answered, verdict.faults, verdict.answered_in_faults) == (1, 1, 1, 1)
+    assert (verdict.unknown, verdict.settled, verdict.restarts) == (0, 0, 0)
+    assert repr(verdict) == "<Verdict: ok, 0 anomalies, 1 of 1 operations answered, 1 in 1 faults>"
+    assert "faults       1 fault, in which 1 operation was answered" in str(verdict)
+
+
+def test_a_field_that_is_none_is_refused_with_its_line() -> None:
+    with pytest.raises(replibank.InputError, match="line 2: unknown field `colour`"):
+        replibank.check(f"{HEADER}\n" + ASKED.replace('"at"', '"colour": "red", "at"'))
+
+
 def test_a_history_without_room_is_the_beginning_of_the_truth() -> None:
     with replibank.Bank({1: 400}, trace=10) as bank:
         customer = bank.customer(1)

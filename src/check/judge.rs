@@ -142,22 +142,23 @@ impl<'a> Judge<'a> {
             read.floor.join(&self.writes.origins, at_least);
         }
         match answer {
-            Answer::Queried(Queried { balance, version }) => {
-                (read.balance, read.version) = (*balance, version.clone());
-                self.version(&read, at_least);
-            }
+            Answer::Queried(Queried { balance, version }) => (read.balance, read.version) = (*balance, version.clone()),
             Answer::Committed(Committed { origin, sequence, balance }) => {
                 (read.balance, read.place) = (*balance, Some((*origin, *sequence)));
-                self.place(&read, *origin, *sequence);
             }
             Answer::Refused(Refusal::InsufficientFunds { available, .. }) => read.balance = *available,
             Answer::Refused(Refusal::TotalLimit { total, .. }) => return self.total(&read, *total, answer),
             Answer::Refused(_) => return,
         }
+        let given_away = self.read(&read);
+        match (&read.version, read.place) {
+            (_, Some((origin, sequence))) => self.place(&read, origin, sequence),
+            (Some(_), None) => self.version(&read, at_least),
+            (None, None) => {}
+        }
         if !again && read.version.is_none() {
             self.reached(&read, at_least);
         }
-        let given_away = self.read(&read);
         // What was shown is what every later answer must show.
         let is_everywhere = concern.replicas(self.history.branches.len()) == self.history.branches.len();
         let place = read.place.and_then(|(origin, sequence)| Some((self.writes.origins.find(origin)?, sequence)));
@@ -205,6 +206,10 @@ impl<'a> Judge<'a> {
     /// A branch has shown what a request named: then that must have been possible.
     fn reached(&mut self, read: &Read, at_least: &Version) {
         for (origin, sequence) in at_least.iter() {
+            let index = self.writes.origins.find(origin);
+            if index.is_some_and(|index| self.writes.has_all(index, sequence, read.at)) {
+                continue;
+            }
             if let Err(why) = self.reads.claim(&self.writes, origin, sequence, read.at) {
                 return self.accuse(read.anomaly(
                     AnomalyKind::ImpossibleRead,
@@ -239,12 +244,15 @@ impl<'a> Judge<'a> {
         if sequence == 0 {
             self.accuse(read.anomaly(AnomalyKind::Misplaced, "its write is operation 0: they count from 1", &[]));
         }
-        // A second place of one request is accused as such.
-        let is_known = self.writes.page(origin).is_some_and(|page| page.id(sequence).is_some());
-        if is_known && let Err(why) = self.reads.claim(&self.writes, origin, sequence, read.at) {
-            self.accuse(read.anomaly(AnomalyKind::Misplaced, &format!("its place {why}"), &[]));
-        }
         let index = self.writes.origins.find(origin);
+        // A second place of one request is accused as such.
+        let is_known = || self.writes.page(origin).is_some_and(|page| page.id(sequence).is_some());
+        if !index.is_some_and(|index| self.writes.has_all(index, sequence, read.at))
+            && is_known()
+            && let Err(why) = self.reads.claim(&self.writes, origin, sequence, read.at)
+        {
+            self.accuse(read.anomaly(AnomalyKind::ImpossibleRead, &format!("its place {why}"), &[]));
+        }
         let shown = index.map_or(0, |index| read.floor.sequence(index));
         if sequence <= shown && read.id.is_some_and(|(id, _)| !self.writes.again.contains(&id)) {
             let why = format!("its write is operation {sequence} of branch {origin}, which had shown {shown} before");

@@ -10,8 +10,7 @@
 //! - *counted twice*: one request has one place and is one operation; one place has one request.
 //! - *refused, yet done*: a request of which a branch said that nothing was done is not done, whatever
 //!   its other tries are told; and counts nowhere.
-//! - *misplaced*: a write is on a page of its branch, of a life that has not ended, and as many writes
-//!   come before it as there could be. A write counts in one life.
+//! - *misplaced*: a write is on a page of its branch, of a life that has not ended.
 //! - *contradiction*: an answer fits what was asked: a refusal its action, its amount, its name and what
 //!   was there, a concern the number of branches; a withdrawal leaves no less than nothing; and all tries
 //!   of one request are told the same.
@@ -21,7 +20,8 @@
 //!   version names, if one was told; otherwise of any prefix from what the branch must have seen to
 //!   what had been asked for. The branch must have seen what it wrote, what it showed (by a version, or
 //!   by a balance, as far as every explanation of that shows it), and what a concern of every branch
-//!   was reached for. The bank has the account.
+//!   was reached for. The bank has the account. And no version, and no write's place, tells of more
+//!   operations of a page than there could be: a write of unknown outcome counts once, in one life.
 //! - *stale read*, *went back*: a branch shows what a request named, and never less than it had shown.
 //! - *overdraft*: a balance below zero. Not a broken promise: branches judge a withdrawal by what they
 //!   see, and concurrent ones can overdraw together. (One branch alone cannot: that is impossible.)
@@ -39,7 +39,7 @@
 //! - *refused, yet done*: a request that is done after its branch came back without its data. If nobody
 //!   was told that it is done, it shows as an impossible read, or in conservation.
 //! - *misplaced*: a life that went on after its branch came back with its data, if no later one is known;
-//!   one that two processes of a branch share. Which of several writes of unknown outcome took a place.
+//!   one that two processes of a branch share.
 //! - *contradiction*: whether a branch that is overloaded, or has forgotten a request, says so rightly;
 //!   how much of a page's total a refusal may name; and what a history leaves out: the version that was
 //!   named, if none is told, and the concern, if it is told as local.

@@ -186,15 +186,16 @@ impl Reads {
         let mut sums = Sums::one(opening);
         let mut missing_of: Option<(BranchId, usize)> = None;
         for (origin, sequence) in version.iter() {
-            let missing = self.claim(writes, origin, sequence, read.at).map_err(|why| format!("its version {why}"))?;
-            if let Some(page) = writes.page(origin)
-                && let Some(stretch) = page.stretch(read.account, sequence, sequence)
+            let index = writes.origins.find(origin);
+            if let Some(index) = index
+                && let Some(stretch) = writes.pages[index].stretch(read.account, sequence, sequence)
             {
                 sums.add_stretch(stretch);
             }
-            if missing == 0 {
+            if index.is_some_and(|index| writes.has_all(index, sequence, read.at)) {
                 continue;
             }
+            let missing = self.claim(writes, origin, sequence, read.at).map_err(|why| format!("its version {why}"))?;
             // Of several lives of a branch, each shows other open writes.
             let before = missing_of.filter(|&(branch, _)| branch == origin.branch && !writes.lives.is_doubled(branch));
             if before.is_none() {

@@ -68,9 +68,10 @@ impl Sums {
         if exact.len() * distinct.len() > MAX_EXACT {
             self.exact = None;
         } else {
-            *exact = in_order(
-                exact.iter().flat_map(|sum| distinct.iter().map(move |&value| sum.saturating_add(value))).collect(),
-            );
+            // In order for each value, which a sort that looks for such runs has soon merged.
+            *exact = distinct.iter().flat_map(|value| exact.iter().map(|sum| sum.saturating_add(*value))).collect();
+            exact.sort();
+            exact.dedup();
         }
     }
 

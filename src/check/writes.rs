@@ -338,6 +338,12 @@ impl Writes {
         })
     }
 
+    /// Whether all of a page's first operations have a place, and had been asked for by then.
+    pub(super) fn has_all(&self, index: usize, sequence: u64, by: Time) -> bool {
+        let placed = self.pages[index].count(sequence);
+        placed as u64 == sequence && self.pages[index].asked_for(placed) <= by
+    }
+
     /// How many of a page's first operations are none of those with a place.
     ///
     /// # Errors
