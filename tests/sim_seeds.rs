@@ -27,11 +27,7 @@ fn run(plan: &Plan, trace_capacity: usize) -> Outcome {
 }
 
 fn survives(seed: u64) -> Counts {
-    survives_of(seed, &Choice::default())
-}
-
-fn survives_of(seed: u64, choice: &Choice) -> Counts {
-    let plan = Plan::draw(seed, choice);
+    let plan = Plan::draw(seed, &Choice::default());
     let outcome = run(&plan, 0);
     if let [violation, ..] = &judge(&outcome).violations[..] {
         let small = shrink(&plan, 1_000, &mut |_| ControlFlow::Continue(())).expect("it failed just now");
@@ -59,9 +55,10 @@ fn fresh_seeds_break_no_promise() {
     assert!(counts.crashes > 0 && counts.lost > 0 && counts.doubled > 0 && counts.breaks > 0, "{counts:?}");
 }
 
-/// Answers that take seconds are what customers give up and ask for again: much is open then.
+/// Answers that take seconds are what customers give up and ask for again: much is open then. (What is under
+/// way so slowly may find nobody with the patience to see it settle; that is no promise.)
 #[test]
-fn slow_banks_break_no_promise() {
+fn slow_banks_are_not_accused() {
     let number = |name, otherwise| env::var(name).map_or(otherwise, |text| text.parse().expect(name));
     let seeds = number("REPLIBANK_SEEDS", 150) / 5;
     let first = number("REPLIBANK_SEED", fastrand::u64(..1 << 32));
@@ -74,7 +71,9 @@ fn slow_banks_break_no_promise() {
             _ => vec![FaultKind::Slow, FaultKind::Partition, FaultKind::Pause],
         };
         let operations = Some(60);
-        survives_of(seed, &Choice { latency: Some(latency), faults: Some(faults), operations, ..Choice::default() });
+        let choice = Choice { latency: Some(latency), faults: Some(faults), operations, ..Choice::default() };
+        let verdict = check(&run(&Plan::draw(seed, &choice), 0).history);
+        assert!(!verdict.is_broken(), "seed {seed}: {verdict}");
     }
 }
 

@@ -252,6 +252,9 @@ impl World<'_> {
 
     /// A save is on disk: calls whose answers waited for it are answered.
     pub(super) fn answer_calls(&mut self, node: NodeIndex, save: u64) {
+        if self.nodes[node].owed.is_empty() {
+            return;
+        }
         for Owed { end, .. } in self.nodes[node].owed.extract_if(.., |owed| owed.save <= save).collect::<Vec<_>>() {
             self.answer_call(node, end);
         }

@@ -335,8 +335,8 @@ impl World<'_> {
     }
 
     pub(super) fn answered(&mut self, customer: CustomerIndex, id: u64, answer: Answer) {
-        if self.customers.doing(customer, id).is_some() {
-            let number = self.customers.doing(customer, id).and_then(|doing| doing.number);
+        if let Some(doing) = self.customers.doing(customer, id) {
+            let number = doing.number;
             let known = &mut self.customers.all[customer];
             match &answer {
                 Answer::Committed(committed) => {

@@ -10,7 +10,7 @@ use crate::replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
 const FIRST_SEED: u64 = 1_024;
 
 /// What makes the second stream another one.
-const SALT: u64 = 0x5EED_0F_0DD5;
+const SALT: u64 = 0x5E_ED0F_0DD5;
 
 /// How likely each kind is that nobody asked for.
 const LIKELY: f64 = 0.25;
