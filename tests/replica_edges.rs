@@ -125,7 +125,7 @@ fn receipts_that_find_no_room_in_an_update_come_in_the_next() {
     let last = UPDATE_SIZE as u32 + 10;
     let mut replica = linked(last, 1);
     let receipts: Vec<_> =
-        (4..=last).map(|by| Receipt { branch: branch(by), origin: origin(3), sequence: 1 }).collect();
+        (4..=last).map(|by| Receipt { by: origin(by), origin: origin(3), sequence: 1 }).collect();
     say(
         &mut replica,
         2,
@@ -230,7 +230,7 @@ fn receipt_that_is_due_is_told_although_the_peer_tells_another() {
     let mut replica = linked(5, 1);
     greet(&mut replica);
     assert!(told(&mut replica).is_empty());
-    let receipt = |by| Receipt { branch: branch(by), origin: origin(3), sequence: 1 };
+    let receipt = |by| Receipt { by: origin(by), origin: origin(3), sequence: 1 };
     let said = |by| {
         let receipts = vec![receipt(by)];
         PeerMessage::Update(Update { number: 1, is_urgent: true, deltas: vec![], receipts })

@@ -236,7 +236,7 @@ async fn converse(
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
             permit = outbound.reserve(), if cutter.has_more() || send_at.is_some_and(|at| at <= now) => {
                 let Ok(permit) = permit else { return Ok(()) };
-                if let Some(part) = cutter.next() {
+                if let Some(part) = cutter.next_part() {
                     permit.send(part);
                     continue;
                 }

@@ -44,7 +44,7 @@ impl Cutter {
         if entries * ENTRY_BYTES > PART_BYTES && message.encoded_len() > PART_BYTES {
             (self.bytes, self.sent) = (message.encode_to_vec(), 0);
         }
-        self.next().unwrap_or(message)
+        self.next_part().unwrap_or(message)
     }
 
     /// Whether something is left.
@@ -53,7 +53,7 @@ impl Cutter {
     }
 
     /// The next piece of what is left.
-    pub fn next(&mut self) -> Option<proto::PeerMessage> {
+    pub fn next_part(&mut self) -> Option<proto::PeerMessage> {
         if !self.has_more() {
             return None;
         }
@@ -122,7 +122,7 @@ mod tests {
     fn pieces(message: proto::PeerMessage) -> Vec<proto::PeerMessage> {
         let mut cutter = Cutter::default();
         let mut pieces = vec![cutter.begin(message)];
-        pieces.extend(std::iter::from_fn(|| cutter.next()));
+        pieces.extend(std::iter::from_fn(|| cutter.next_part()));
         pieces
     }
 
