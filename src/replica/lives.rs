@@ -82,12 +82,19 @@ impl Lives {
             return false;
         }
         for (life, there, here) in has {
-            self.had_others |= there > here || self.of_tries_in(life) == Where::Elsewhere;
+            if there > here || self.of_tries_in(life) == Where::Elsewhere {
+                self.miss();
+            }
         }
         if let Some(position) = branches.position(branch) {
             self.has_shown[position] = true;
         }
         self.had_others
+    }
+
+    /// Something was missing here of what an earlier life of this branch did. Returns whether nobody knew.
+    pub(super) fn miss(&mut self) -> bool {
+        !std::mem::replace(&mut self.had_others, true)
     }
 
     /// Where tries in that life were made.

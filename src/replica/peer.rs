@@ -118,14 +118,18 @@ impl Replica {
         let (own, ledger) = (self.own, &self.ledger);
         let earlier = version.iter().filter(|(origin, _)| origin.branch == own.branch && *origin < own);
         let has = earlier.map(|&(origin, there)| (origin.incarnation, there, ledger.sequence(origin)));
-        if self.lives.show(&self.branches, from, has)
-            && let Some(disk) = &mut self.disk
-        {
-            disk.put_on_record(Life { number: own.incarnation, had_others: true });
+        if self.lives.show(&self.branches, from, has) {
+            self.put_miss_on_record();
         }
         self.all_have_shown(outputs);
         if self.waits.has_requests() {
             self.refuse_lost(outputs);
+        }
+    }
+
+    fn put_miss_on_record(&mut self) {
+        if let Some(disk) = &mut self.disk {
+            disk.put_on_record(Life { number: self.own.incarnation, had_others: true });
         }
     }
 
@@ -260,6 +264,7 @@ impl Replica {
         match joined {
             Joined::Advanced => {
                 self.ledger.set_told_by(index, from);
+                self.missed(delta.origin, outputs);
                 self.issue_receipt(index, outputs);
                 if self.ledger.last_wish() == self.ledger.last_stamp() {
                     self.wake_all(outputs);
@@ -275,6 +280,15 @@ impl Replica {
             self.held_by(from, delta.sequence, false, outputs);
         }
         Ok(sequence)
+    }
+
+    /// A page has come: if it is that of an earlier life of this branch, this disk did not have all that was done, also
+    /// if by now everything is here that others show.
+    fn missed(&mut self, origin: Origin, outputs: &mut Vec<Output>) {
+        if origin.branch == self.own.branch && origin < self.own && self.lives.miss() {
+            self.put_miss_on_record();
+            self.all_have_shown(outputs);
+        }
     }
 
     /// Tells an origin that asked, and that no link of ours leads to, that we have its page.
