@@ -124,8 +124,7 @@ fn pages_that_find_no_room_in_an_update_come_in_the_next() {
 fn receipts_that_find_no_room_in_an_update_come_in_the_next() {
     let last = UPDATE_SIZE as u32 + 10;
     let mut replica = linked(last, 1);
-    let receipts: Vec<_> =
-        (4..=last).map(|by| Receipt { by: origin(by), origin: origin(3), sequence: 1 }).collect();
+    let receipts: Vec<_> = (4..=last).map(|by| Receipt { by: origin(by), origin: origin(3), sequence: 1 }).collect();
     say(
         &mut replica,
         2,

@@ -4,7 +4,7 @@
 //! transport that loses nothing while a session lasts this is so; on any other, one update is under way at
 //! most, and if it is not answered in time, what it was to bring about is taken back.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::ledger::{Ledger, PageIndex};
 use crate::types::{BranchId, Origin};
@@ -230,5 +230,38 @@ impl Flights {
             sequences[told.index] = told.before.sequence.min(sequences[told.index]);
         }
         sequences
+    }
+
+    /// How many entries a page's delta has, and one at least.
+    pub(super) fn size(&self, ledger: &Ledger, index: PageIndex) -> usize {
+        let page = ledger.page(index);
+        page.changed_since(self.known(index).sequence.min(page.sequence)).max(1)
+    }
+
+    /// Whether the peer has, or will have, all that a page stands on.
+    pub(super) fn has_past(&self, ledger: &Ledger, index: PageIndex) -> bool {
+        let known = self.known(index).sequence;
+        ledger.past_after(index, known).all(|(earlier, through)| self.known(earlier).sequence >= through)
+    }
+
+    /// Adds a page to those that are told, and before it those that it stands on, as far as the peer lacks them: or it
+    /// could not take the page. So an update may be large, and is never cut in between.
+    pub(super) fn choose(&self, ledger: &Ledger, index: PageIndex, lacking: &mut Vec<PageIndex>) {
+        if !ledger.page(index).has_past() {
+            return lacking.push(index);
+        }
+        let mut chosen: BTreeSet<PageIndex> = lacking.iter().copied().collect();
+        let mut open = vec![(index, false)];
+        while let Some((index, has_past)) = open.pop() {
+            if has_past {
+                lacking.push(index);
+            } else if chosen.insert(index) {
+                open.push((index, true));
+                let known = self.known(index).sequence;
+                let past = ledger.past_after(index, known);
+                let lacks = past.filter(|&(earlier, through)| self.known(earlier).sequence < through);
+                open.extend(lacks.map(|(earlier, _)| (earlier, false)));
+            }
+        }
     }
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Delta, PeerFault,
     branches::Branches,
+    changes::Changes,
     news::Moved,
     page::{Joined, MAX_SEQUENCE, Page, Past},
 };
@@ -40,17 +41,10 @@ pub(super) struct Ledger {
     uncovered: BTreeSet<PageIndex>,
     /// Of each page: the peer that told it as it is now, if it can still be asked.
     told_by: Vec<Option<BranchId>>,
-    /// Each changed page's stamp: the later the change, the higher.
-    stamps: Vec<u64>,
-    /// The changes, oldest first, each with its page. One whose page has changed again is out of date
-    /// and skipped; when most are, they are dropped.
-    order: Vec<(u64, PageIndex)>,
-    last_stamp: u64,
+    /// In which order the pages have changed.
+    pub(super) changes: Changes,
     /// The last change by which an origin asked for receipts.
     last_wish: u64,
-    /// Whether a link has read up to `last_stamp`. If none has, the next change of the same page
-    /// needs no new stamp: a burst of operations costs one.
-    read: bool,
     /// What joins have moved since it was last asked for; `None`: nobody will ask.
     moved: Option<Vec<Moved>>,
     /// Whether an earlier life's page of the own branch may have come since the last own operation.
@@ -71,11 +65,8 @@ impl Ledger {
             covered: Vec::new(),
             uncovered: BTreeSet::new(),
             told_by: Vec::new(),
-            stamps: Vec::new(),
-            order: Vec::new(),
-            last_stamp: 0,
+            changes: Changes::default(),
             last_wish: 0,
-            read: true,
             moved: None,
             has_earlier: false,
         };
@@ -214,7 +205,7 @@ impl Ledger {
         };
         let balance = *balance;
         self.operations += 1;
-        self.stamp(Self::OWN);
+        self.changes.stamp(Self::OWN);
         // A later life's page stands on this one, if another process serves the branch too.
         if is_first || self.covered[Self::OWN] > 0 {
             self.cover(Self::OWN, self.own().sequence - 1);
@@ -241,8 +232,8 @@ impl Ledger {
         let own = &mut self.pages[Self::OWN];
         if own.confirm_through < own.sequence {
             own.confirm_through = own.sequence;
-            self.stamp(Self::OWN);
-            self.last_wish = self.last_stamp;
+            self.changes.stamp(Self::OWN);
+            self.last_wish = self.changes.last();
         }
     }
 
@@ -286,10 +277,10 @@ impl Ledger {
             return Ok((known, joined));
         }
         let index = known.unwrap_or_else(|| self.add(new));
-        self.stamp(index);
+        self.changes.stamp(index);
         self.cover(index, before);
         if wishes {
-            self.last_wish = self.last_stamp;
+            self.last_wish = self.changes.last();
         }
         self.has_earlier |= is_of_own_branch;
         Ok((Some(index), joined))
@@ -388,7 +379,7 @@ impl Ledger {
         let index = self.pages.len();
         let origin = page.origin;
         self.pages.push(page);
-        self.stamps.push(0);
+        self.changes.add_page();
         self.covered.push(0);
         self.told_by.push(None);
         let latest = self.branches.position(origin.branch).map(|position| &mut self.latest[position]);
@@ -415,35 +406,6 @@ impl Ledger {
         }
     }
 
-    fn stamp(&mut self, index: PageIndex) {
-        if !self.read && self.stamps[index] == self.last_stamp {
-            return;
-        }
-        self.last_stamp += 1;
-        self.stamps[index] = self.last_stamp;
-        self.order.push((self.last_stamp, index));
-        if self.order.len() > 2 * self.pages.len() + 16 {
-            let stamps = &self.stamps;
-            self.order.retain(|&(stamp, index)| stamps[index] == stamp);
-        }
-        self.read = false;
-    }
-
-    /// Fixes the order: whatever changes from now on comes after [`Ledger::last_stamp`].
-    pub(super) fn mark_read(&mut self) {
-        self.read = true;
-    }
-
-    /// The pages that changed after `stamp`, oldest change first. Call [`Ledger::mark_read`] before.
-    pub(super) fn changed_after(&self, stamp: u64) -> impl Iterator<Item = (u64, PageIndex)> + '_ {
-        let known = self.order.partition_point(|&(change, _)| change <= stamp);
-        self.order[known..].iter().copied().filter(|&(change, index)| self.stamps[index] == change)
-    }
-
-    pub(super) fn last_stamp(&self) -> u64 {
-        self.last_stamp
-    }
-
     pub(super) fn last_wish(&self) -> u64 {
         self.last_wish
     }
@@ -466,10 +428,7 @@ impl Ledger {
         if operations != self.operations {
             return Err(format!("{} operations are counted, but the pages have {operations}", self.operations));
         }
-        let stamped = self.stamps.iter().filter(|&&stamp| stamp > 0).count();
-        if self.changed_after(0).count() != stamped || !self.order.is_sorted() {
-            return Err("the order of pages disagrees with their stamps".to_owned());
-        }
+        self.changes.invariants()?;
         if let Some(page) = self.pages.iter().find(|page| !self.is_closed(page.past_after(0))) {
             return Err(format!("page {} stands on what is not here", page.origin));
         }

@@ -323,7 +323,7 @@ impl Link {
 
     fn call_operation(&mut self, ledger: &Ledger) -> Option<PeerMessage> {
         let operation = *self.operations.front()?;
-        if !self.has_past(ledger, Ledger::OWN) {
+        if !self.flights.has_past(ledger, Ledger::OWN) {
             return None;
         }
         let delta = self.delta(ledger, Ledger::OWN);
@@ -344,10 +344,10 @@ impl Link {
     fn lacking(&mut self, now: Time, ledger: &mut Ledger, limit: usize) -> (Vec<PageIndex>, u64) {
         let mut lacking = Vec::new();
         let mut entries = 0;
-        ledger.mark_read();
+        ledger.changes.mark_read();
         let new = ledger.pages().skip(self.is_heard_elsewhere.len());
         self.is_heard_elsewhere.extend(new.map(|(_, page)| self.heard_elsewhere.contains(&page.origin.branch)));
-        for (stamp, index) in ledger.changed_after(self.flights.cursor) {
+        for (stamp, index) in ledger.changes.after(self.flights.cursor) {
             // A branch that is linked to the origin hears its wish from it, too, if it needs to. Most pages
             // of a large bank are of this kind, and are not looked at.
             let told_by_origin = index != Ledger::OWN && self.is_heard_elsewhere[index];
@@ -366,45 +366,12 @@ impl Link {
                     return (lacking, stamp - 1);
                 }
                 let before = lacking.len();
-                self.choose(ledger, index, &mut lacking);
-                entries += lacking[before..].iter().map(|&index| self.size(ledger, index)).sum::<usize>();
+                self.flights.choose(ledger, index, &mut lacking);
+                entries += lacking[before..].iter().map(|&index| self.flights.size(ledger, index)).sum::<usize>();
             }
         }
         self.repairing = false;
-        (lacking, ledger.last_stamp())
-    }
-
-    /// How many entries a page's delta has, and one at least.
-    fn size(&self, ledger: &Ledger, index: PageIndex) -> usize {
-        let page = ledger.page(index);
-        page.changed_since(self.flights.known(index).sequence.min(page.sequence)).max(1)
-    }
-
-    /// Whether the peer has, or will have, all that a page stands on.
-    fn has_past(&self, ledger: &Ledger, index: PageIndex) -> bool {
-        let known = self.flights.known(index).sequence;
-        ledger.past_after(index, known).all(|(earlier, through)| self.flights.known(earlier).sequence >= through)
-    }
-
-    /// Adds a page to those that are told, and before it those that it stands on, as far as the peer lacks them: or it
-    /// could not take the page. So an update may be large, and is never cut in between.
-    fn choose(&self, ledger: &Ledger, index: PageIndex, lacking: &mut Vec<PageIndex>) {
-        if !ledger.page(index).has_past() {
-            return lacking.push(index);
-        }
-        let mut chosen: BTreeSet<PageIndex> = lacking.iter().copied().collect();
-        let mut open = vec![(index, false)];
-        while let Some((index, has_past)) = open.pop() {
-            if has_past {
-                lacking.push(index);
-            } else if chosen.insert(index) {
-                open.push((index, true));
-                let known = self.flights.known(index).sequence;
-                let past = ledger.past_after(index, known);
-                let lacks = past.filter(|&(earlier, through)| self.flights.known(earlier).sequence < through);
-                open.extend(lacks.map(|(earlier, _)| (earlier, false)));
-            }
-        }
+        (lacking, ledger.changes.last())
     }
 
     /// Whether the page as it is now has to be told to the peer: not if the peer has it, or if it is left to
@@ -440,7 +407,7 @@ impl Link {
     pub(super) fn paced_until(&self, now: Time, ledger: &Ledger) -> Option<Time> {
         let free_at = self.tempo.free_at();
         let is_busy = self.pace.propagation == Propagation::Stream && free_at > now;
-        let is_paced = is_busy && self.flights.cursor != ledger.last_stamp() && !self.has_wishes(ledger);
+        let is_paced = is_busy && self.flights.cursor != ledger.changes.last() && !self.has_wishes(ledger);
         is_paced.then_some(free_at)
     }
 

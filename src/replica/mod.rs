@@ -8,6 +8,7 @@
 
 mod answers;
 mod branches;
+mod changes;
 mod customer;
 mod entries;
 mod fault;

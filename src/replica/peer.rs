@@ -266,7 +266,7 @@ impl Replica {
                 self.ledger.set_told_by(index, from);
                 self.missed(delta.origin, outputs);
                 self.issue_receipt(index, outputs);
-                if self.ledger.last_wish() == self.ledger.last_stamp() {
+                if self.ledger.last_wish() == self.ledger.changes.last() {
                     self.wake_all(outputs);
                 } else {
                     self.wake_idle(index, outputs);

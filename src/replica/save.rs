@@ -109,9 +109,9 @@ pub(super) struct DiskLink {
 impl DiskLink {
     /// A disk that has all of this ledger, and on which a life begins.
     pub(super) fn new(ledger: &mut Ledger, begins: Life) -> Self {
-        ledger.mark_read();
+        ledger.changes.mark_read();
         Self {
-            cursor: ledger.last_stamp(),
+            cursor: ledger.changes.last(),
             operations: ledger.operations(),
             sequences: ledger.pages().map(|(_, page)| page.sequence).collect(),
             begins: Some(begins),
@@ -197,9 +197,9 @@ impl DiskLink {
         if self.saved < self.last_number || !(self.is_behind(ledger, answers) || self.begins.is_some()) {
             return None;
         }
-        ledger.mark_read();
+        ledger.changes.mark_read();
         let mut deltas = Vec::new();
-        for (_, index) in ledger.changed_after(self.cursor) {
+        for (_, index) in ledger.changes.after(self.cursor) {
             let page = ledger.page(index);
             if self.sequences.len() <= index {
                 self.sequences.resize(index + 1, 0);
@@ -209,7 +209,7 @@ impl DiskLink {
                 deltas.push(page.delta(sequence));
             }
         }
-        self.cursor = ledger.last_stamp();
+        self.cursor = ledger.changes.last();
         self.operations = ledger.operations();
         self.last_number += 1;
         Some(Save { number: self.last_number, begins: self.begins.take(), deltas, answers: answers.take_changes() })
