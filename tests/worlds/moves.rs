@@ -2,7 +2,7 @@
 
 use replibank::replica::Replica;
 
-use crate::state::{Parcel, State, Ways};
+use crate::state::{Parcel, Process, State, Ways};
 
 /// How a process comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,7 +66,8 @@ impl State {
             if !may {
                 continue;
             }
-            for (process, _) in self.processes.iter().enumerate().filter(|(_, at)| at.branch == wanted.branch) {
+            let serves = |at: &Process| at.branch == wanted.branch && at.replica.superseded().is_none();
+            for (process, _) in self.processes.iter().enumerate().filter(|(_, at)| serves(at)) {
                 moves.push(Move::Try { ask, process, deaf: false });
                 if self.left.deaf > 0 {
                     moves.push(Move::Try { ask, process, deaf: true });

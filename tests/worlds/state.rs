@@ -23,10 +23,6 @@ use crate::{
     moves::{Crash, Move},
 };
 
-/// Today a start with a directory goes on with the life that wrote it. Once every start begins a new life, this
-/// is false: then the driver names a higher one at every start, as a clock would.
-pub const LIVES_GO_ON: bool = true;
-
 /// The account of deposits, and the one of withdrawals.
 pub const DEPOSITS: u64 = 0;
 pub const WITHDRAWALS: u64 = 1;
@@ -106,8 +102,6 @@ pub struct Setting {
     pub faults: Faults,
     /// The most moves.
     pub depth: usize,
-    /// The laws of which the replica breaks one today; none: all hold.
-    pub broken: &'static [Law],
 }
 
 impl Setting {
@@ -301,9 +295,7 @@ impl State {
             None => Replica::new(self.setting.config(own, life, born > 1)),
             Some(directory) => {
                 let saved = load(&directory.copy);
-                let lives = saved.pages.iter().map(|page| page.origin).filter(|origin| origin.branch == id(own));
-                let last = lives.map(|origin| origin.incarnation.0).max().filter(|_| LIVES_GO_ON);
-                let config = self.setting.config(own, last.unwrap_or(life), born > 1);
+                let config = self.setting.config(own, life, born > 1);
                 Replica::recover(config, &saved).expect("its own directory")
             }
         };
@@ -553,7 +545,9 @@ impl State {
         self.forget_parcels();
         for (at, with) in [(one, other), (other, one)] {
             let peer = id(self.processes[with].branch);
+            let life = self.processes[with].replica.own();
             self.step(at, Input::LinkUp(peer))?;
+            self.step(at, Input::Met(life))?;
         }
         Ok(())
     }
