@@ -206,12 +206,12 @@ fn a_newer_format_is_refused_by_both_numbers() {
     let database = redb::Database::open(&path).expect("a database");
     let transaction = database.begin_write().expect("a transaction");
     let meta = redb::TableDefinition::<&str, u64>::new("meta");
-    transaction.open_table(meta).expect("the table").insert("format", 2).expect("a write");
+    transaction.open_table(meta).expect("the table").insert("format", 3).expect("a write");
     transaction.commit().expect("a commit");
     drop(database);
     let bytes = fs::read(&path).expect("the file");
     let error = try_open(place.path()).expect_err("a newer format");
-    assert!(error.to_string().contains("has format 2, and format 1 is the latest known here"), "{error}");
+    assert!(error.to_string().contains("has format 3, and format 2 is the latest known here"), "{error}");
     assert_eq!(fs::read(path).expect("the file"), bytes, "it is as it was");
 }
 

@@ -57,6 +57,7 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
         Kind::Enum(_) => prop_oneof![9 => 0..11_i32, 1 => any::<i32>()].prop_map(Value::EnumNumber).boxed(),
         Kind::Bool => any::<bool>().prop_map(Value::Bool).boxed(),
         Kind::String => any::<String>().prop_map(Value::String).boxed(),
+        Kind::Bytes => prop::collection::vec(any::<u8>(), 0..40).prop_map(|bytes| Value::Bytes(bytes.into())).boxed(),
         other @ (Kind::Double
         | Kind::Float
         | Kind::Int32
@@ -64,8 +65,7 @@ fn value(kind: Kind) -> BoxedStrategy<Value> {
         | Kind::Sint64
         | Kind::Fixed32
         | Kind::Sfixed32
-        | Kind::Sfixed64
-        | Kind::Bytes) => panic!("the .proto has no {other:?} yet: draw it here"),
+        | Kind::Sfixed64) => panic!("the .proto has no {other:?} yet: draw it here"),
     }
 }
 
