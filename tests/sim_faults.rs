@@ -6,7 +6,7 @@
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use replibank::sim::{
-    Choice, Counts, DiskPlan, FaultKind, Name, Outcome, Plan, Record, Trouble, judge, quietly, shrink, simulate,
+    Choice, Counts, DiskPlan, FaultKind, Memory, Name, Outcome, Plan, Record, Trouble, judge, quietly, shrink, simulate,
 };
 
 /// Each kind that a seed does not draw at first, and how many seeds are tried.
@@ -150,6 +150,23 @@ fn a_slow_bank_that_cannot_settle_is_found() {
     assert!(plans.filter(|plan| shown(plan).contains("not-settled")).count() > 2);
 }
 
+/// A small table of requests forgets, and says so: nothing counts twice for it.
+#[test]
+fn a_small_memory_forgets_and_nothing_counts_twice() {
+    let faults = [FaultKind::Customers, FaultKind::LateRequests, FaultKind::RepeatedRequests, FaultKind::Crash];
+    let choice = Choice { faults: Some(faults.to_vec()), ..Choice::default() };
+    let mut forgotten = 0;
+    for seed in 0..200 {
+        let plan = Plan::draw(seed, &choice);
+        let memory = Memory { clients: 2, answers: 3, client_for_us: 60_000_000 };
+        let plan = Plan { memory: Some(memory), ..plan };
+        assert_eq!(shown(&plan), BTreeSet::new(), "seed {seed}");
+        let text = run(&plan).history.to_jsonl();
+        forgotten += text.matches("expired").count() + text.matches("overloaded").count();
+    }
+    assert!(forgotten > 100, "{forgotten} requests met a full table");
+}
+
 /// Later seeds draw what is never asked for, and the first ones what they always did.
 #[test]
 fn later_seeds_draw_every_kind_that_the_bank_survives() {
@@ -227,7 +244,7 @@ fn later_plans_that_cannot_be_are_refused() {
     assert_eq!(wrong(&|plan| plan.window = 0), "window is 0: 1 to 1048576 are right");
     let disk = DiskPlan { save_us: (0, 1), flush_us: Some(u64::MAX) };
     assert!(wrong(&|plan| plan.disk = Some(disk)).starts_with("flush_us is"));
-    let memory = replibank::sim::Memory { clients: 4, answers: 4 };
-    assert!(wrong(&|plan| plan.memory = Some(memory)).starts_with("memory is given"));
+    let memory = Memory { clients: 0, answers: 4, client_for_us: 0 };
+    assert_eq!(wrong(&|plan| plan.memory = Some(memory)), "memory.clients is 0: 1 to 1048576 are right");
     assert!(wrong(&|plan| plan.bug = Some(replibank::sim::Bug::LostUpdate)).contains("acts on sessions"));
 }

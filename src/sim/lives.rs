@@ -90,18 +90,18 @@ impl World<'_> {
         let set_back = std::mem::take(&mut back.set_back);
         let kept = back.disk.is_some() && !set_back;
         if self.plan.bug == Some(Bug::RestartWithoutPage) {
-            back.replica = start(back.config.clone(), false, &Saved::default());
+            back.replica = start(self.plan, back.config.clone(), false, &Saved::default());
         } else if let Some(disk) = &mut back.disk {
             back.config.own.incarnation = Incarnation(back.life);
             let Ok(saved) = disk.load();
             // A disk with nothing on it after a loss: nobody can go on with what it had.
             let begins_anew = set_back && saved == Saved::default();
             back.config.had_lives |= begins_anew;
-            back.replica = start(back.config.clone(), true, &saved);
+            back.replica = start(self.plan, back.config.clone(), true, &saved);
         } else {
             back.config.own.incarnation = Incarnation(back.life);
             back.config.had_lives = true;
-            back.replica = start(back.config.clone(), false, &Saved::default());
+            back.replica = start(self.plan, back.config.clone(), false, &Saved::default());
         }
         let branch = back.branch;
         let reason = if kept { "with its data" } else { "without its data" };
@@ -193,7 +193,7 @@ impl World<'_> {
         config.own.incarnation = Incarnation(life);
         let Ok(saved) = disk.load();
         let second = Node {
-            replica: start(config.clone(), true, &saved),
+            replica: start(self.plan, config.clone(), true, &saved),
             links: first.links.clone(),
             slowness: first.slowness,
             paused_until: first.paused_until,

@@ -91,7 +91,7 @@ impl Node {
             resend_after,
         };
         let disk = plan.disk.map(|disk| MemoryDisk::new(disk.flush_us));
-        let replica = start(config.clone(), disk.is_some(), &Saved::default());
+        let replica = start(plan, config.clone(), disk.is_some(), &Saved::default());
         Self { replica, disk, ..Self::idle(branch, config) }
     }
 
@@ -135,8 +135,12 @@ impl Node {
 
 /// A replica that goes on from what was saved. A disk that cannot be read is a branch that does not
 /// come back, which shows.
-pub(super) fn start(config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
-    if durable { Replica::recover(config, saved).ok() } else { Some(Replica::new(config)) }
+pub(super) fn start(plan: &Plan, config: Config, durable: bool, saved: &Saved) -> Option<Replica> {
+    let replica = if durable { Replica::recover(config, saved).ok()? } else { Replica::new(config) };
+    Some(match plan.memory {
+        Some(memory) => replica.with_memory(memory.into()),
+        None => replica,
+    })
 }
 
 impl World<'_> {

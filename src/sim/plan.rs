@@ -4,6 +4,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Bug, Fault, Latency, Trouble};
+use crate::types::Duration;
 
 /// The most branches and operations of a plan.
 pub const MAX_BRANCHES: u32 = 8_000;
@@ -86,14 +87,22 @@ pub struct Strays {
     pub within_us: u64,
 }
 
-/// A small table of requests, so that few of them fill it.
+/// A small table of requests, so that few of them fill it: see [`crate::replica::Memory`].
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Memory {
-    /// How many clients a branch remembers at least.
+    /// How many clients a branch remembers.
     pub clients: usize,
-    /// How many answers it remembers of each.
+    /// How many answers it remembers, of all of them together.
     pub answers: usize,
+    /// How long it remembers a client at least: longer than any request is late, or that one counts again.
+    pub client_for_us: u64,
+}
+
+impl From<Memory> for crate::replica::Memory {
+    fn from(memory: Memory) -> Self {
+        Self { answers: memory.answers, clients: memory.clients, client_for: Duration(memory.client_for_us) }
+    }
 }
 
 /// How branches that propagate by calls make them.
@@ -268,8 +277,10 @@ impl Plan {
             within("save_us", least, 0, most.min(MAX_TIME_US))?;
             within("flush_us", flush_us.unwrap_or(0), 0, MAX_TIME_US)?;
         }
-        if self.memory.is_some() {
-            return Err("memory is given, and a replica's cannot be set yet: leave it out".to_owned());
+        if let Some(memory) = self.memory {
+            within("memory.clients", memory.clients as u64, 1, 1 << 20)?;
+            within("memory.answers", memory.answers as u64, 1, 1 << 20)?;
+            within("memory.client_for_us", memory.client_for_us, 0, MAX_TIME_US)?;
         }
         if let Some(calls) = &self.calls {
             if self.propagation != "unary" {
