@@ -50,7 +50,7 @@ use crate::{
     store::{Durability, Fuse, Owner, Store, StoreError},
     topology::{Shape, Topology},
     trace::Row,
-    types::{self, AccountId, BranchId, Origin, Propagation, Time},
+    types::{self, AccountId, BranchId, Incarnation, Origin, Propagation, Time},
     wire::Status,
 };
 
@@ -140,11 +140,21 @@ enum Stop {
 }
 
 /// Opens a data directory, and begins a life in it.
-fn recover(data: &Data, owner: Owner, config: replica::Config) -> Result<(Store, Replica), StoreError> {
+fn recover(data: &Data, owner: Owner, mut config: replica::Config) -> Result<(Store, Replica), StoreError> {
     let mut store = Store::open(&data.directory, owner, data.durability)?;
     let saved = store.load()?;
     let directory = || data.directory.clone();
     let damaged = |fault: replica::PeerFault| StoreError::Damaged { directory: directory(), reason: fault.to_string() };
+    if let Some(Incarnation(latest)) = saved.latest_life(config.own.branch)
+        && latest >= config.own.incarnation.0
+    {
+        // The clock has gone back. Another copy of this directory may begin a life on it, too: not this one.
+        let random = getrandom::u64().map_err(|error| StoreError::Failed {
+            directory: directory(),
+            reason: format!("the system gives no random number to name a life: {error}"),
+        })?;
+        config.own.incarnation = Incarnation(latest + 1 + random % (1 << 20));
+    }
     let mut replica = Replica::recover(config, &saved).map_err(damaged)?;
     while let Some(save) = replica.poll_save() {
         store.save(&save)?;
@@ -178,7 +188,7 @@ impl Branch {
     }
 
     /// The same with a data directory: it begins a new life with what is there. That has the number that `config`
-    /// names, or the next one after the last that was there. It is on disk before anything is served.
+    /// names, or a higher one than the last that was there. It is on disk before anything is served.
     ///
     /// # Errors
     /// [`BranchError::Store`] if the directory cannot be used; then nothing in it was changed.

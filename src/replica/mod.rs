@@ -229,9 +229,7 @@ impl Replica {
     /// [`PeerFault`] if what was saved cannot be this replica's.
     pub fn recover(mut config: Config, saved: &Saved) -> Result<Self, PeerFault> {
         let is_new = *saved == Saved::default();
-        let own_pages = saved.pages.iter().map(|page| page.origin).filter(|origin| origin.branch == config.own.branch);
-        let before = saved.lives.iter().copied().chain(own_pages.map(|origin| origin.incarnation)).max();
-        if let Some(Incarnation(before)) = before {
+        if let Some(Incarnation(before)) = saved.latest_life(config.own.branch) {
             config.own.incarnation = Incarnation(before + 1).max(config.own.incarnation);
         }
         let had_others = if is_new { config.had_lives } else { saved.had_others };

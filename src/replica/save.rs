@@ -61,7 +61,7 @@ pub struct Saved {
     pub pages: Vec<Delta>,
     /// The table of requests, each client's in the order of their numbers.
     pub answers: Vec<Remembered>,
-    /// The lives that ran on this disk, earliest first.
+    /// The own branch's lives that ran on this disk, earliest first.
     pub lives: Vec<Incarnation>,
     /// Whether there may have been others.
     pub had_others: bool,
@@ -69,6 +69,14 @@ pub struct Saved {
     pub forgotten: Vec<(ClientId, u64)>,
     /// Whether there were clients of which nothing is on record.
     pub forgot_clients: bool,
+}
+
+impl Saved {
+    /// The latest life of a branch of which something is here.
+    pub fn latest_life(&self, branch: BranchId) -> Option<Incarnation> {
+        let pages = self.pages.iter().map(|page| page.origin).filter(|origin| origin.branch == branch);
+        self.lives.iter().copied().chain(pages.map(|origin| origin.incarnation)).max()
+    }
 }
 
 /// Where a durable replica keeps what it knows: a database, or a simulation of one.
