@@ -93,7 +93,7 @@ async fn met_again(met: &Semaphore, times: u32) {
 
 /// A hello of branch `id` and of the right bank, or of another.
 fn hello(branch: u32, other_bank: bool) -> Option<Kind> {
-    Some(Kind::Hello(proto::Hello { branch, bank: u64::from(other_bank), life: 0, heard: 0 }))
+    Some(Kind::Hello(proto::Hello { branch, bank: u64::from(other_bank), life: 0, heard: 0, rival: None }))
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn false_messages() -> Vec<(Option<Kind>, Code, &'static str)> {
     let acknowledgement = |number, entries: &[(u32, u64)]| {
         Kind::Acknowledgement(proto::Acknowledgement { number, version: version(entries) })
     };
-    let hello = Kind::Hello(proto::Hello { branch: HOSTILE, bank: 0, life: 0, heard: 0 });
+    let hello = Kind::Hello(proto::Hello { branch: HOSTILE, bank: 0, life: 0, heard: 0, rival: None });
     vec![
         (None, Nonsense, "field kind: is missing"),
         (Some(hello), Nonsense, "field kind: is a second hello"),

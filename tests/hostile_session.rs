@@ -36,7 +36,7 @@ async fn stranger_is_refused_when_the_stream_begins() {
     assert_refused(bed.dial(hello(SERVED)).await, unlinked, "branches 2 and 2 are not linked");
     let nonsense = Code::InvalidArgument;
     assert_refused(bed.dial_with(None).await, nonsense, "field kind: is missing");
-    let nobody = Kind::Hello(proto::Hello { branch: 0, bank: bed.hello().bank, life: 0, heard: 0 });
+    let nobody = Kind::Hello(proto::Hello { branch: 0, bank: bed.hello().bank, life: 0, heard: 0, rival: None });
     assert_refused(bed.dial_with(Some(nobody)).await, nonsense, "field branch: is 0");
     let early = update(1, [delta(HOSTILE, 0, 1, &[(0, 1, 5, 0)])]);
     assert_refused(bed.dial_with(Some(early)).await, nonsense, "is not the hello that every link begins with");

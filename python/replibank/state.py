@@ -53,6 +53,8 @@ class Status:
         balances: Balance by account id, in the accounts' smallest unit.
         version: What the balances include.
         links: The branch's links, in the order of the peers' ids.
+        claims: Branches that two processes claim, the branch itself or peers of it, each with the
+            incarnation of the other process. Somebody started a branch twice: end one of them.
     """
 
     branch: int
@@ -60,8 +62,9 @@ class Status:
     balances: dict[int, int]
     version: Version
     links: tuple[Link, ...]
+    claims: dict[int, int]
 
     @classmethod
     def _from_core(cls, status: Mapping[str, Any]) -> Status:
         links = tuple(Link(*link) for link in status["links"])
-        return cls(status["branch"], status["incarnation"], status["balances"], status["version"], links)
+        return cls(status["branch"], status["incarnation"], status["balances"], status["version"], links, status["claims"])

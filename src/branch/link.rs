@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     record, trace,
-    types::{BranchId, Propagation},
+    types::{BranchId, Origin, Propagation},
     wire::{
         Cutter, Hello, Joiner, MAX_PEER_MESSAGE_BYTES,
         proto::{self, replication_service_client::ReplicationServiceClient},
@@ -162,9 +162,16 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
 /// Whether one who says this is the process that serves its branch; hears whether we are.
 fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
     core.overtaken_by(hello.heard);
+    if let Some(incarnation) = hello.rival.filter(|&life| life < core.own().incarnation) {
+        core.claimed(Origin { incarnation, ..core.own() });
+    }
     let latest = core.latest_life(hello.branch);
     if hello.life >= latest {
         return Ok(());
+    }
+    if core.claimed(Origin { branch: hello.branch, incarnation: hello.life }) {
+        // The later process learns of it in our next hello.
+        core.greet_again(hello.branch);
     }
     Err(Status::failed_precondition(format!(
         "branch {} has begun life {} since this one, {}: two processes claim it, and the earlier one must stop",

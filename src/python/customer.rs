@@ -224,7 +224,9 @@ impl<'py> IntoPyObject<'py> for Status {
     type Error = PyErr;
 
     fn into_pyobject(self, py: Python<'py>) -> PyResult<Self::Output> {
-        let customer::Status { snapshot, origin, links, bank: _ } = self.0;
+        let customer::Status { snapshot, origin, links, bank: _, claims } = self.0;
+        let claims: BTreeMap<u32, u64> =
+            claims.into_iter().map(|origin| (origin.branch.value(), origin.incarnation.0)).collect();
         let links: Vec<(u32, bool, u64)> =
             links.into_iter().map(|link| (link.peer.value(), link.connected, link.behind)).collect();
         let status = PyDict::new(py);
@@ -233,6 +235,7 @@ impl<'py> IntoPyObject<'py> for Status {
         status.set_item("balances", balances(&snapshot.balances))?;
         status.set_item("version", Version(snapshot.version))?;
         status.set_item("links", links)?;
+        status.set_item("claims", claims)?;
         Ok(status)
     }
 }

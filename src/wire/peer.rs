@@ -21,6 +21,8 @@ pub struct Hello {
     pub life: Incarnation,
     /// The latest life of the receiver's branch that the sender has heard of.
     pub heard: Incarnation,
+    /// An earlier life of the receiver's branch whose process asked for a link since.
+    pub rival: Option<Incarnation>,
 }
 
 /// What a unary propagation says.
@@ -122,8 +124,9 @@ enum Kind {
 impl proto::PeerMessage {
     /// A hello as a message.
     pub fn hello(hello: Hello) -> Self {
-        let Hello { branch, bank, life, heard } = hello;
-        let hello = proto::Hello { branch: branch.value(), bank, life: life.0, heard: heard.0 };
+        let Hello { branch, bank, life, heard, rival } = hello;
+        let rival = rival.map(|life| life.0);
+        let hello = proto::Hello { branch: branch.value(), bank, life: life.0, heard: heard.0, rival };
         Self { kind: Some(proto::peer_message::Kind::Hello(hello)), mark: None }
     }
 
@@ -174,8 +177,8 @@ impl proto::PeerMessage {
         let message = match self.kind.ok_or_else(|| WireError::missing("kind"))? {
             Wire::Hello(hello) => {
                 let (life, heard) = (Incarnation(hello.life), Incarnation(hello.heard));
-                let branch = branch("branch", hello.branch)?;
-                return Ok(Kind::Hello(Hello { branch, bank: hello.bank, life, heard }));
+                let (branch, rival) = (branch("branch", hello.branch)?, hello.rival.map(Incarnation));
+                return Ok(Kind::Hello(Hello { branch, bank: hello.bank, life, heard, rival }));
             }
             Wire::Greeting(greeting) => PeerMessage::Greeting { version: version(&greeting.version)? },
             Wire::Update(update) => PeerMessage::Update(Update {

@@ -27,6 +27,8 @@ pub struct Status {
     pub links: Vec<LinkStatus>,
     /// Of which bank: the digest of its hello; 0: it does not tell.
     pub bank: u64,
+    /// The lives of other processes that claim its branch, or a peer's, beside the one that serves it.
+    pub claims: Vec<Origin>,
 }
 
 /// What a branch knows of its link to a peer.
@@ -70,6 +72,12 @@ impl TryFrom<&proto::WatchResponse> for Snapshot {
     }
 }
 
+impl From<Origin> for proto::Claim {
+    fn from(Origin { branch, incarnation }: Origin) -> Self {
+        Self { branch: branch.value(), incarnation: incarnation.0 }
+    }
+}
+
 impl From<&Status> for proto::StatusResponse {
     fn from(status: &Status) -> Self {
         let link = |link: &LinkStatus| proto::LinkStatus {
@@ -84,6 +92,7 @@ impl From<&Status> for proto::StatusResponse {
             version: Some((&status.snapshot.version).into()),
             links: status.links.iter().map(link).collect(),
             bank: status.bank,
+            claims: status.claims.iter().map(|&claim| claim.into()).collect(),
         }
     }
 }
@@ -97,6 +106,7 @@ impl TryFrom<&proto::StatusResponse> for Status {
             let peer = version::branch("peer", link.peer)?;
             Ok(LinkStatus { peer, connected: link.connected, behind: link.behind })
         });
+        let claims = message.claims.iter().map(|claim| version::origin(claim.branch, claim.incarnation));
         Ok(Self {
             snapshot: Snapshot {
                 branch: origin.branch,
@@ -106,6 +116,7 @@ impl TryFrom<&proto::StatusResponse> for Status {
             origin,
             links: links.collect::<Result<_, WireError>>()?,
             bank: message.bank,
+            claims: claims.collect::<Result<_, WireError>>()?,
         })
     }
 }

@@ -106,7 +106,7 @@ impl Bed {
     }
 
     pub fn hello(&self) -> Hello {
-        Hello { branch: branch(HOSTILE), bank: self.bank, life: Incarnation(0), heard: Incarnation(0) }
+        Hello { branch: branch(HOSTILE), bank: self.bank, life: Incarnation(0), heard: Incarnation(0), rival: None }
     }
 
     pub async fn state(&self) -> Snapshot {

@@ -120,6 +120,7 @@ impl Core {
                 bank: config.bank_digest(),
                 life: config.own.incarnation,
                 heard: Incarnation(0),
+                rival: None,
             },
             delay: config.propagation_delay,
             began: Instant::now(),
@@ -154,7 +155,7 @@ impl Core {
 
     /// What it says first to a peer.
     pub(super) fn hello(&self, peer: BranchId) -> Hello {
-        Hello { heard: self.latest_life(peer), ..self.hello }
+        Hello { heard: self.latest_life(peer), rival: self.rival(peer), ..self.hello }
     }
 
     /// The digest of its bank.

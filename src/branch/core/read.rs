@@ -78,7 +78,8 @@ impl Core {
                 Snapshot { branch: self.own.branch, balances: replica.balances().clone(), version: replica.version() };
             let link = |(peer, connected, behind)| LinkStatus { peer, connected, behind };
             let links = replica.links().map(link).collect();
-            let status = Status { snapshot, origin: self.own, links, bank: self.hello.bank };
+            let claims = self.claims();
+            let status = Status { snapshot, origin: self.own, links, bank: self.hello.bank, claims };
             (status, replica.unsaved())
         };
         self.settled(unsaved).await?;

@@ -101,6 +101,14 @@ impl Core {
         }
     }
 
+    /// Lets the link to `peer` begin again, with what there is to say first.
+    pub(in crate::branch) fn greet_again(&self, peer: BranchId) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        self.end(state, peer, Some(SessionEnd::Replaced));
+        self.deliver(state, others);
+    }
+
     /// Ends the session of the link to `peer`, if there is one; tells its task, if it does not know.
     pub(super) fn end(&self, state: &mut State, peer: BranchId, why: Option<SessionEnd>) {
         let Some(current) = state.sessions.remove(&peer) else { return };

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::Core;
 use crate::{
     branch::BranchError,
-    types::{BranchId, Incarnation},
+    types::{BranchId, Incarnation, Origin},
 };
 
 /// What its customers and peers, and whoever runs it, must know of a branch.
@@ -18,6 +18,8 @@ pub(in crate::branch) struct Standing {
     is_ending: bool,
     /// Another process serves it, in this life.
     overtaken_by: Option<Incarnation>,
+    /// The lives of other processes that claim this branch, or a peer's.
+    rivals: BTreeMap<BranchId, Incarnation>,
     /// Each peer's last word on whether this is a branch of its bank; of those that did not answer yet, none.
     verdicts: BTreeMap<BranchId, Verdict>,
 }
@@ -119,6 +121,7 @@ impl Core {
         self.standing.send_if_modified(|standing| {
             let is_news = standing.overtaken_by.is_none();
             standing.overtaken_by.get_or_insert(life);
+            standing.rivals.insert(self.own.branch, life);
             if is_news {
                 log::error!("branch {}: {}", self.own.branch, BranchError::Superseded { life });
             }
@@ -134,6 +137,35 @@ impl Core {
             Some(life) => life,
             None => std::future::pending().await,
         }
+    }
+
+    /// A process of an earlier life of a branch, of this one or of a peer, still asks for links: two processes claim
+    /// it. Returns whether that is news.
+    pub(in crate::branch) fn claimed(&self, by: Origin) -> bool {
+        self.standing.send_if_modified(|standing| {
+            let is_news = !standing.rivals.contains_key(&by.branch);
+            if is_news {
+                log::error!(
+                    "branch {}: two processes claim branch {}; the earlier one, of life {}, was told to stop",
+                    self.own.branch,
+                    by.branch,
+                    by.incarnation.0
+                );
+                standing.rivals.insert(by.branch, by.incarnation);
+            }
+            is_news
+        })
+    }
+
+    /// The other process of a peer, if one has claimed to be that.
+    pub(in crate::branch) fn rival(&self, peer: BranchId) -> Option<Incarnation> {
+        self.standing.borrow().rivals.get(&peer).copied()
+    }
+
+    /// All other processes that claim a branch.
+    pub(in crate::branch) fn claims(&self) -> Vec<Origin> {
+        let origin = |(&branch, &incarnation)| Origin { branch, incarnation };
+        self.standing.borrow().rivals.iter().map(origin).collect()
     }
 
     /// From now on it takes no requests.

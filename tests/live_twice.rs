@@ -1,0 +1,92 @@
+//! Two processes serve one branch: nothing that either acknowledged is lost, the earlier one ends, and everybody who
+//! runs them is told.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
+#![cfg(feature = "net")]
+
+use std::time::Duration;
+
+use replibank::{
+    bank::{BranchConfig, Served},
+    topology::Shape,
+    types::{AccountId, BranchId, Propagation},
+    wire::proto::{self, bank_service_client::BankServiceClient},
+};
+use tonic::{Code, Status, transport::Channel};
+
+const SOON: Duration = Duration::from_secs(30);
+
+fn branch(id: u32) -> BranchId {
+    BranchId::new(id).unwrap()
+}
+
+async fn serve(id: u32, listen: &str, peer: (u32, &str)) -> Served {
+    let config = BranchConfig {
+        id: branch(id),
+        listen: listen.to_owned(),
+        peers: [(branch(peer.0), Some(peer.1.to_owned()))].into(),
+        accounts: [(AccountId::DEFAULT, 400)].into(),
+        shape: Shape::Mesh,
+        propagation: Propagation::Stream,
+        propagation_delay: Duration::ZERO,
+        data: None,
+    };
+    Served::start(config).await.expect("it serves")
+}
+
+async fn client(served: &Served) -> BankServiceClient<Channel> {
+    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
+    BankServiceClient::new(endpoint.connect().await.expect("it listens"))
+}
+
+async fn deposit(client: &mut BankServiceClient<Channel>) -> Result<(), Status> {
+    client.deposit(proto::DepositRequest { amount: 1, ..Default::default() }).await.map(drop)
+}
+
+/// Asks for the status until it is as it must be.
+async fn until(served: &Served, is_there: impl Fn(&proto::StatusResponse) -> bool) -> proto::StatusResponse {
+    let mut client = client(served).await;
+    let asks = async {
+        loop {
+            let status = client.status(proto::StatusRequest {}).await.expect("it answers").into_inner();
+            if is_there(&status) {
+                return status;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(SOON, asks).await.expect("soon it is so")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let earlier = serve(1, "127.0.0.1:0", (2, &port)).await;
+    let peer = serve(2, &port, (1, &earlier.address().to_string())).await;
+    until(&peer, |status| status.links[0].connected).await;
+
+    // Customers of the earlier one go on until it takes no more.
+    let mut customer = client(&earlier).await;
+    let storm = tokio::spawn(async move {
+        let mut acknowledged = 0;
+        loop {
+            match deposit(&mut customer).await {
+                Ok(()) => acknowledged += 1,
+                Err(refused) => return (acknowledged, refused),
+            }
+        }
+    });
+    let later = serve(1, "127.0.0.1:0", (2, &port)).await;
+    let (acknowledged, refused) = tokio::time::timeout(SOON, storm).await.expect("it is told to stop").unwrap();
+    assert!(matches!(refused.code(), Code::Unavailable | Code::FailedPrecondition), "{refused}");
+    let ended = tokio::time::timeout(SOON, earlier.failed()).await.expect("it ends").to_string();
+    assert!(ended.contains("another process"), "{ended}");
+
+    deposit(&mut client(&later).await).await.expect("the later one serves");
+    for branch in [&peer, &later] {
+        let has_all = |status: &proto::StatusResponse| status.balances[0].balance == 400 + acknowledged + 1;
+        let status = until(branch, |status| has_all(status) && !status.claims.is_empty()).await;
+        assert_eq!(status.claims.iter().map(|claim| claim.branch).collect::<Vec<_>>(), [1]);
+        assert!(status.claims[0].incarnation < until(&later, |_| true).await.incarnation);
+    }
+}
