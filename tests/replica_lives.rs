@@ -415,6 +415,34 @@ fn a_retry_of_an_earlier_life_waits_until_all_have_shown_what_they_have() {
     }
 }
 
+/// What the directory lacks may be told before it is shown: then it is here when it is shown, and was still missing.
+#[test]
+fn a_retry_is_not_executed_if_what_the_directory_lacked_is_told_before_it_is_shown() {
+    let configs = configs(2, 1, Shape::Mesh, Duration::MAX);
+    let mut disk = Copy::default();
+    let mut one = recover(&configs[0], &mut disk);
+    write(&mut one, 1, 5, Tried::Never);
+    flush(&mut one, &mut disk);
+    let mut older = disk.clone();
+    write(&mut one, 2, 50, Tried::Never);
+    flush(&mut one, &mut disk);
+    let Ok(mut whole) = disk.load();
+    let mut one = recover(&configs[0], &mut older);
+    assert!(write(&mut one, 2, 50, Tried::In(Incarnation(0))).is_empty(), "nobody has shown anything");
+    step(&mut one, Input::LinkUp(branch(2)));
+    let told = update(1, whole.pages.remove(0));
+    let mut outputs = step(&mut one, Input::Message { from: branch(2), message: told });
+    let greeting = PeerMessage::Greeting { version: Version::from_iter([(origin(1), 2)]) };
+    outputs.extend(step(&mut one, Input::Message { from: branch(2), message: greeting }));
+    outputs.extend(flush(&mut one, &mut older));
+    let told = answers(&outputs);
+    assert!(matches!(told[..], [Answer::Refused(Refusal::RequestExpired { .. })]), "{told:?}");
+    assert_eq!(one.balances()[&AccountId(0)], 1055);
+    let mut one = recover(&configs[0], &mut older);
+    let told = write(&mut one, 3, 50, Tried::In(Incarnation(0)));
+    assert!(matches!(told[..], [Answer::Refused(Refusal::RequestExpired { .. })]), "on record: {told:?}");
+}
+
 #[test]
 fn a_retry_that_nobody_can_vouch_for_is_expired_at_its_deadline() {
     let configs = configs(2, 1, Shape::Mesh, Duration::MAX);
