@@ -258,7 +258,9 @@ impl Replica {
         self.hear(delta.origin);
         let sequence = self.ledger.page(index).sequence;
         self.note_joined(delta.origin, sequence - (self.ledger.operations() - before));
-        if let Some(link) = self.links.get_mut(&from) {
+        // Calls do not say who calls: that of an earlier life may be late, and what it had may be lost by now.
+        let is_of_caller = self.propagation == Propagation::Stream || !self.is_over(delta.origin);
+        if let Some(link) = self.links.get_mut(&from).filter(|_| is_of_caller) {
             link.raise(index, delta.sequence.min(sequence), delta.confirm_through);
         }
         match joined {
@@ -354,11 +356,13 @@ impl Replica {
     }
 
     /// A peer without sessions says that it has come back: it may have lost what it had.
-    fn begun_again(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
-        if let Some(link) = self.links.get_mut(&peer) {
+    fn begun_again(&mut self, life: Origin, outputs: &mut Vec<Output>) {
+        self.hear(life);
+        if let Some(link) = self.links.get_mut(&life.branch) {
             link.greet();
-            outputs.push(Output::Ready(peer));
+            outputs.push(Output::Ready(life.branch));
         }
+        self.seek_if_needed(outputs);
     }
 
     /// The unary door: an operation that its origin tells us, outside of any session. Without a
@@ -390,7 +394,7 @@ impl Replica {
     ) -> Result<u64, PeerFault> {
         self.judge_origin(origin)?;
         if operation.is_none() && delta.as_ref().is_some_and(|delta| delta.sequence == 0) {
-            self.begun_again(origin.branch, outputs);
+            self.begun_again(origin, outputs);
         }
         let plain = || operation.and_then(|(sequence, operation)| self.ledger.delta_of(origin, sequence, operation));
         match delta.or_else(plain) {
