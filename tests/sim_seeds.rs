@@ -15,11 +15,16 @@ use replibank::{
 };
 
 /// Seeds that failed once, and what they showed.
-const ONCE_FAILED: [u64; 6] = [
+const ONCE_FAILED: [u64; 9] = [
     25,  // a refused request was executed by another try of it
     183, // the same
     822, // the same
-    82, 437, 733,
+    82,
+    437,
+    733,
+    1_069_294_049, // a retry was executed after a peer had told the page that a disk had lost, and before it showed it
+    3_000_000_639, // a late call of an earlier life was taken for what the next one has
+    3_000_006_023, // a second process of a peer hid the first try of a retry; the checker took that for a breach
 ];
 
 fn run(plan: &Plan, trace_capacity: usize) -> Outcome {

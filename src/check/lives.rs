@@ -73,6 +73,12 @@ impl Lives {
         self.doubled.contains(&branch)
     }
 
+    /// Whether any branch ran more than once at the same time. Then nobody can know that all have shown what they
+    /// have: one of its processes may have kept what the other lacks.
+    pub(super) fn is_any_doubled(&self) -> bool {
+        !self.doubled.is_empty()
+    }
+
     /// When a life came to its end at the latest, if that is known: what was asked for later is not on its
     /// page.
     pub(super) fn end(&self, origin: Origin) -> Option<Time> {

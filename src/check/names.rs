@@ -220,8 +220,10 @@ impl<'a> Fate<'a> {
         if let Some(first) = self.places.first() {
             let is_same = |other: &Committed| (other.origin, other.sequence) == (first.origin, first.sequence);
             if let Some(other) = self.places.iter().find(|other| !is_same(other)) {
-                // A later life may do again what the one before took with it; but not if both are there at the end.
-                let is_taken_along = first.origin != other.origin && forgets() && !both_are_left(history, first, other);
+                // A later life may do again what the one before took with it; but not if both are there at the end,
+                // unless a second process of some branch hid the first.
+                let is_hidden = || lives.is_any_doubled() || !both_are_left(history, first, other);
+                let is_taken_along = first.origin != other.origin && forgets() && is_hidden();
                 if !lives.is_doubled(self.first.branch) && !is_taken_along {
                     let (one, two) = (first.sequence, other.sequence);
                     let why = format!(

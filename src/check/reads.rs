@@ -232,7 +232,10 @@ impl Reads {
         }
         let lives = self.claimed.iter().filter(|(other, _)| other.branch == origin.branch);
         let in_all = lives.map(|(_, &missing)| missing).fold(0, usize::saturating_add);
-        if in_all > open && !writes.lives.is_doubled(origin.branch) {
+        if in_all > open
+            && !writes.lives.is_doubled(origin.branch)
+            && in_all > open + writes.done_again_by(origin.branch, by)
+        {
             return Err(format!(
                 "counts {counts} of branch {origin}; with what other answers show of its lives, {in_all} writes of \
                  unknown outcome have counted, but only {open} could have"

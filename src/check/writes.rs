@@ -248,8 +248,11 @@ impl Writes {
                 self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, told);
             }
             known @ (Known::Certain | Known::Open) => {
-                let certain = known == Known::Certain;
-                self.open.entry(branch).or_default().push(Open { id, branch, operation, invoked, certain });
+                let write = Open { id, branch, operation, invoked, certain: known == Known::Certain };
+                self.open.entry(branch).or_default().push(write);
+                if self.lives.is_any_doubled() {
+                    self.may_be_taken_along(Open { certain: false, ..write }, Time(u64::MAX));
+                }
             }
             Known::Not => {
                 self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, Time(u64::MAX));
@@ -264,6 +267,16 @@ impl Writes {
         if self.forgot.iter().any(|(at, branch)| *branch == write.branch && between.contains(at)) {
             self.open.entry(write.branch).or_default().push(write);
         }
+    }
+
+    /// How often the open writes of a branch may have been done again by then: by a later life than the one that took
+    /// them along, after which both were shown, but not at once.
+    pub(super) fn done_again_by(&self, branch: BranchId, time: Time) -> usize {
+        let between = |open: &Open| {
+            let forgot = self.forgot.iter().filter(|(at, it)| *it == branch && open.invoked <= *at && *at <= time);
+            forgot.count()
+        };
+        self.open_by(branch, time).iter().map(between).sum()
     }
 
     fn find_shared(&mut self) {
