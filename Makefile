@@ -17,7 +17,7 @@ CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject
 .PHONY: help run test test-long verify fix notebooks bench bench-quick mutants mutants-quick clean check-tools rust-lint python-lint rust-test python-test notebook-test
 
 help: ## This list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers; write output.json.
 	$(BIN)/replibank run $(INPUT) -o output.json

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{bank, branch, delta, deposit, disk::Copy, meet, origin, request, request_id, step, update};
 use replibank::{
-    replica::{CLIENTS_REMEMBERED, Config, Disk, Input, Output, PeerMessage, Replica, Request, Saved},
+    replica::{AnswerChange, CLIENTS_REMEMBERED, Config, Disk, Input, Output, PeerMessage, Replica, Request, Saved},
     topology::{Shape, Topology},
     types::{
         AccountId, Action, Answer, BranchId, Concern, Duration, Incarnation, Operation, Origin, Propagation, Refusal,
@@ -335,9 +335,9 @@ fn restart_does_not_make_a_recent_client_old() {
     let mut answers: Vec<_> = save
         .answers
         .iter()
-        .filter_map(|change| match change {
-            replibank::replica::AnswerChange::Remember(answer) => Some(*answer),
-            _ => panic!("nothing is forgotten yet"),
+        .map(|change| match change {
+            AnswerChange::Remember(answer) => *answer,
+            AnswerChange::ForgetRequest(_) | AnswerChange::ForgetClient(_) => panic!("nothing is forgotten yet"),
         })
         .collect();
     answers.sort_by_key(|answer| (answer.request.client, answer.request.number));

@@ -22,7 +22,7 @@ const GALLERY: [(Bug, u64, &[&str]); 12] = [
     (Bug::LostUpdate, 10, &["conservation", "divergence", "impossible-read"]),
     (Bug::DeltaMissesAccount, 10, &["impossible-read", "refused-peer"]),
     (Bug::StaleReadServedAsFresh, 10, &["impossible-read", "stale-read", "went-back"]),
-    (Bug::AcknowledgedBeforeSaved, 10, &["conservation", "lost-write", "refused-peer", "went-back"]),
+    (Bug::AcknowledgedBeforeSaved, 10, &["conservation", "divergence", "impossible-read"]),
     (Bug::TornSave, 50, &["conservation", "impossible-read"]),
     (Bug::ConcernIgnored, 20, &["impossible-read", "lost-write", "went-back"]),
 ];

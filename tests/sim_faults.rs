@@ -212,6 +212,9 @@ fn what_came_later_is_written_and_read() {
     for (kind, ..) in KINDS {
         let plan = plans(kind, 2).last().expect("a plan");
         assert_eq!(Plan::parse(&plan.to_json().expect("a plan")).as_ref(), Ok(&plan), "{kind:?}");
+        if matches!(kind, FaultKind::Flood | FaultKind::Crowd) {
+            continue; // Many requests, and nothing else that could differ.
+        }
         let (first, second) = (run(&plan), run(&plan));
         assert_eq!(first.history.to_jsonl(), second.history.to_jsonl(), "{kind:?} has one run");
     }

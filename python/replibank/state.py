@@ -67,4 +67,4 @@ class Status:
     @classmethod
     def _from_core(cls, status: Mapping[str, Any]) -> Status:
         links = tuple(Link(*link) for link in status["links"])
-        return cls(status["branch"], status["incarnation"], status["balances"], status["version"], links, status["claims"])
+        return cls(**{**status, "links": links})

@@ -34,6 +34,8 @@ pub(super) struct Open {
     pub(super) invoked: Time,
     /// Whether it was committed for certain, somewhere.
     pub(super) certain: bool,
+    /// Whether it can have been tried again.
+    is_named: bool,
 }
 
 /// What a write adds to a balance.
@@ -231,6 +233,7 @@ impl Writes {
         let invoked = history.events[fate.invoked].at;
         let (first, operation) = (fate.first, fate.operation);
         let (id, client, branch, concern) = (first.id, first.client, first.branch, first.concern);
+        let open = Open { id, branch, operation, invoked, certain: false, is_named: first.request.is_some() };
         if fate.ids.len() > 1 {
             self.tried_again.insert(id);
         }
@@ -245,18 +248,15 @@ impl Writes {
                     }
                 }
                 let told = history.events[fate.told].at;
-                self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, told);
+                self.may_be_taken_along(open, told);
             }
             known @ (Known::Certain | Known::Open) => {
-                let write = Open { id, branch, operation, invoked, certain: known == Known::Certain };
-                self.open.entry(branch).or_default().push(write);
-                if self.lives.is_any_doubled() {
-                    self.may_be_taken_along(Open { certain: false, ..write }, Time(u64::MAX));
+                self.open.entry(branch).or_default().push(Open { certain: known == Known::Certain, ..open });
+                if self.lives.is_any_doubled() && open.is_named {
+                    self.may_be_taken_along(open, Time(u64::MAX));
                 }
             }
-            Known::Not => {
-                self.may_be_taken_along(Open { id, branch, operation, invoked, certain: false }, Time(u64::MAX));
-            }
+            Known::Not => self.may_be_taken_along(open, Time(u64::MAX)),
         }
     }
 
@@ -276,7 +276,7 @@ impl Writes {
             let forgot = self.forgot.iter().filter(|(at, it)| *it == branch && open.invoked <= *at && *at <= time);
             forgot.count()
         };
-        self.open_by(branch, time).iter().map(between).sum()
+        self.open_by(branch, time).iter().filter(|open| open.is_named).map(between).sum()
     }
 
     fn find_shared(&mut self) {

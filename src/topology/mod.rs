@@ -93,7 +93,7 @@ impl Topology {
     }
 
     /// One ring, in this order of ids.
-    #[cfg(test)]
+    #[cfg(all(test, feature = "net"))]
     pub(crate) fn ring(order: [u32; 5], branches: &BTreeSet<BranchId>) -> Self {
         let mut topology = Self::new(Shape::Ring, branches);
         topology.neighbours.iter_mut().for_each(BTreeSet::clear);

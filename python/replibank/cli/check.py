@@ -78,7 +78,8 @@ def history(file: str, as_json: bool) -> int:
         import json  # noqa: PLC0415
         from dataclasses import asdict  # noqa: PLC0415
 
-        names = ("ok", "examined", "operations", "answered", "unknown", "restarts", "faults", "answered_in_faults")
+        counts = ("operations", "answered", "unknown", "restarts", "faults", "answered_in_faults")
+        names = ("ok", "examined", *counts)
         told = {name: getattr(verdict, name) for name in names}
         print(json.dumps({**told, "anomalies": [asdict(anomaly) for anomaly in verdict.anomalies]}))
     else:
