@@ -343,6 +343,8 @@ impl Link {
     /// are left to it, until the next repair.
     fn lacking(&mut self, now: Time, ledger: &mut Ledger, limit: usize) -> (Vec<PageIndex>, u64) {
         let mut lacking = Vec::new();
+        // Those whose turn has not come yet, and that others stand on.
+        let mut early = BTreeSet::new();
         let mut entries = 0;
         ledger.changes.mark_read();
         let new = ledger.pages().skip(self.is_heard_elsewhere.len());
@@ -361,12 +363,13 @@ impl Link {
             let called = index == Ledger::OWN && !self.operations.is_empty();
             if lacks && told_by_origin && !self.repairing {
                 self.repair_at = Some(now + self.pace.repair_after);
-            } else if (lacks || wishes) && !called {
+            } else if (lacks || wishes) && !called && !early.contains(&index) {
                 if entries >= limit {
                     return (lacking, stamp - 1);
                 }
                 let before = lacking.len();
                 self.flights.choose(ledger, index, &mut lacking);
+                early.extend(lacking[before..].iter().copied().filter(|&chosen| chosen != index));
                 entries += lacking[before..].iter().map(|&index| self.flights.size(ledger, index)).sum::<usize>();
             }
         }
