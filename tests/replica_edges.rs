@@ -8,11 +8,11 @@ mod common;
 use std::collections::{BTreeMap, BTreeSet};
 
 use common::{
-    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, request,
+    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, query, request,
     request_id, say, step, step_at, update, withdrawal, write,
 };
 use replibank::{
-    replica::{Config, Disk, Input, Output, PeerMessage, Receipt, Replica, Request, Saved, Update},
+    replica::{Config, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Receipt, Replica, Request, Saved, Update},
     topology::Shape,
     types::{AccountId, Action, Answer, Concern, Propagation, Refusal, Terms, Time, Version},
 };
@@ -31,6 +31,17 @@ fn told(replica: &mut Replica) -> Vec<Update> {
         }
     }
     updates
+}
+
+/// The receipts that are said to a peer now.
+fn receipts_told(replica: &mut Replica, peer: u32) -> Vec<Receipt> {
+    let mut receipts = Vec::new();
+    while let Some(message) = replica.poll_send(Time::default(), branch(peer)) {
+        if let PeerMessage::Update(update) = message {
+            receipts.extend(update.receipts);
+        }
+    }
+    receipts
 }
 
 /// Begins a session with the observer, which has nothing, and says nothing more.
@@ -186,16 +197,17 @@ fn account_that_changes_again_is_told_once() {
     assert_eq!(entries.iter().map(|entry| entry.deposited).collect::<Vec<_>>(), [2; 20]);
 }
 
-/// The page that was read last from disk is the one that is written next.
+/// The page that was read last from disk is the one that changes next.
 #[test]
-fn first_write_after_a_restart_is_saved() {
+fn first_change_after_a_restart_is_saved() {
     let config = || bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
     let mut disk = Copy::default();
     for sequence in 1..=3 {
         let Ok(saved) = disk.load();
         let mut replica = Replica::recover(config(), &saved).unwrap();
-        step(&mut replica, write(1, deposit(ACCOUNT, 5)));
-        let save = replica.poll_save().expect("the write");
+        meet(&mut replica, 2);
+        say(&mut replica, 2, update(1, delta(2, sequence - 1, sequence, &[(0, sequence, sequence, 0)])));
+        let save = replica.poll_save().expect("the page");
         let Ok(()) = disk.save(&save);
         let saved: u64 = disk.0.pages.iter().map(|page| page.sequence).sum();
         assert_eq!(saved, sequence, "{save:?}");
@@ -225,19 +237,43 @@ fn peer_that_lacks_more_than_what_is_under_way_is_told_all_of_it() {
 
 /// A peer need not hear its own receipts again, but it must hear those that were due to it before.
 #[test]
-fn receipt_that_is_due_is_told_although_the_peer_tells_another() {
+fn receipt_that_is_due_is_told_although_another_is_the_peers_own() {
     let mut replica = linked(5, 1);
     greet(&mut replica);
     assert!(told(&mut replica).is_empty());
     let receipt = |by| Receipt { by: origin(by), origin: origin(3), sequence: 1 };
-    let said = |by| {
-        let receipts = vec![receipt(by)];
-        PeerMessage::Update(Update { number: 1, is_urgent: true, deltas: vec![], receipts })
-    };
-    say(&mut replica, 2, said(4));
-    say(&mut replica, OBSERVER, said(5));
-    let receipts: Vec<Receipt> = told(&mut replica).into_iter().flat_map(|update| update.receipts).collect();
-    assert!(receipts.contains(&receipt(4)), "{receipts:?}");
+    let receipts = vec![receipt(4), receipt(2)];
+    let said = PeerMessage::Update(Update { number: 1, is_urgent: true, deltas: vec![], receipts });
+    say(&mut replica, OBSERVER, said);
+    assert_eq!(receipts_told(&mut replica, 2), [receipt(4)]);
+}
+
+/// A receipt travels back as the page came, and nowhere else.
+#[test]
+fn receipt_is_told_to_the_peer_that_told_the_page_alone() {
+    let mut replica = linked(3, 1);
+    greet(&mut replica);
+    let page = Delta { confirm_through: 1, ..delta(3, 0, 1, &[(0, 1, 5, 0)]) };
+    say(&mut replica, 2, update(1, page));
+    let receipt = Receipt { by: origin(1), origin: origin(3), sequence: 1 };
+    assert_eq!(receipts_told(&mut replica, OBSERVER), []);
+    assert_eq!(receipts_told(&mut replica, 2), [receipt]);
+}
+
+/// What waits for a slow disk is as many as waits for anything else.
+#[test]
+fn replies_that_wait_for_the_disk_count_as_requests_that_wait() {
+    let config = bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
+    let mut replica = Replica::recover(config, &Saved::default()).unwrap();
+    step(&mut replica, write(0, deposit(ACCOUNT, 5)));
+    let terms = Terms { at_least: Version::from_iter([(origin(2), 1)]), ..Terms::default() };
+    let waits = |ticket| Request { terms: terms.clone(), ..request(ticket, Action::Write(deposit(ACCOUNT, 5))) };
+    let last = MAX_WAITING as u64;
+    let mut outputs = Vec::new();
+    (1..last - 1).for_each(|ticket| replica.step(Time::default(), query(ticket, ACCOUNT), &mut outputs));
+    step(&mut replica, Input::Request(waits(last)));
+    step(&mut replica, Input::Request(waits(last + 1)));
+    assert!(replica.is_waiting(last) && !replica.is_waiting(last + 1));
 }
 
 /// What an acknowledgement does not name has not arrived: a peer that could not take a page is told it again.
