@@ -9,7 +9,11 @@ const BANK: &str = r#"{"bank":{"branches":[1,2],"accounts":{"0":400}}}"#;
 
 /// A history of two branches, times 10 us apart.
 fn history(lines: Vec<String>) -> History {
-    let mut text = BANK.to_owned();
+    history_of(BANK, lines)
+}
+
+fn history_of(bank: &str, lines: Vec<String>) -> History {
+    let mut text = bank.to_owned();
     for (position, line) in lines.iter().enumerate() {
         text.push_str(&format!("\n{{\"at\":{},{line}}}", (position + 1) * 10));
     }
@@ -260,6 +264,21 @@ fn a_write_at_concern_all_is_everywhere() {
     };
     assert_eq!(told("local"), []);
     assert_eq!(told("all"), [AnomalyKind::ImpossibleRead]);
+}
+
+#[test]
+fn a_write_at_concern_majority_is_not_everywhere() {
+    let told = |concern: &str| {
+        let lines = lines![
+            invoke(1, 1, &format!(r#"{DEPOSIT},"concern":"{concern}""#)),
+            committed(1, 570, "1", 1),
+            invoke(2, 3, QUERY),
+            read(2, 400),
+        ];
+        let bank = BANK.replace("[1,2]", "[1,2,3]");
+        check(&history_of(&bank, lines)).anomalies.len()
+    };
+    assert_eq!((told("majority"), told("all")), (0, 1));
 }
 
 #[test]

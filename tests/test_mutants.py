@@ -51,4 +51,4 @@ def test_mutant_that_is_stale_or_has_no_test_is_named(run: ModuleType) -> None:
     assert "occurs" in wrong(before="fn ")
     assert "changes nothing" in wrong(after=mutant.before)
     assert "there is no test nothing" in wrong(caught="replica_requests::nothing")
-    assert 'write "seeds" or "file::test"' in wrong(caught="nobody")
+    assert 'write "seeds", "kinds" or "file::test"' in wrong(caught="nobody")

@@ -7,8 +7,9 @@ tests hold the rules which the mutants break.
     python3 tests/mutants/run.py --check    only whether each still applies: nothing is built
 
 The mutants are in the .toml files beside this one. Each has its rule, the exact text that it changes, and who
-catches it: "seeds" (the simulator's first 400 seeds) or a test as "file::name". A mutant whose text no longer
-occurs once has gone stale: write it anew, for the rule still holds. Needs cargo and Python 3.11.
+catches it: "seeds" (400 seeds of the simulator, late enough to draw every kind of fault), "kinds" (the simulator
+asked for one kind of fault after the other) or a test as "file::name". A mutant whose text no longer occurs once
+has gone stale: write it anew, for the rule still holds. Needs cargo and Python 3.11.
 """
 
 import argparse
@@ -28,8 +29,14 @@ ROOT = HERE.parents[1]
 #: What a build needs, besides Cargo's own files.
 SOURCES = ("src", "proto", "tests", "benches/simulation.rs", "build.rs", "Cargo.toml", "Cargo.lock")
 
-SEEDS = ("sim_seeds", "fresh_seeds_break_no_promise")
-SEEDS_ENVIRONMENT = {"REPLIBANK_SEED": "0", "REPLIBANK_SEEDS": "400"}
+#: The tests that have a short name.
+NAMED = {
+    "seeds": ("sim_seeds", "fresh_seeds_break_no_promise"),
+    "kinds": ("sim_faults", "the_bank_keeps_its_promises_under_each_kind"),
+}
+
+#: The first 1,024 seeds draw fewer kinds of faults than later ones: see src/sim/extras.rs.
+SEEDS_ENVIRONMENT = {"REPLIBANK_SEED": "5000", "REPLIBANK_SEEDS": "400"}
 
 #: Seconds for one test. A mutant that makes it run for longer has not been caught by an assertion.
 LIMIT = 600
@@ -56,7 +63,7 @@ class Mutant:
         file: Which file it changes, from the root of the project.
         before: The text that it changes: exactly, and once in that file.
         after: What it makes of it.
-        caught: "seeds", or a test as "file::name".
+        caught: "seeds", "kinds", or a test as "file::name".
         net: Whether the test needs the features that touch sockets and disks.
     """
 
@@ -70,11 +77,11 @@ class Mutant:
 
     def test(self) -> tuple[str, str]:
         """The file of tests and the test in it."""
-        if self.caught == "seeds":
-            return SEEDS
+        if self.caught in NAMED:
+            return NAMED[self.caught]
         file, _, name = self.caught.partition("::")
         if not name:
-            raise MutantError(f'{self.name}: caught is {self.caught!r}: write "seeds" or "file::test"')
+            raise MutantError(f'{self.name}: caught is {self.caught!r}: write "seeds", "kinds" or "file::test"')
         return file, name
 
     def apply(self, text: str) -> str:
