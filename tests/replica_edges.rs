@@ -205,7 +205,7 @@ fn first_change_after_a_restart_is_saved() {
     for sequence in 1..=3 {
         let Ok(saved) = disk.load();
         let mut replica = Replica::recover(config(), &saved).unwrap();
-        meet(&mut replica, 2);
+        step(&mut replica, Input::LinkUp(branch(2)));
         say(&mut replica, 2, update(1, delta(2, sequence - 1, sequence, &[(0, sequence, sequence, 0)])));
         let save = replica.poll_save().expect("the page");
         let Ok(()) = disk.save(&save);

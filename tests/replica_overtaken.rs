@@ -90,6 +90,19 @@ fn a_page_that_grows_beyond_what_stands_on_it_is_listed_again() {
     assert_eq!(replica.version(), Version::from_iter([(origin(2), 2), (later(2), 1)]));
 }
 
+/// The same of the own page, where another process has begun a later life of this branch.
+#[test]
+fn what_a_process_writes_after_it_was_overtaken_is_listed() {
+    let mut replica = lone_replica(3);
+    meet(&mut replica, 2);
+    let write = |ticket| Input::Request(request(ticket, Action::Write(deposit(ACCOUNT, 5))));
+    step(&mut replica, write(1));
+    say(&mut replica, 2, update(1, later_page(1)));
+    assert_eq!(replica.version(), Version::from_iter([(later(1), 1)]));
+    step(&mut replica, write(2));
+    assert_eq!(replica.version(), Version::from_iter([(origin(1), 2), (later(1), 1)]));
+}
+
 /// A call tells one page: that of an operation waits until the peer has what it stands on.
 #[test]
 fn an_operation_is_called_after_what_its_page_stands_on() {
