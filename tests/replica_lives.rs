@@ -7,7 +7,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use common::{bank, branch, delta, deposit, disk::Copy, meet, origin, request, request_id, step, update};
 use replibank::{
-    replica::{AnswerChange, CLIENTS_REMEMBERED, Config, Disk, Input, Output, PeerMessage, Replica, Request, Saved},
+    replica::{
+        AnswerChange, CLIENTS_REMEMBERED, Config, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Request,
+        Saved,
+    },
     topology::{Shape, Topology},
     types::{
         AccountId, Action, Answer, BranchId, Concern, Duration, Incarnation, Operation, Origin, Propagation, Refusal,
@@ -415,6 +418,29 @@ fn a_retry_of_an_earlier_life_waits_until_all_have_shown_what_they_have() {
     }
 }
 
+/// What may have been done is never refused as if it had not, also where nothing more may wait.
+#[test]
+fn a_retry_that_cannot_wait_until_all_have_shown_may_have_been_executed() {
+    let configs = configs(2, 1, Shape::Mesh, Duration::MAX);
+    let mut disk = Copy::default();
+    let mut one = recover(&configs[0], &mut disk);
+    write(&mut one, 1, 5, Tried::Never);
+    flush(&mut one, &mut disk);
+    let tried = Tried::In(Incarnation(0));
+    let expired = |number| [Answer::Refused(Refusal::RequestExpired { request: request_id(7, number) })];
+    let mut one = recover(&configs[0], &mut disk);
+    let request = named(2, 7, 2, deposit(0, 50), tried);
+    assert_eq!(answers(&step(&mut one, Input::RequestAtOnce { request, limit: 1 })), expired(2));
+    let mut outputs = Vec::new();
+    for ticket in 0..MAX_WAITING as u64 {
+        let waits = Input::Request(named(10 + ticket, 7, 3, deposit(0, 50), tried));
+        one.step(Time::default(), waits, &mut outputs);
+    }
+    assert_eq!(answers(&outputs), [], "they wait");
+    let request = named(3, 7, 4, deposit(0, 50), tried);
+    assert_eq!(answers(&step(&mut one, Input::Request(request))), expired(4));
+}
+
 /// What the directory lacks may be told before it is shown: then it is here when it is shown, and was still missing.
 #[test]
 fn a_retry_is_not_executed_if_what_the_directory_lacked_is_told_before_it_is_shown() {
@@ -576,6 +602,12 @@ fn who_waits_for_what_is_lost_is_told_at_once() {
         asked.deadline = Time(u64::MAX);
         net.step(branch(at), Input::Request(asked));
     }
+    // One try of a deposit waits for what is lost, and another is done.
+    let mut waits = named(20, 8, 1, deposit(0, 500), Tried::Never);
+    waits.terms.at_least = Version::from_iter([(origin(1), 2)]);
+    waits.deadline = Time(u64::MAX);
+    net.step(branch(2), Input::Request(waits));
+    net.step(branch(2), Input::Request(named(21, 8, 1, deposit(0, 500), Tried::Sometime)));
     net.run(1_000);
     let lost = Answer::Refused(Refusal::VersionLost { origin: origin(1), most: 1 });
     assert!(net.replies.iter().all(|(_, ticket, _)| *ticket < 30), "nobody knows yet: {:?}", net.replies);
@@ -589,4 +621,7 @@ fn who_waits_for_what_is_lost_is_told_at_once() {
         let told = net.replies.iter().find(|(_, ticket, _)| *ticket == 30 + at);
         assert_eq!(told.map(|(_, _, answer)| answer), Some(&lost), "at branch {at}");
     }
+    let told = |ticket| net.replies.iter().find(|reply| reply.1 == ticket).map(|(_, _, answer)| answer);
+    assert!(matches!(told(21), Some(Answer::Committed(_))), "{:?}", told(21));
+    assert_eq!(told(20), told(21), "it is done, for whoever asks");
 }

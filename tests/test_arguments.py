@@ -188,7 +188,7 @@ def test_numbers_of_simulate(name: str, right: str, outside: list[Any]) -> None:
     [
         ({"latency": 2000}, r'^latency 2000 is not right: "2000" \(microseconds\) or another'),
         ({"topology": 5}, '^topology 5 is not right: "auto", "mesh", "overlay" and "ring" are$'),
-        ({"propagation": 5}, '^propagation 5 is not right: "stream" and "unary" are$'),
+        ({"propagation": 5}, '^propagation 5 is not right: "stream", "unary" and "calls" are$'),
         ({"concern": 5}, '^concern 5 is not right: "local", "majority" and "all" are$'),
         ({"bug": 5}, r"^bug 5 is not right: the name of one of bugs\(\) is$"),
         ({"sessions": 1}, "^sessions 1 is not right: True and False are$"),

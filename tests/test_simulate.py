@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import replibank
+from replibank.drawing import FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -274,8 +275,9 @@ def test_seeds_do_not_count_past_the_last() -> None:
 
 def test_the_help_says_what_can_be_given() -> None:
     told = " ".join(command("simulate", "--help").stdout.split())
-    kinds = "loss, duplication, reorder, partition, crash, pause, slow or customers"
-    assert f"A kind of fault: {kinds}" in told
+    kinds = " ".join([f"{kind}," for kind in FAULTS[:-2]] + [FAULTS[-2], "or", FAULTS[-1]])
+    # (A long word may be broken at its hyphen.)
+    assert f"A kind of fault: {kinds}" in told.replace("- ", "-")
     assert "[1<=x<=8000]" in told
     assert "[1<=x<=100000000]" in told
     # The core knows the same kinds.

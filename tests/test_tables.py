@@ -25,7 +25,7 @@ def test_a_verdict_is_short_and_says_what_is_broken() -> None:
     run = replibank.simulate(seed=7, branches=3, bug="absolute-balance")
     html = run.verdict._repr_html_()
     assert "Verdict: broken" in html
-    assert len(re.findall("<tr>", html)) <= 2 + 5 + 1
+    assert len(re.findall("<tr>", html)) <= 3 + 5 + 1
     assert run.verdict.anomalies[0].kind in html
     assert "no promise is broken" in replibank.simulate(seed=7, branches=3)._repr_html_()
 

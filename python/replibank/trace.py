@@ -245,7 +245,8 @@ class Trace:
             time_us: Microseconds since the run began; None: in the end.
 
         Returns:
-            Version by branch id, after everything up to that time.
+            Version by branch id, after everything up to that time. It lists every life of a branch; those
+            that a branch tells itself leave out the lives that a later one stands on.
 
         Example:
             >>> import replibank

@@ -162,8 +162,11 @@ impl<'a> Judge<'a> {
         // What was shown is what every later answer must show.
         let is_everywhere = concern.replicas(self.history.branches.len()) == self.history.branches.len();
         let place = read.place.and_then(|(origin, sequence)| Some((self.writes.origins.find(origin)?, sequence)));
+        let asked = place.and_then(|(index, sequence)| self.writes.pages[index].asked(sequence)).unwrap_or(invoked);
         for (&other, seen) in self.seen.iter_mut().filter(|(_, seen)| !seen.may_show_less(invoked)) {
-            if let Some((index, sequence)) = place.filter(|_| other == branch || is_everywhere) {
+            // Of another branch, a life may have confirmed it that was over when it was asked for again.
+            let has_it = || other == branch || is_everywhere && !seen.may_show_less(asked);
+            if let Some((index, sequence)) = place.filter(|_| has_it()) {
                 seen.floor.raise(index, sequence);
             }
             // What a request asks for again may have been shown long ago; but it is still there.

@@ -128,8 +128,17 @@ impl PageKnown {
 
     /// Which invocation was given this place.
     pub(super) fn id(&self, sequence: u64) -> Option<u64> {
+        self.at(sequence).map(|write| write.id)
+    }
+
+    /// When what has this place was asked for first.
+    pub(super) fn asked(&self, sequence: u64) -> Option<Time> {
+        self.at(sequence).map(|write| write.invoked)
+    }
+
+    fn at(&self, sequence: u64) -> Option<&Placed> {
         let last = self.count(sequence).checked_sub(1)?;
-        Some(&self.writes[last]).filter(|write| write.sequence == sequence).map(|write| write.id)
+        Some(&self.writes[last]).filter(|write| write.sequence == sequence)
     }
 }
 

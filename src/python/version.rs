@@ -18,11 +18,12 @@ use crate::types::{self, BranchId, Incarnation, Origin};
 ///
 /// Versions are partially ordered: `a >= b` says that whatever `b` has seen, `a` has seen too, and
 /// two versions may each lack something of the other. `a | b` is the least version that has seen
-/// both. A version is a value: frozen, hashable, and it can be pickled.
+/// both. A version is a value: frozen, hashable, and it can be pickled. What a branch tells leaves out the
+/// lives that a later life of the same branch stands on: ask with `at_least` whether it has seen those.
 ///
 /// Args:
-///     sequences: Operations seen, by branch id; or by `(branch, incarnation)` for a branch that
-///         lost its data and began anew. A count of 0 is the same as none.
+///     sequences: Operations seen, by branch id; or by `(branch, incarnation)` for a later life of
+///         a branch: one that was started again. A count of 0 is the same as none.
 ///
 /// Raises:
 ///     TypeError: A key is neither of the two, or a count is no whole number.

@@ -58,8 +58,8 @@ impl Replica {
         };
         if let Some((origin, sequence)) = lacks {
             if self.is_full() {
-                let refused = self.refuse(&request, Refusal::Overloaded { limit: MAX_WAITING });
-                return reply(request.ticket, Err(refused), outputs);
+                let verdict = self.end_wait(&request, Refusal::Overloaded { limit: MAX_WAITING });
+                return reply(request.ticket, verdict.map(Answer::Committed), outputs);
             }
             return self.park(origin, sequence, request, outputs);
         }
@@ -97,7 +97,7 @@ impl Replica {
 
     /// Refuses a request for good: another try of it that still waits here must not be executed after
     /// the customer was told that nothing was done.
-    fn refuse(&mut self, request: &Request, refusal: Refusal) -> Refusal {
+    pub(super) fn refuse(&mut self, request: &Request, refusal: Refusal) -> Refusal {
         if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
             self.answers.remember(self.now, id, operation, Err(refusal));
         }
@@ -125,8 +125,8 @@ impl Replica {
             }
             let Some(most) = self.most_that_is_left(origin) else { continue };
             for request in self.waits.take_requests_beyond(origin, most) {
-                let lost = self.refuse(&request, Refusal::VersionLost { origin, most });
-                reply(request.ticket, Err(lost), outputs);
+                let verdict = self.end_wait(&request, Refusal::VersionLost { origin, most });
+                reply(request.ticket, verdict.map(Answer::Committed), outputs);
             }
         }
     }
@@ -250,20 +250,25 @@ impl Replica {
 
     pub(super) fn expire(&mut self, now: Time, outputs: &mut Vec<Output>) {
         for expired in self.waits.expire(now) {
-            let (ticket, concern, outcome) = match expired {
-                Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => (ticket, concern, Ok(committed)),
-                // Another try may have been decided meanwhile: then it is not true that nothing was done.
-                Expired::Request(request) => {
-                    let outcome = match (self.recall(&request), request.id) {
-                        (Earlier::Decided(outcome), _) => outcome,
-                        (Earlier::Unknown, Some(request)) => Err(Refusal::RequestExpired { request }),
-                        (Earlier::None | Earlier::Unknown, _) => Err(self.refuse(&request, Refusal::VersionNotReached)),
-                    };
-                    (request.ticket, request.terms.concern, outcome)
+            let (ticket, verdict) = match expired {
+                Expired::Write(WaitingWrite { ticket, concern, committed, .. }) => {
+                    (ticket, self.confirmed(concern, committed))
                 }
+                Expired::Request(request) => (request.ticket, self.end_wait(&request, Refusal::VersionNotReached)),
             };
-            let verdict = outcome.and_then(|committed| self.confirmed(concern, committed));
             reply(ticket, verdict.map(Answer::Committed), outputs);
+        }
+    }
+
+    /// What a request is told that cannot wait, or waited in vain. Another try may have been decided meanwhile: then it is not true
+    /// that nothing was done, or it was refused for another reason.
+    pub(super) fn end_wait(&mut self, request: &Request, refusal: Refusal) -> Result<Committed, Refusal> {
+        match (self.recall(request), request.id) {
+            (Earlier::Decided(outcome), _) => {
+                outcome.and_then(|committed| self.confirmed(request.terms.concern, committed))
+            }
+            (Earlier::Unknown, Some(request)) => Err(Refusal::RequestExpired { request }),
+            (Earlier::None | Earlier::Unknown, _) => Err(self.refuse(request, refusal)),
         }
     }
 }

@@ -185,7 +185,6 @@ impl Replica {
     /// A request of somebody who may have no further request wait: it is decided, or refused for good.
     pub(super) fn request_at_once(&mut self, request: Request, limit: usize, outputs: &mut Vec<Output>) {
         let ticket = request.ticket;
-        let overloaded = Answer::Refused(Refusal::Overloaded { limit });
         // What would be committed only to wait: not if it may have been committed before.
         let is_new = match (request.id, request.action) {
             (_, Action::Query { .. }) => false,
@@ -195,15 +194,16 @@ impl Replica {
             }
         };
         if is_new && request.terms.concern.replicas(self.branches.len()) > 1 {
-            self.refuse_for_good(&request, limit);
-            return outputs.push(Output::Reply { ticket, answer: overloaded });
+            let refused = self.refuse(&request, Refusal::Overloaded { limit });
+            return outputs.push(Output::Reply { ticket, answer: Answer::Refused(refused) });
         }
         self.request(request, outputs);
         match self.waits.take(ticket) {
             None => {}
             Some(Expired::Request(request)) => {
-                self.refuse_for_good(&request, limit);
-                outputs.push(Output::Reply { ticket, answer: overloaded });
+                let verdict = self.end_wait(&request, Refusal::Overloaded { limit });
+                let answer = verdict.map_or_else(Answer::Refused, Answer::Committed);
+                outputs.push(Output::Reply { ticket, answer });
             }
             Some(Expired::Write(write)) => {
                 // Its time is over now.
@@ -211,13 +211,6 @@ impl Replica {
                 self.waits.park_write(needed, WaitingWrite { deadline: self.now, ..write });
                 self.expire(self.now, outputs);
             }
-        }
-    }
-
-    /// Another try that waits here must not be executed after the customer was told that nothing was done.
-    fn refuse_for_good(&mut self, request: &Request, limit: usize) {
-        if let (Some(id), Action::Write(operation)) = (request.id, request.action) {
-            self.answers.remember(self.now, id, operation, Err(Refusal::Overloaded { limit }));
         }
     }
 }
