@@ -3,26 +3,20 @@
 
 mod common;
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use common::{bank, branch, delta, deposit, disk::Copy, meet, origin, request, request_id, step, update};
+use common::{
+    bank, branch, delta, deposit,
+    disk::Copy,
+    lives::{Net, configs, flush, named, recover},
+    meet, origin, request, request_id, step, update,
+};
 use replibank::{
-    replica::{
-        AnswerChange, CLIENTS_REMEMBERED, Config, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Request,
-        Saved,
-    },
-    topology::{Shape, Topology},
+    replica::{AnswerChange, CLIENTS_REMEMBERED, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Saved},
+    topology::Shape,
     types::{
-        AccountId, Action, Answer, BranchId, Concern, Duration, Incarnation, Operation, Origin, Propagation, Refusal,
-        Terms, Time, Tried, Version,
+        AccountId, Action, Answer, Concern, Duration, Incarnation, Origin, Propagation, Refusal, Terms, Time, Tried,
+        Version,
     },
 };
-
-fn named(ticket: u64, client: u64, number: u64, operation: Operation, tried: Tried) -> Request {
-    let mut request = Request { id: Some(request_id(client, number)), ..request(ticket, Action::Write(operation)) };
-    request.terms.tried = tried;
-    request
-}
 
 fn answers(outputs: &[Output]) -> Vec<Answer> {
     let mut found = Vec::new();
@@ -32,119 +26,6 @@ fn answers(outputs: &[Output]) -> Vec<Answer> {
         }
     }
     found
-}
-
-/// A network that loses nothing, with ordered sessions; who is not `up` is not there.
-struct Net {
-    now: Time,
-    replicas: BTreeMap<BranchId, Replica>,
-    up: BTreeSet<(BranchId, BranchId)>,
-    queue: Vec<(BranchId, BranchId, PeerMessage)>,
-    ready: BTreeSet<(BranchId, BranchId)>,
-    replies: Vec<(BranchId, u64, Answer)>,
-    faults: Vec<String>,
-}
-
-impl Net {
-    fn new(replicas: impl IntoIterator<Item = Replica>) -> Self {
-        Self {
-            now: Time(0),
-            replicas: replicas.into_iter().map(|replica| (replica.own().branch, replica)).collect(),
-            up: BTreeSet::new(),
-            queue: Vec::new(),
-            ready: BTreeSet::new(),
-            replies: Vec::new(),
-            faults: Vec::new(),
-        }
-    }
-    fn step(&mut self, at: BranchId, input: Input) {
-        let mut outputs = Vec::new();
-        self.replicas.get_mut(&at).unwrap().step(self.now, input, &mut outputs);
-        let mut saves = Vec::new();
-        for output in outputs {
-            match output {
-                Output::Reply { ticket, answer } => self.replies.push((at, ticket, answer)),
-                Output::Ready(peer) => drop(self.ready.insert((at, peer))),
-                Output::Save => saves.push(at),
-                Output::Faulty { from, fault } => self.faults.push(format!("{at} refuses {from}: {fault}")),
-            }
-        }
-        for at in saves {
-            while let Some(save) = self.replicas.get_mut(&at).unwrap().poll_save() {
-                self.step(at, Input::Saved(save.number));
-            }
-        }
-    }
-    fn mend(&mut self, a: u32, b: u32) {
-        let (a, b) = (branch(a), branch(b));
-        self.queue.retain(|(from, to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
-        for (at, peer) in [(a, b), (b, a)] {
-            self.up.insert((at, peer));
-            self.step(at, Input::LinkUp(peer));
-            let life = self.replicas[&peer].own();
-            self.step(at, Input::Met(life));
-        }
-    }
-    fn cut(&mut self, a: u32, b: u32) {
-        let (a, b) = (branch(a), branch(b));
-        self.queue.retain(|(from, to, _)| (*from, *to) != (a, b) && (*from, *to) != (b, a));
-        for (at, peer) in [(a, b), (b, a)] {
-            if self.up.remove(&(at, peer)) && self.replicas.contains_key(&at) {
-                self.step(at, Input::LinkDown(peer));
-            }
-        }
-    }
-    fn flush(&mut self) {
-        for _ in 0..100_000 {
-            while let Some((at, peer)) = self.ready.pop_first() {
-                if !self.up.contains(&(at, peer)) {
-                    continue;
-                }
-                while let Some(message) = self.replicas.get_mut(&at).unwrap().poll_send(self.now, peer) {
-                    self.queue.push((at, peer, message));
-                }
-            }
-            if self.queue.is_empty() {
-                return;
-            }
-            let (from, to, message) = self.queue.remove(0);
-            if self.up.contains(&(to, from)) {
-                self.step(to, Input::Message { from, message });
-            }
-        }
-        panic!("never silent");
-    }
-    /// Runs for so long.
-    fn run(&mut self, span_ms: u64) {
-        let end = self.now + Duration::milliseconds(span_ms);
-        self.flush();
-        while let Some(next) = self.replicas.values().filter_map(Replica::next_deadline).min().filter(|at| *at <= end) {
-            self.now = self.now.max(next);
-            for at in self.replicas.keys().copied().collect::<Vec<_>>() {
-                if self.replicas[&at].next_deadline().is_some_and(|due| due <= self.now) {
-                    self.step(at, Input::Tick);
-                }
-            }
-            self.flush();
-        }
-        self.now = end;
-    }
-}
-
-fn configs(branches: u32, accounts: u64, shape: Shape, resend: Duration) -> Vec<Config> {
-    let ids: BTreeSet<BranchId> = (1..=branches).map(branch).collect();
-    let topology = Topology::new(shape, &ids);
-    ids.iter()
-        .map(|&own| Config {
-            own: Origin { branch: own, incarnation: Incarnation(0) },
-            had_lives: false,
-            branches: ids.clone(),
-            links: topology.links(own),
-            accounts: (0..accounts).map(|account| (AccountId(account), 1000)).collect(),
-            propagation: Propagation::Stream,
-            resend_after: resend,
-        })
-        .collect()
 }
 
 /// A request that SAYS it was tried before, of a client that this branch forgot, must not be executed.
@@ -363,23 +244,6 @@ fn restart_does_not_make_a_recent_client_old() {
     }
 }
 
-/// What a disk has now, after everything of this replica is on it.
-fn flush(replica: &mut Replica, disk: &mut Copy) -> Vec<Output> {
-    let mut outputs = Vec::new();
-    while let Some(save) = replica.poll_save() {
-        let Ok(()) = disk.save(&save);
-        outputs.extend(step(replica, Input::Saved(save.number)));
-    }
-    outputs
-}
-
-fn recover(config: &Config, disk: &mut Copy) -> Replica {
-    let Ok(saved) = disk.load();
-    let mut replica = Replica::recover(config.clone(), &saved).unwrap();
-    flush(&mut replica, disk);
-    replica
-}
-
 fn write(replica: &mut Replica, number: u64, amount: u64, tried: Tried) -> Vec<Answer> {
     answers(&step(replica, Input::Request(named(1, 7, number, deposit(0, amount), tried))))
 }
@@ -523,44 +387,6 @@ fn clones_lose_nothing_and_the_earlier_one_is_told() {
     let two = &net.replicas[&branch(2)];
     assert_eq!(two.balances()[&AccountId(0)], 2111);
     assert_eq!(two.version(), net.replicas[&branch(1)].version());
-}
-
-/// With a disk and without, versions stay as long as the bank is large.
-#[test]
-fn versions_stay_short_after_many_restarts() {
-    for durable in [true, false] {
-        let configs = configs(3, 1, Shape::Mesh, Duration::MAX);
-        let mut net = Net::new(configs.iter().cloned().map(Replica::new));
-        let mut disk = Copy::default();
-        for (a, b) in [(1, 2), (1, 3), (2, 3)] {
-            net.mend(a, b);
-        }
-        for life in 1..=200 {
-            net.cut(1, 2);
-            net.cut(1, 3);
-            let mut config = configs[0].clone();
-            config.own.incarnation = Incarnation(life);
-            config.had_lives = true;
-            let one = if durable { recover(&config, &mut disk) } else { Replica::new(config) };
-            net.replicas.insert(branch(1), one);
-            net.mend(1, 2);
-            net.mend(1, 3);
-            net.run(2_000);
-            net.step(branch(1), Input::Request(named(life, 7, life, deposit(0, 1), Tried::Never)));
-            if durable {
-                let one = net.replicas.get_mut(&branch(1)).unwrap();
-                flush(one, &mut disk);
-            }
-            net.run(2_000);
-        }
-        for replica in net.replicas.values() {
-            assert_eq!(replica.invariants(), Ok(()));
-            assert_eq!(replica.balances()[&AccountId(0)], 1200);
-            assert_eq!(replica.version().iter().count(), 1, "{}", replica.version());
-            assert_eq!(replica.full_version().iter().count(), 200);
-        }
-        assert_eq!(net.faults, [] as [String; 0]);
-    }
 }
 
 #[test]
