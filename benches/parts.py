@@ -290,6 +290,16 @@ def many(bench):
         yield Row(f"{name}, most memory", "MiB", column(result, "most_resident_mib"), at_most=1024)
 
 
+def everywhere(bench):
+    """Deposits at once, each at another branch, that every branch of many has before they are answered."""
+    branches, writes = (20, 20) if bench.quick else (300, 200)
+    command = ["spread", "--branches", branches, "--deposits", 0, "--for-all", writes]
+    what = f"{branches} branches, {writes} deposits of concern all"
+    result = bench.alternate({what: lambda: bench.peers.load(*command)})[what]
+    yield Row(what, "s", column(result, "for_all_seconds"), at_most=1)
+    yield Row(f"{what}, most memory", "MiB", column(result, "most_resident_mib"), at_most=100)
+
+
 def overlays(bench):
     """How far apart the branches are, and how long a deposit takes to be everywhere."""
     branches, singles = (10, 3) if bench.quick else (50, 100)
@@ -346,6 +356,6 @@ PARTS = {
     part.__name__: part
     for part in (
         *(unary, single, stream, concern, lag, processor),
-        *(durable, memory, many, overlays, course, simulation),
+        *(durable, memory, many, everywhere, overlays, course, simulation),
     )
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use replibank::{
     bank::Bank,
-    types::{AccountId, Amount, Operation, OperationKind, Terms},
+    types::{AccountId, Amount, Concern, Operation, OperationKind, Terms},
 };
 use serde_json::json;
 use tokio::task::JoinSet;
@@ -26,6 +26,9 @@ pub struct Options {
     /// After that, so many single deposits, each at another branch, when nothing else happens.
     #[arg(long, default_value_t = 0)]
     singles: u32,
+    /// After that, so many deposits at once, each at another branch, that all branches have before they are answered.
+    #[arg(long, default_value_t = 0)]
+    for_all: u32,
 }
 
 /// Longer than it should take on any machine.
@@ -68,6 +71,18 @@ pub async fn run(options: Options) -> Outcome {
         bank.wait_until_converged(WITHIN).await?;
         singles.record(began.elapsed());
     }
+    let everywhere = Terms { concern: Concern::All, ..patient };
+    let began = Instant::now();
+    let mut depositing: JoinSet<_> = (0..options.for_all as usize)
+        .map(|index| {
+            let (customer, terms) = (customers[index % customers.len()].clone(), everywhere.clone());
+            async move { customer.write(deposit, &terms).await }
+        })
+        .collect();
+    while let Some(done) = depositing.join_next().await {
+        done??;
+    }
+    let for_all = began.elapsed();
     let memory = most_resident_mib();
     bank.close().await;
     Ok(json!({
@@ -79,6 +94,7 @@ pub async fn run(options: Options) -> Outcome {
         "deposited_seconds": deposited.as_secs_f64(),
         "converged_seconds": converged.as_secs_f64(),
         "single": singles.to_json(),
+        "for_all_seconds": for_all.as_secs_f64(),
         "most_resident_mib": memory,
     }))
 }
