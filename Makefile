@@ -11,6 +11,11 @@ INPUT := examples/course/input_50x50.json
 export PIP_QUIET := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
+# The sizes of the long tests.
+LONG := REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=1000 REPLIBANK_SEEDS=200000 REPLIBANK_WORLDS=200000 \
+	REPLIBANK_RESTARTS=20000 REPLIBANK_ROLLS=100 REPLIBANK_ROLL_BRANCHES=1000 REPLIBANK_RESTORES=300 \
+	REPLIBANK_ACCOUNTS=3000000 REPLIBANK_WIDE=300
+
 CORE := $(shell find src proto -type f) Cargo.toml Cargo.lock build.rs pyproject.toml
 
 .DEFAULT_GOAL := help
@@ -24,8 +29,8 @@ run: $(VENV)/.release ## Run the bank of 50 branches and 100 visits of customers
 
 test: verify rust-test python-test notebook-test mutants-quick bench-quick ## Every check and every test.
 
-test-long: ## The same, longer: more runs, operations, kills, seeds, states and mutants.
-	REPLIBANK_OPERATIONS=1000000 REPLIBANK_KILLS=300 REPLIBANK_SEEDS=10000 REPLIBANK_WORLDS=200000 $(MAKE) test REPEAT=20
+test-long: ## The same, longer: more runs, operations, kills, restarts, restores, seeds, states and mutants.
+	$(LONG) $(MAKE) test REPEAT=20
 	$(MAKE) mutants
 
 verify: rust-lint python-lint ## Formatting, lints, types, stubs, docs, protocol; changes nothing.
