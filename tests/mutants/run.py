@@ -6,10 +6,10 @@ tests hold the rules which the mutants break.
     python3 tests/mutants/run.py NAME...    these
     python3 tests/mutants/run.py --check    only whether each still applies: nothing is built
 
-The mutants are in the .toml files beside this one. Each has its rule, the exact text that it changes, and who
-catches it: "seeds" (400 seeds of the simulator, late enough to draw every kind of fault), "kinds" (the simulator
-asked for one kind of fault after the other) or a test as "file::name". A mutant whose text no longer occurs once
-has gone stale: write it anew, for the rule still holds. Needs cargo and Python 3.11.
+The mutants are in the .toml files beside this one. Each has its rule, the exact text that it changes,
+and who catches it: "seeds" (400 seeds of the simulator, late enough to draw every kind of fault), "kinds"
+(the simulator asked for one kind of fault after the other) or a test as "file::name". A mutant whose text
+no longer occurs once has gone stale: write it anew, for the rule still holds. Needs cargo and Python 3.11.
 """
 
 import argparse
@@ -81,7 +81,8 @@ class Mutant:
             return NAMED[self.caught]
         file, _, name = self.caught.partition("::")
         if not name:
-            raise MutantError(f'{self.name}: caught is {self.caught!r}: write "seeds", "kinds" or "file::test"')
+            right = '"seeds", "kinds" or "file::test"'
+            raise MutantError(f"{self.name}: caught is {self.caught!r}: write {right}")
         return file, name
 
     def apply(self, text: str) -> str:
