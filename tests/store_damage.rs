@@ -21,7 +21,7 @@ const DATABASE: &str = "branch.redb";
 const HEADER: usize = 320;
 
 fn owner() -> Owner {
-    Owner { branch: branch(1), bank: 7 }
+    Owner { branch: branch(1), bank: 7, bank_of_one_life: 6 }
 }
 
 fn try_open(directory: &Path) -> Result<Store, StoreError> {

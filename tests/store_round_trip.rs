@@ -15,7 +15,7 @@ use replibank::{
     types::{AccountId, Amount, ClientId, Committed, Concern, Incarnation, MAX_AMOUNT, Origin, Refusal},
 };
 
-const OWNER: Owner = Owner { branch: branch_one(), bank: 7 };
+const OWNER: Owner = Owner { branch: branch_one(), bank: 7, bank_of_one_life: 6 };
 
 const fn branch_one() -> replibank::types::BranchId {
     match replibank::types::BranchId::new(1) {

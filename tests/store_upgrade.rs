@@ -16,7 +16,7 @@ use replibank::{
     types::{AccountId, Action, Answer, Committed, Incarnation, Origin, Propagation, Refusal, Terms, Tried},
 };
 
-const OWNER: Owner = Owner { branch: replibank::types::BranchId::new(1).unwrap(), bank: 7 };
+const OWNER: Owner = Owner { branch: replibank::types::BranchId::new(1).unwrap(), bank: 7, bank_of_one_life: 6 };
 const LIFE: u64 = 1_700_000_000_000_000;
 
 /// What format 1 was: one life, and answers without an order. Client 3 deposited 40 under number 9, which is
@@ -26,7 +26,7 @@ fn write_format_1(directory: &Path) -> Result<(), redb::Error> {
     let transaction = database.begin_write()?;
     {
         let mut meta = transaction.open_table(TableDefinition::<&str, u64>::new("meta"))?;
-        for (name, value) in [("format", 1), ("bank", OWNER.bank), ("branch", 1), ("incarnation", LIFE)] {
+        for (name, value) in [("format", 1), ("bank", OWNER.bank_of_one_life), ("branch", 1), ("incarnation", LIFE)] {
             meta.insert(name, value)?;
         }
         let mut pages = transaction.open_table(TableDefinition::<(u32, u64), (u64, u64)>::new("pages"))?;

@@ -92,16 +92,26 @@ impl Config {
     /// link between strangers is refused when it begins. Which links there are is part of it: two shapes over
     /// the same branches may have as many.
     pub fn bank_digest(&self) -> u64 {
+        let links = self.topology.pairs();
+        let links = links.map(|(one, other)| u64::from(one.value()) << 32 | u64::from(other.value()));
+        // No link is 0.
+        self.digest(links.chain([0]))
+    }
+
+    /// What it was in the first format of data directories: it told how many links there are, not which.
+    fn bank_digest_of_one_life(&self) -> u64 {
+        self.digest([self.topology.link_count() as u64].into_iter())
+    }
+
+    fn digest(&self, links: impl Iterator<Item = u64>) -> u64 {
         let branches = self.branches.iter().map(|branch| u64::from(branch.value()));
         let accounts = self.accounts.iter().flat_map(|(account, &opening)| [account.0, opening as u64]);
         let propagation = match self.propagation {
             Propagation::Stream => 0,
             Propagation::Unary => 1,
         };
-        let links = self.topology.pairs();
-        let links = links.map(|(one, other)| u64::from(one.value()) << 32 | u64::from(other.value()));
-        // No link is 0, and no branch is u64::MAX.
-        let words = branches.chain([u64::MAX, propagation]).chain(links).chain([0]).chain(accounts);
+        // No branch is u64::MAX.
+        let words = branches.chain([u64::MAX, propagation]).chain(links).chain(accounts);
         words
             .flat_map(u64::to_le_bytes)
             .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
@@ -193,7 +203,11 @@ impl Branch {
     /// # Errors
     /// [`BranchError::Store`] if the directory cannot be used; then nothing in it was changed.
     pub async fn recover(listener: std::net::TcpListener, mut config: Config, data: Data) -> Result<Self, BranchError> {
-        let owner = Owner { branch: config.own.branch, bank: config.bank_digest() };
+        let owner = Owner {
+            branch: config.own.branch,
+            bank: config.bank_digest(),
+            bank_of_one_life: config.bank_digest_of_one_life(),
+        };
         let (directory, replica) = (data.directory.clone(), config.replica());
         let opened = spawn_blocking(move || recover(&data, owner, replica));
         let (store, replica) =

@@ -181,10 +181,10 @@ fn judge(directory: &Path, meta: &[(String, u64)], owner: Owner) -> Result<u64, 
         return Err(StoreError::Foreign { directory, found, expected });
     }
     let bank = value(schema::META_BANK)?;
-    if bank != owner.bank {
+    let right = if found == schema::FORMAT_OF_ONE_LIFE { owner.bank_of_one_life } else { owner.bank };
+    if bank != right {
         let name = |bank| format!("bank {bank:016x}");
-        let expected =
-            format!("{} (a bank is its branches, its accounts and their opening balances)", name(owner.bank));
+        let expected = format!("{} (a bank is its branches, its accounts and their opening balances)", name(right));
         return Err(StoreError::Foreign { directory, found: name(bank), expected });
     }
     Ok(found)

@@ -66,6 +66,8 @@ pub struct Owner {
     pub branch: BranchId,
     /// The digest of the bank: what must be the same at all of its branches.
     pub bank: u64,
+    /// The digest that a directory of format 1 has for the same bank.
+    pub bank_of_one_life: u64,
 }
 
 /// An open data directory. No other process can open it until it is dropped.
@@ -94,7 +96,7 @@ impl Store {
         doubt::settle(&real).map_err(|error| failed(error.into()))?;
         let database = directory::builder().create_with_backend(real).map_err(|error| failed(error.into()))?;
         if format == schema::FORMAT_OF_ONE_LIFE {
-            upgrade::from_one_life(&database).map_err(failed)?;
+            upgrade::from_one_life(&database, owner).map_err(failed)?;
         }
         Ok(Self { database, fuse, directory: directory.to_owned(), _lock: lock })
     }

@@ -2,11 +2,11 @@
 
 use redb::{Database, ReadableTable};
 
-use super::{directory, schema};
+use super::{Owner, directory, schema};
 
 /// Format 1 had one life, which every start went on with, and did not say what it had forgotten: so all that it may
 /// have is taken as forgotten. In one transaction: whoever is interrupted begins again.
-pub(super) fn from_one_life(database: &Database) -> Result<(), redb::Error> {
+pub(super) fn from_one_life(database: &Database, owner: Owner) -> Result<(), redb::Error> {
     let mut transaction = database.begin_write()?;
     transaction.set_two_phase_commit(true);
     directory::make_tables(&transaction)?;
@@ -14,6 +14,7 @@ pub(super) fn from_one_life(database: &Database) -> Result<(), redb::Error> {
         let mut meta = transaction.open_table(schema::META)?;
         let life = meta.remove(schema::META_INCARNATION)?.map_or(0, |life| life.value());
         meta.insert(schema::META_FORMAT, schema::FORMAT)?;
+        meta.insert(schema::META_BANK, owner.bank)?;
         meta.insert(schema::META_HAD_OTHERS, u64::from(life > 0))?;
         meta.insert(schema::META_FORGOT_CLIENTS, 1)?;
         transaction.open_table(schema::LIVES)?.insert(life, ())?;
