@@ -212,22 +212,17 @@ impl Replica {
     ) -> Result<bool, PeerFault> {
         self.judge_version(version)?;
         let Some(link) = self.links.get_mut(&from) else { return Ok(false) };
-        let is_to_ask = if number > 0 {
-            link.acknowledged(number, version, &self.ledger)
-        } else {
-            let is_awaited = link.awaits_version();
-            if is_awaited {
-                link.learn(version, &self.ledger);
-            }
-            if is_awaited {
-                self.shown(from, version, outputs);
-            }
-            true
-        };
+        // One that is not awaited is old: what it lacks, the peer may have by now, and would not be told again.
+        let is_version = number == 0 && link.awaits_version();
+        let is_to_ask = number == 0 || link.acknowledged(number, version, &self.ledger);
+        if is_version {
+            link.learn(version, &self.ledger);
+            self.shown(from, version, outputs);
+        }
         let held = version.iter().find(|&&(origin, _)| origin == self.own).map(|&(_, sequence)| sequence);
         match held {
-            Some(sequence) => self.held_by(from, sequence, number == 0, outputs),
-            None if number == 0 => self.held_by(from, 0, true, outputs),
+            Some(sequence) => self.held_by(from, sequence, is_version, outputs),
+            None if is_version => self.held_by(from, 0, true, outputs),
             None => {}
         }
         Ok(is_to_ask)
