@@ -282,6 +282,40 @@ fn a_retry_of_an_earlier_life_waits_until_all_have_shown_what_they_have() {
     }
 }
 
+/// A retry is told that all have a write of an earlier life once they say so, in a life that has written nothing, too.
+#[test]
+fn a_write_of_an_earlier_life_is_for_all_once_all_have_it() {
+    let configs = configs(3, 1, Shape::Mesh, Duration::MAX);
+    let mut disk = Copy::default();
+    let mut one = recover(&configs[0], &mut disk);
+    for number in 1..=5 {
+        write(&mut one, number, 5, Tried::Never);
+    }
+    flush(&mut one, &mut disk);
+    for has_written in [false, true] {
+        let mut disk = disk.clone();
+        let mut one = recover(&configs[0], &mut disk);
+        let own = one.own();
+        if has_written {
+            step(&mut one, Input::Request(named(1, 8, 1, deposit(0, 1), Tried::Never)));
+        }
+        let mut again = named(2, 7, 5, deposit(0, 5), Tried::In(Incarnation(0)));
+        again.terms.concern = Concern::All;
+        step(&mut one, Input::Request(again));
+        flush(&mut one, &mut disk);
+        // As one says that has the page of the new life, and as one that has that of the earlier life only.
+        let whole = if has_written { (own, 1) } else { (origin(1), 5) };
+        let mut told = Vec::new();
+        for (peer, page) in [(2, (origin(1), 5)), (3, (origin(1), 4)), (3, whole)] {
+            assert!(told.is_empty(), "{has_written}: branch 3 lacks it: {told:?}");
+            step(&mut one, Input::LinkUp(branch(peer)));
+            let greeting = PeerMessage::Greeting { version: Version::from_iter([page]) };
+            told = answers(&step(&mut one, Input::Message { from: branch(peer), message: greeting }));
+        }
+        assert!(matches!(told[..], [Answer::Committed(of)] if of.origin == origin(1) && of.sequence == 5), "{told:?}");
+    }
+}
+
 /// What may have been done is never refused as if it had not, also where nothing more may wait.
 #[test]
 fn a_retry_that_cannot_wait_until_all_have_shown_may_have_been_executed() {

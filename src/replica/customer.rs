@@ -184,7 +184,10 @@ impl Replica {
                 let Ok(committed) = outcome else { return };
                 self.ledger.want_receipts();
                 self.wake_all(outputs);
-                self.waits.park_write(self.needed(concern), WaitingWrite { ticket, concern, committed, deadline });
+                // Its operations stand on all that earlier lives did.
+                let through = if committed.origin == self.own { committed.sequence } else { 1 };
+                let write = WaitingWrite { ticket, concern, committed, through, deadline };
+                self.waits.park_write(self.needed(concern), write);
             }
             verdict => reply(ticket, verdict.map(Answer::Committed), outputs),
         }
@@ -226,8 +229,32 @@ impl Replica {
         if needed <= 1 {
             return Ok(committed);
         }
-        let reached = 1 + self.received_by_others().filter(|&sequence| sequence >= committed.sequence).count();
+        let reached = 1 + if committed.origin == self.own {
+            self.received_by_others().filter(|&sequence| sequence >= committed.sequence).count()
+        } else {
+            self.others_with_earlier(committed)
+        };
         if reached >= needed { Ok(committed) } else { Err(Refusal::ConcernNotReached { concern, reached, needed }) }
+    }
+
+    /// How many others are known to have a write of an earlier life: those that have an own operation, which stands on
+    /// it, and neighbours that say so.
+    fn others_with_earlier(&self, committed: Committed) -> usize {
+        let Some(index) = self.ledger.find(committed.origin) else { return 0 };
+        let says_so = |branch| self.links.get(&branch).is_some_and(|link| link.has(index) >= committed.sequence);
+        let others = self.branches.iter().filter(|&branch| branch != self.own.branch);
+        let counts = others.zip(self.received_by_others());
+        counts.filter(|&(branch, sequence)| sequence > 0 || says_so(branch)).count()
+    }
+
+    /// A neighbour says what it has: answers the writes of earlier lives that waited for that.
+    pub(super) fn confirm_earlier(&mut self, outputs: &mut Vec<Output>) {
+        for write in self.waits.writes_before(self.own) {
+            if self.confirmed(write.concern, write.committed).is_ok() {
+                self.waits.take(write.ticket);
+                reply(write.ticket, Ok(Answer::Committed(write.committed)), outputs);
+            }
+        }
     }
 
     /// How far each other replica is known to have the own page.

@@ -223,6 +223,12 @@ impl Flights {
         Some(taken)
     }
 
+    /// How far the peer is known to have a page, without what is only under way.
+    pub(super) fn confirmed_of(&self, index: PageIndex) -> u64 {
+        let told = self.under_way.iter().flat_map(|sent| &sent.pages).filter(|told| told.index == index);
+        told.map(|told| told.before.sequence).fold(self.known(index).sequence, u64::min)
+    }
+
     /// How far the peer is known to have each page of the ledger, without what is only under way.
     pub(super) fn confirmed(&self, pages: usize) -> Vec<u64> {
         let mut sequences: Vec<u64> = (0..pages).map(|index| self.known(index).sequence).collect();

@@ -172,6 +172,11 @@ impl Link {
         Some(ahead.max(known))
     }
 
+    /// How far the peer has said in this session to have a page.
+    pub(super) fn has(&self, index: PageIndex) -> u64 {
+        if self.up && self.greeted { self.flights.confirmed_of(index) } else { 0 }
+    }
+
     /// Whether we wait for the answer to a greeting.
     pub(super) fn awaits_version(&self) -> bool {
         self.greeting == Greeting::Sent

@@ -106,6 +106,7 @@ impl Replica {
         self.shown(from, &version, outputs);
         // It may be the only word of it: what the peer has is not sent, and so not acknowledged.
         self.held_by(from, held, true, outputs);
+        self.confirm_earlier(outputs);
         Ok(true)
     }
 
@@ -225,6 +226,7 @@ impl Replica {
             None if is_version => self.held_by(from, 0, true, outputs),
             None => {}
         }
+        self.confirm_earlier(outputs);
         Ok(is_to_ask)
     }
 

@@ -18,6 +18,8 @@ pub(super) struct WaitingWrite {
     pub(super) ticket: u64,
     pub(super) concern: Concern,
     pub(super) committed: Committed,
+    /// The own operation that replicas must have, so that they have the write: itself, or, of an earlier life, the first.
+    pub(super) through: u64,
     pub(super) deadline: Time,
 }
 
@@ -67,7 +69,7 @@ impl Waits {
     }
 
     /// Takes out whatever waits under this ticket.
-    fn take(&mut self, ticket: u64) -> Option<Expired> {
+    pub(super) fn take(&mut self, ticket: u64) -> Option<Expired> {
         let deadline = *self.tickets.get(&ticket)?;
         match self.leave(deadline, ticket)? {
             Place::Request(origin, sequence) => self.requests.remove(&(origin, sequence, ticket)).map(Expired::Request),
@@ -116,9 +118,15 @@ impl Waits {
 
     /// Parks a committed write until `needed` replicas have it.
     pub(super) fn park_write(&mut self, needed: usize, write: WaitingWrite) {
-        let sequence = write.committed.sequence;
-        self.park(write.deadline, write.ticket, Place::Write(needed, sequence));
-        self.writes.insert((needed, sequence, write.ticket), write);
+        self.park(write.deadline, write.ticket, Place::Write(needed, write.through));
+        self.writes.insert((needed, write.through, write.ticket), write);
+    }
+
+    /// The writes of earlier lives that wait.
+    pub(super) fn writes_before(&self, own: Origin) -> Vec<WaitingWrite> {
+        let first = |needed| self.writes.range((needed, 0, 0)..=(needed, 1, u64::MAX)).map(|(_, &write)| write);
+        let needs = self.needs().into_iter();
+        needs.flat_map(first).filter(|write| write.committed.origin != own).collect()
     }
 
     /// The numbers of replicas that some write waits for.
