@@ -70,6 +70,34 @@ fn concern_that_is_not_reached_in_time_is_said_to_be_not_reached() {
     assert_eq!(step_at(&mut replica, deadline, Input::Tick), [reply]);
 }
 
+/// An answer to a greeting that comes again says what the peer had, not what it has.
+#[test]
+fn old_answer_to_a_greeting_takes_no_confirmation_back() {
+    let config = bank(2, 1, Shape::Mesh, Propagation::Stream).swap_remove(0);
+    let mut replica = Replica::new(config);
+    let answer = PeerMessage::Acknowledgement { number: 0, version: Vec::new() };
+    step(&mut replica, Input::LinkUp(branch(2)));
+    replica.poll_send(Time::default(), branch(2));
+    say(&mut replica, 2, answer.clone());
+    let named = |ticket, concern| {
+        let terms = Terms { concern, ..Terms::default() };
+        Input::Request(Request {
+            id: Some(request_id(7, 1)),
+            terms,
+            ..request(ticket, Action::Write(deposit(ACCOUNT, 5)))
+        })
+    };
+    step(&mut replica, named(1, Concern::Local));
+    let Some(PeerMessage::Update(Update { number, .. })) = replica.poll_send(Time::default(), branch(2)) else {
+        panic!("the peer is told");
+    };
+    let version = vec![(origin(1), 1)];
+    say(&mut replica, 2, PeerMessage::Acknowledgement { number, version });
+    say(&mut replica, 2, answer);
+    let told = step(&mut replica, named(2, Concern::All));
+    assert!(matches!(told[..], [Output::Reply { ticket: 2, answer: Answer::Committed(_) }]), "{told:?}");
+}
+
 /// A receipt of an earlier write is none of a later one.
 #[test]
 fn receipt_answers_the_writes_up_to_it_and_none_beyond() {

@@ -10,7 +10,7 @@ use common::{
     meet, origin, request, request_id, step, update,
 };
 use replibank::{
-    replica::{AnswerChange, CLIENTS_REMEMBERED, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Saved},
+    replica::{AnswerChange, CLIENTS_REMEMBERED, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Saved},
     topology::Shape,
     types::{
         AccountId, Action, Answer, Concern, Duration, Incarnation, Origin, Propagation, Refusal, Terms, Time, Tried,
@@ -280,6 +280,27 @@ fn a_retry_of_an_earlier_life_waits_until_all_have_shown_what_they_have() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+/// Whatever the order in which earlier lives' pages come, and in which a disk keeps them, a page is one and the same.
+#[test]
+fn a_page_stands_on_earlier_lives_in_one_order() {
+    let life = |incarnation| Origin { incarnation: Incarnation(incarnation), ..origin(1) };
+    let told = |first: u64, second: u64| {
+        let mut config = configs(2, 1, Shape::Mesh, Duration::MAX).swap_remove(0);
+        config.own = life(9);
+        let mut one = Replica::new(config);
+        step(&mut one, Input::LinkUp(branch(2)));
+        for (number, earlier) in [(1, first), (2, second)] {
+            let page = Delta { origin: life(earlier), ..delta(1, 0, 1, &[(0, 1, earlier, 0)]) };
+            step(&mut one, Input::Message { from: branch(2), message: update(number, page) });
+        }
+        step(&mut one, Input::Request(named(1, 7, 1, deposit(0, 1), Tried::Never)));
+        let own = one.written_beyond(&[]).into_iter().find(|page| page.origin == life(9));
+        own.expect("it wrote").past
+    };
+    assert_eq!(told(4, 5), told(5, 4));
+    assert_eq!(told(4, 5).iter().map(|past| past.origin).collect::<Vec<_>>(), [life(4), life(5)]);
 }
 
 /// A retry is told that all have a write of an earlier life once they say so, in a life that has written nothing, too.

@@ -362,7 +362,7 @@ impl Ledger {
                 && delta.base < past.from
                 && past.from <= delta.sequence
         };
-        if !delta.past.iter().all(is_past) || !delta.past.is_sorted_by_key(|past| past.from) {
+        if !delta.past.iter().all(is_past) || !delta.past.is_sorted_by(|one, next| one.key() < next.key()) {
             return malformed("it stands on what cannot be its past");
         }
         if delta.entries.len() > 1 {

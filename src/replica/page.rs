@@ -45,6 +45,13 @@ pub struct Past {
     pub sequence: u64,
 }
 
+impl Past {
+    /// What it is about: a page has one of each, in this order.
+    pub(super) fn key(&self) -> (u64, Origin) {
+        (self.from, self.origin)
+    }
+}
+
 /// What one origin changed after `base` and up to `sequence`.
 ///
 /// Invariant: holds an entry for every account that changed in between; otherwise a receiver would
@@ -61,7 +68,7 @@ pub struct Delta {
     pub entries: Vec<Entry>,
     /// The origin wants receipts up to here; 0: none.
     pub confirm_through: u64,
-    /// What the page stands on since then.
+    /// What the page stands on since then, in the order of `from`, then of the origin.
     pub past: Vec<Past>,
 }
 
@@ -85,7 +92,7 @@ pub(super) struct Page {
     pub(super) sequence: u64,
     pub(super) confirm_through: u64,
     entries: Entries,
-    /// In the order of their beginnings. The own page may have some that begin with its next operation.
+    /// In the order of their keys. The own page may have some that begin with its next operation.
     past: Vec<Past>,
 }
 
@@ -97,8 +104,10 @@ impl Page {
     /// From its next operation on, the page stands on that one too.
     pub(super) fn stand_on(&mut self, origin: Origin, sequence: u64) {
         let from = self.sequence + 1;
-        self.past.retain(|past| (past.from, past.origin) != (from, origin));
-        self.past.push(Past { from, origin, sequence });
+        self.past.retain(|past| past.key() != (from, origin));
+        // One order, whoever tells it: a page is compared, and a disk does not keep the order in which pages came.
+        let place = self.past.partition_point(|past| past.key() < (from, origin));
+        self.past.insert(place, Past { from, origin, sequence });
     }
 
     pub(super) fn has_past(&self) -> bool {
