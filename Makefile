@@ -31,7 +31,6 @@ test: verify rust-test python-test notebook-test mutants-quick bench-quick ## Ev
 
 test-long: ## The same, longer: more runs, operations, kills, restarts, restores, seeds, states and mutants.
 	$(LONG) $(MAKE) test REPEAT=20
-	$(LONG) cargo test --quiet --features python --test bank_restores -- --ignored
 	$(MAKE) mutants
 
 verify: rust-lint python-lint ## Formatting, lints, types, stubs, docs, protocol; changes nothing.

@@ -252,7 +252,6 @@ async fn check(bank: &Bank, told: &[Told]) -> usize {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "once in some tens of clones, the first process has not ended within a minute: `make test-long` runs it"]
 async fn older_copies_and_clones_lose_nothing_that_most_branches_had() {
     outlives(Propagation::Stream).await;
 }

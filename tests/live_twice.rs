@@ -89,4 +89,10 @@ async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
         assert_eq!(status.claims.iter().map(|claim| claim.branch).collect::<Vec<_>>(), [1]);
         assert!(status.claims[0].incarnation < until(&later, |_| true).await.incarnation);
     }
+    // Once one process has the branch for itself again, that is over.
+    later.close().await;
+    drop(later);
+    let alone = serve(1, "127.0.0.1:0", (2, &port)).await;
+    until(&peer, |status| status.links[0].connected && status.claims.is_empty()).await;
+    assert!(until(&alone, |status| status.links[0].connected).await.claims.is_empty());
 }

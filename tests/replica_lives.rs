@@ -10,7 +10,10 @@ use common::{
     meet, origin, request, request_id, step, update,
 };
 use replibank::{
-    replica::{AnswerChange, CLIENTS_REMEMBERED, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Replica, Saved},
+    replica::{
+        AnswerChange, CLIENTS_REMEMBERED, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Receipt, Replica,
+        Saved, Update,
+    },
     topology::Shape,
     types::{
         AccountId, Action, Answer, Concern, Duration, Incarnation, Origin, Propagation, Refusal, Terms, Time, Tried,
@@ -324,15 +327,22 @@ fn a_write_of_an_earlier_life_is_for_all_once_all_have_it() {
         again.terms.concern = Concern::All;
         step(&mut one, Input::Request(again));
         flush(&mut one, &mut disk);
-        // As one says that has the page of the new life, and as one that has that of the earlier life only.
-        let whole = if has_written { (own, 1) } else { (origin(1), 5) };
-        let mut told = Vec::new();
-        for (peer, page) in [(2, (origin(1), 5)), (3, (origin(1), 4)), (3, whole)] {
-            assert!(told.is_empty(), "{has_written}: branch 3 lacks it: {told:?}");
-            step(&mut one, Input::LinkUp(branch(peer)));
-            let greeting = PeerMessage::Greeting { version: Version::from_iter([page]) };
-            told = answers(&step(&mut one, Input::Message { from: branch(peer), message: greeting }));
-        }
+        let says = |one: &mut Replica, peer, sequence| {
+            step(one, Input::LinkUp(branch(peer)));
+            let greeting = PeerMessage::Greeting { version: Version::from_iter([(origin(1), sequence)]) };
+            answers(&step(one, Input::Message { from: branch(peer), message: greeting }))
+        };
+        assert_eq!(says(&mut one, 2, 5), []);
+        assert_eq!(says(&mut one, 3, 4), [], "branch 3 lacks it");
+        let told = if has_written {
+            // It has a write of the new life, says branch 2: so it has all that was before.
+            step(&mut one, Input::LinkDown(branch(3)));
+            let receipts = vec![Receipt { by: origin(3), origin: own, sequence: 1 }];
+            let update = PeerMessage::Update(Update { number: 1, is_urgent: true, deltas: Vec::new(), receipts });
+            answers(&step(&mut one, Input::Message { from: branch(2), message: update }))
+        } else {
+            says(&mut one, 3, 5)
+        };
         assert!(matches!(told[..], [Answer::Committed(of)] if of.origin == origin(1) && of.sequence == 5), "{told:?}");
     }
 }

@@ -162,10 +162,17 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
 /// Whether one who says this is the process that serves its branch; hears whether we are.
 fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
     core.overtaken_by(hello.heard);
-    if let Some(incarnation) = hello.rival.filter(|&life| life < core.own().incarnation) {
+    // Of another life than this one, it is an old story.
+    if let Some(incarnation) = hello.rival
+        && hello.heard == core.own().incarnation
+        && incarnation < hello.heard
+    {
         core.claimed(Origin { incarnation, ..core.own() });
     }
     let latest = core.latest_life(hello.branch);
+    if hello.life > latest {
+        core.began_anew(hello.branch);
+    }
     if hello.life >= latest {
         return Ok(());
     }

@@ -273,6 +273,7 @@ impl Replica {
                 reply(write.ticket, Ok(Answer::Committed(write.committed)), outputs);
             }
         }
+        self.confirm_earlier(outputs);
     }
 
     pub(super) fn expire(&mut self, now: Time, outputs: &mut Vec<Output>) {

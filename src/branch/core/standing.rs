@@ -157,6 +157,11 @@ impl Core {
         })
     }
 
+    /// A peer has begun a later life: what its processes before claimed is over, until one is heard again.
+    pub(in crate::branch) fn began_anew(&self, peer: BranchId) {
+        self.standing.send_if_modified(|standing| standing.rivals.remove(&peer).is_some());
+    }
+
     /// The other process of a peer, if one has claimed to be that.
     pub(in crate::branch) fn rival(&self, peer: BranchId) -> Option<Incarnation> {
         self.standing.borrow().rivals.get(&peer).copied()
