@@ -186,6 +186,18 @@ fn what_was_forgotten_is_expired_and_what_was_never_asked_is_not() {
     assert!(matches!(ask(&mut replica, tried_here(named(1, 21, 1, deposit(ACCOUNT, 1)))), Some(Answer::Committed(_))));
 }
 
+/// What is queued is bounded by what is remembered, however often clients come back.
+#[test]
+fn clients_that_come_back_do_not_pile_up() {
+    let mut replica = small(1, 100);
+    for number in 1..=10_000 {
+        for client in [1, 2] {
+            assert!(ask(&mut replica, named(1, client, number, deposit(ACCOUNT, 1))).is_some());
+        }
+        assert_eq!(replica.invariants(), Ok(()));
+    }
+}
+
 /// Once nothing is on record of some clients, a retry of one that is not known may be one of theirs.
 #[test]
 fn no_client_is_forgotten_before_its_time_and_then_strangers_cannot_retry() {

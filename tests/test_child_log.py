@@ -10,7 +10,9 @@ import pytest
 import replibank
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+DATA = 0
 HEADERS = 1
+END_STREAM = 1
 PIPE_BYTES = 1 << 16
 """What a pipe holds that nobody reads."""
 
@@ -30,8 +32,8 @@ def text(value: bytes) -> bytes:
     return coded + bytes([rest]) + value
 
 
-def refuse_call(address: str, encoding: bytes) -> None:
-    """Calls a branch as a peer does, in an encoding that it refuses and names in its log."""
+def call(address: str, encoding: bytes, message: bytes = b"\0" * 5) -> None:
+    """Calls a branch as a peer does, and waits for what it says. Without a message the call just ends."""
     fields = {
         b":method": b"POST",
         b":scheme": b"http",
@@ -44,9 +46,8 @@ def refuse_call(address: str, encoding: bytes) -> None:
     headers = b"".join(b"\0" + text(name) + text(value) for name, value in fields.items())
     host, port = address.rsplit(":", 1)
     with socket.create_connection((host, int(port)), timeout=30) as connection:
-        connection.sendall(
-            PREFACE + frame(4, 0, 0, b"") + frame(HEADERS, 4, 1, headers) + frame(0, 1, 1, b"\0" * 5)
-        )
+        end = frame(DATA, END_STREAM, 1, message)
+        connection.sendall(PREFACE + frame(4, 0, 0, b"") + frame(HEADERS, 4, 1, headers) + end)
         with connection.makefile("rb") as frames:
             kind = None
             while kind != HEADERS:
@@ -61,7 +62,7 @@ def test_a_child_logs_more_than_a_pipe_holds_and_goes_on(
         sent = 0
         for number in range(16):
             encoding = b"%03d" % number + b"x" * 8000
-            refuse_call(bank.addresses[1], encoding)
+            call(bank.addresses[1], encoding)
             sent += len(encoding)
         assert sent > PIPE_BYTES
         assert bank.customer(1).deposit(1).balance == 401
@@ -75,6 +76,17 @@ def test_a_child_logs_more_than_a_pipe_holds_and_goes_on(
             assert record.message.startswith("branch 1: call from 127.0.0.1 refused: ")
             assert f"{number:03d}xxx" in record.message
             assert record.message.endswith("bytes more)")
+
+
+def test_who_gives_up_a_call_before_its_message_was_refused_nothing(
+    caplog: pytest.LogCaptureFixture, wait_until: Callable
+) -> None:
+    with replibank.Bank({1: 400, 2: 400}, processes=True) as bank:
+        call(bank.addresses[1], b"identity", message=b"")
+        call(bank.addresses[1], b"unheard-of")
+        wait_until(lambda: caplog.records, "a line of the second call")
+    assert len(caplog.records) == 1
+    assert "unheard-of" in caplog.text
 
 
 def test_what_a_child_says_as_it_dies_is_told(caplog: pytest.LogCaptureFixture) -> None:

@@ -16,6 +16,9 @@ use tonic::{
 
 use super::core::{Caller, Core};
 
+/// How tonic answers a call that ended before its message: its caller has given it up, and knows that.
+const NOTHING_SAID: &str = "Missing request message.";
+
 /// A service whose refusals are logged.
 #[derive(Clone)]
 pub(super) struct Door<S> {
@@ -54,7 +57,8 @@ where
         let answered = self.service.call(request);
         Box::pin(async move {
             let response = answered.await?;
-            if let Some(status) = Status::from_header_map(response.headers()) {
+            let status = Status::from_header_map(response.headers()).filter(|status| status.message() != NOTHING_SAID);
+            if let Some(status) = status {
                 core.complain(&format!("call from {caller} refused"), &status);
             }
             Ok(response)

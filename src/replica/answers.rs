@@ -112,7 +112,7 @@ impl Answers {
             answers.last_order = order;
             answers.put(request, operation, outcome);
         }
-        answers.silent.extend(answers.clients.iter().filter(|(_, known)| known.answers.is_empty()).map(|(&id, _)| id));
+        answers.silent = answers.silent_clients();
         answers.changes = Some(Vec::new());
         answers
     }
@@ -220,6 +220,27 @@ impl Answers {
         false
     }
 
+    /// Each client whose answers are all forgotten, once; whoever asked for something longest ago comes first.
+    fn silent_clients(&self) -> VecDeque<ClientId> {
+        let silent = self.clients.iter().filter(|(_, known)| known.answers.is_empty());
+        let mut silent: Vec<(Time, ClientId)> = silent.map(|(&id, known)| (known.last_at, id)).collect();
+        silent.sort_unstable();
+        silent.into_iter().map(|(_, id)| id).collect()
+    }
+
+    /// Checks what must hold in every state.
+    pub(super) fn invariants(&self) -> Result<(), String> {
+        let (queued, silent) = (self.order.len(), self.silent.len());
+        if queued > 2 * self.count + ANSWERS_PER_CLIENT + 1 || silent > 2 * self.clients.len() + ANSWERS_PER_CLIENT {
+            return Err(format!(
+                "{queued} answers and {silent} clients are queued, of {} and {}",
+                self.count,
+                self.clients.len()
+            ));
+        }
+        Ok(())
+    }
+
     /// Forgets an answer, and with it what its client asked for before; whether it was there.
     fn forget(&mut self, request: RequestId) -> bool {
         let Some(client) = self.clients.get_mut(&request.client) else { return false };
@@ -228,6 +249,9 @@ impl Answers {
         client.forgotten_through = request.number.max(client.forgotten_through);
         if client.answers.is_empty() {
             self.silent.push_back(request.client);
+            if self.silent.len() > 2 * self.clients.len() + ANSWERS_PER_CLIENT {
+                self.silent = self.silent_clients();
+            }
         }
         self.count -= 1;
         self.changed(AnswerChange::ForgetRequest(request));

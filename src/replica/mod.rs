@@ -443,6 +443,7 @@ impl Replica {
     /// A sentence that says what does not hold.
     pub fn invariants(&self) -> Result<(), String> {
         self.ledger.invariants()?;
+        self.answers.invariants()?;
         self.waits.invariants()
     }
 }

@@ -136,7 +136,9 @@ impl Disk for MemoryDisk {
         let page = |(&origin, page): (&Origin, &Page)| {
             let mut entries: Vec<Entry> = page.entries.values().copied().collect();
             entries.sort_by_key(|entry| entry.sequence);
-            let (sequence, confirm_through, past) = (page.sequence, page.confirm_through, page.past.clone());
+            let (sequence, confirm_through, mut past) = (page.sequence, page.confirm_through, page.past.clone());
+            // A table has an order of its own, not that in which it was written.
+            past.sort_by_key(|past| (past.from, past.origin));
             Delta { origin, base: 0, sequence, entries, confirm_through, past }
         };
         Ok(Saved {

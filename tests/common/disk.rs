@@ -61,7 +61,10 @@ impl Disk for Copy {
         let mut saved = self.0.clone();
         saved.pages.sort_by_key(|page| page.origin);
         saved.forgotten.sort_unstable();
-        saved.pages.iter_mut().for_each(|page| page.entries.sort_by_key(|entry| entry.sequence));
+        for page in &mut saved.pages {
+            page.entries.sort_by_key(|entry| entry.sequence);
+            page.past.sort_by_key(|past| (past.from, past.origin));
+        }
         Ok(saved)
     }
 }
