@@ -34,6 +34,9 @@ impl Side {
 
 /// How soon the other process of a branch takes over a link.
 const RIVAL_US: (u64, u64) = (100_000, 1_000_000);
+/// How many messages follow each other before that, once the bank has healed: else a slow network never lets
+/// either say anything.
+const TRIPS_A_TURN: u64 = 16;
 
 /// A link of two branches. A session of it joins a process of each.
 #[derive(Debug)]
@@ -189,7 +192,8 @@ impl World<'_> {
     }
 
     pub(super) fn await_rival(&mut self, edge: usize, branch: BranchIndex) {
-        let wait = self.rng.u64(RIVAL_US.0..=RIVAL_US.1);
+        let turn = if self.healed { self.longest_us.saturating_mul(TRIPS_A_TURN) } else { 0 };
+        let wait = self.rng.u64(RIVAL_US.0..=RIVAL_US.1).saturating_add(turn);
         self.after(wait, Event::Rival { edge, branch });
     }
 
