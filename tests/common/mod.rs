@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
 pub mod disk;
+pub mod laws;
 pub mod lives;
 pub mod network;
 pub mod pages;

@@ -1,36 +1,22 @@
 //! A peer that floods: a hundred thousand messages, and not one answer read. Memory stays bounded,
 //! customers and honest peers are served meanwhile, and the log has a line, not a line a message.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod hostile;
-
-use hostile::{Bed, HONEST, HOSTILE, SERVED, delta, log_lines, receipts, update, version};
 use replibank::{
     types::Propagation,
     wire::proto::{self, peer_message::Kind},
 };
-use tokio::sync::{Mutex, MutexGuard};
 use tonic::Code;
+
+use crate::{
+    hostile::{Bed, HONEST, HOSTILE, SERVED, delta, log_lines, receipts, update, version},
+    measured::{alone, resident_bytes},
+};
 
 const MESSAGES: u64 = 100_000;
 
 /// What the process may grow by while it is flooded: the windows of HTTP/2 and what the system's
 /// allocator keeps, but nowhere near the flood, which is a kilobyte or more a message.
 const GROWTH_BYTES: usize = 48 << 20;
-
-/// The tests of this file measure their process, so they take turns.
-async fn alone() -> MutexGuard<'static, ()> {
-    static TURN: Mutex<()> = Mutex::const_new(());
-    TURN.lock().await
-}
-
-/// What the process has in memory; 0 where the system does not say.
-fn resident_bytes() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
-}
 
 /// Floods branch 2 from a stream whose answers nobody reads, while customers and branch 3 go on.
 async fn flood(message: impl Fn(u64) -> Kind + Send + 'static) {

@@ -1,16 +1,15 @@
 //! A page of many accounts, larger than one message: a branch that has lost it gets it back whole.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::time::Duration;
 
 use replibank::{
     bank::{Bank, BankConfig, BankError, BranchConfig, Served},
     topology::Shape,
-    types::{AccountId, Action, Amount, BranchId, Operation, OperationKind, Propagation, Terms},
+    types::{AccountId, Action, Amount, Operation, OperationKind, Propagation, Terms},
     wire::MAX_CALL_ACCOUNTS,
 };
+
+use crate::{common::branch, measured::alone};
 
 const SOON: Duration = Duration::from_secs(600);
 
@@ -19,12 +18,9 @@ fn accounts() -> u64 {
     std::env::var("REPLIBANK_ACCOUNTS").map_or(100_000, |count| count.parse().expect("a number"))
 }
 
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_branch_that_lost_a_large_page_gets_it_back() {
+    let _alone = alone().await;
     let accounts = accounts();
     let mut config = BankConfig::new([branch(1), branch(2)], 0);
     config.accounts = (0..accounts).map(|account| (AccountId(account), 7)).collect();

@@ -1,8 +1,5 @@
 //! Writes for all of many branches, at once. REPLIBANK_WIDE=300 takes as many branches, and two thirds as many writes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::time::{Duration, Instant};
 
 use replibank::{
@@ -11,6 +8,8 @@ use replibank::{
     types::{AccountId, Amount, BranchId, Concern, Operation, OperationKind, Terms},
 };
 use tokio::task::JoinSet;
+
+use crate::measured::alone;
 
 const SOON: Duration = Duration::from_secs(60);
 
@@ -27,6 +26,7 @@ fn mib(what: &str) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn writes_for_all_of_many_branches_are_told_when_all_have_them() {
+    let _alone = alone().await;
     let branches = branches();
     let writes = branches * 2 / 3;
     let config = BankConfig { shape: Shape::Overlay, ..BankConfig::new((1..=branches).filter_map(BranchId::new), 0) };

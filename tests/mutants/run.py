@@ -26,6 +26,9 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 
+#: The binaries of tests. The pure one needs nothing that touches sockets and disks.
+BINARIES = ("pure", "net", "flood")
+
 #: What a build needs, besides Cargo's own files.
 SOURCES = ("src", "proto", "tests", "benches/simulation.rs", "build.rs", "Cargo.toml", "Cargo.lock")
 
@@ -64,7 +67,6 @@ class Mutant:
         before: The text that it changes: exactly, and once in that file.
         after: What it makes of it.
         caught: "seeds", "kinds", or a test as "file::name".
-        net: Whether the test needs the features that touch sockets and disks.
     """
 
     name: str
@@ -73,7 +75,6 @@ class Mutant:
     before: str
     after: str
     caught: str
-    net: bool = False
 
     def test(self) -> tuple[str, str]:
         """The file of tests and the test in it."""
@@ -84,6 +85,14 @@ class Mutant:
             right = '"seeds", "kinds" or "file::test"'
             raise MutantError(f"{self.name}: caught is {self.caught!r}: write {right}")
         return file, name
+
+    def binary(self) -> str:
+        """The binary of tests that its test is in."""
+        file, _ = self.test()
+        for binary in BINARIES:
+            if {f"{file}.rs", file} & {path.name for path in (ROOT / "tests" / binary).iterdir()}:
+                return binary
+        raise MutantError(f"{self.name}: there is no {file}.rs in {' or '.join(BINARIES)} of tests/")
 
     def apply(self, text: str) -> str:
         """The file's text with the change."""
@@ -119,10 +128,10 @@ def check(found: list[Mutant]) -> None:
     for mutant in found:
         mutant.apply((ROOT / mutant.file).read_text())
         file, name = mutant.test()
-        paths = [ROOT / "tests" / f"{file}.rs", ROOT / "tests" / file / "main.rs"]
-        texts = [path.read_text() for path in paths if path.is_file()]
-        if not any(re.search(rf"\bfn {name}\b", text) for text in texts):
-            raise MutantError(f"{mutant.name}: there is no test {name} in tests/{file}.rs")
+        path = ROOT / "tests" / mutant.binary() / f"{file}.rs"
+        path = path if path.is_file() else path.with_suffix("") / "mod.rs"
+        if not re.search(rf"\bfn {name}\b", path.read_text()):
+            raise MutantError(f"{mutant.name}: there is no test {name} in {path.relative_to(ROOT)}")
 
 
 class Copy:
@@ -164,10 +173,10 @@ class Copy:
 
     def cargo(self, mutant: Mutant, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Runs the test of a mutant, or builds it."""
-        file, _ = mutant.test()
-        features = [] if mutant.net else ["--no-default-features"]
+        binary = mutant.binary()
+        features = ["--no-default-features"] if binary == "pure" else []
         return subprocess.run(
-            ["cargo", "test", "--locked", *features, "--test", file, *arguments],
+            ["cargo", "test", "--locked", *features, "--test", binary, *arguments],
             cwd=self.place,
             env=self.environment | (SEEDS_ENVIRONMENT if mutant.caught == "seeds" else {}),
             stdout=subprocess.PIPE,
@@ -182,8 +191,7 @@ class Copy:
         built = self.cargo(mutant, "--no-run")
         if built.returncode != 0:
             raise MutantError(f"{mutant.name} does not compile:\n{built.stdout}")
-        _, name = mutant.test()
-        ran = self.cargo(mutant, "--quiet", "--", "--exact", name)
+        ran = self.cargo(mutant, "--quiet", "--", "--exact", "::".join(mutant.test()))
         if "test result: ok. 1 passed" in ran.stdout:
             return False
         if "test result: FAILED. 0 passed; 1 failed" in ran.stdout:

@@ -1,11 +1,6 @@
 //! Branches that are killed and come back while customers write: what was acknowledged is there, once,
 //! if the branch has a data directory; and what its peers had, if it has none.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::{
     collections::BTreeMap,
     net::SocketAddr,
@@ -16,13 +11,14 @@ use std::{
     time::Duration,
 };
 
-use common::{branch, deposit, disk::Place, withdrawal};
 use replibank::{
     bank::{Bank, BankConfig, BankError},
     customer::{Customer, CustomerError},
     store::Durability,
     types::{AccountId, Concern, Origin, Propagation, Terms},
 };
+
+use crate::common::{branch, deposit, disk::Place, withdrawal};
 
 const SOON: Duration = Duration::from_secs(20);
 

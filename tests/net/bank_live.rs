@@ -1,8 +1,5 @@
 //! Banks of real branches: gRPC on loopback, ports chosen by the system.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::{collections::BTreeMap, time::Duration};
 
 use replibank::{
@@ -18,11 +15,9 @@ use replibank::{
     wire::proto::{self, replication_service_client::ReplicationServiceClient},
 };
 
-const SOON: Duration = Duration::from_secs(10);
+use crate::common::branch;
 
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).expect("a branch id from 1 on")
-}
+const SOON: Duration = Duration::from_secs(10);
 
 fn config(branches: u32, opening: i64) -> BankConfig {
     BankConfig::new((1..=branches).map(branch), opening)

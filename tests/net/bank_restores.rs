@@ -1,11 +1,6 @@
 //! Directories that come back from older copies, and second processes on copies of them, while customers write: what
 //! was acknowledged for most branches is there at the end, once. REPLIBANK_RESTORES says how often.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -18,7 +13,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use common::{branch, deposit, disk::Place};
 use replibank::{
     bank::{Bank, BankConfig, BranchConfig, Served},
     branch::Data,
@@ -28,6 +22,8 @@ use replibank::{
     types::{AccountId, BranchId, Concern, Origin, Propagation, Terms},
 };
 use tokio::{task::JoinSet, time::sleep};
+
+use crate::common::{branch, deposit, disk::Place};
 
 const SOON: Duration = Duration::from_secs(60);
 const BRANCHES: u32 = 3;

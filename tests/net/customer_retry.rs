@@ -1,9 +1,6 @@
 //! A customer whose connection is cut after the branch has committed and before the answer is back:
 //! the retry carries the same request id, and the deposit counts once.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use replibank::{

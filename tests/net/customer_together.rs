@@ -2,9 +2,6 @@
 //! everything counts once.
 
 #![allow(clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
 
 use std::{
     sync::{
@@ -14,7 +11,6 @@ use std::{
     time::Duration,
 };
 
-use common::{branch, deposit};
 use replibank::{
     bank::{Bank, BankConfig},
     customer::{Customer, CustomerError},
@@ -22,6 +18,8 @@ use replibank::{
     types::{self, AccountId, Action, Answer, Concern, Terms},
 };
 use tokio::task::JoinSet;
+
+use crate::common::{branch, deposit};
 
 const SOON: Duration = Duration::from_secs(30);
 

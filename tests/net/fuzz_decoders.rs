@@ -3,24 +3,21 @@
 //! again. `fuzz_replica` tells a replica of it.
 //!
 //! The default is what a test run can afford. For hours, with new cases each time:
-//! `PROPTEST_CASES=100000000 cargo test --test fuzz_decoders`
+//! `PROPTEST_CASES=100000000 cargo test --test net fuzz_decoders`
 //! (not with --release, which does not check overflow).
-
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-#[path = "fuzz/draw.rs"]
-mod draw;
-mod fuzz;
 
 use std::{collections::BTreeSet, fmt::Debug};
 
-use fuzz::{cases, damages, mangled};
 use proptest::prelude::*;
 use prost::Message;
 use replibank::{
     types::{ClientId, OperationKind, RequestId},
     wire::{Propagated, Snapshot, Status, WireError, proto},
+};
+
+use crate::{
+    draw,
+    fuzz::{cases, damages, mangled},
 };
 
 /// Reads one kind of message; the error, if there is one.

@@ -2,25 +2,21 @@
 //! would tell it. It stays sound, only others' pages move on, and what is refused is refused whole.
 //!
 //! The default is what a test run can afford. For hours, with new cases each time:
-//! `PROPTEST_CASES=100000000 cargo test --test fuzz_replica`
+//! `PROPTEST_CASES=100000000 cargo test --test net fuzz_replica`
 //! (not with --release, which does not check overflow).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-#[path = "fuzz/draw.rs"]
-mod draw;
-mod fuzz;
-
-use common::{ACCOUNT, branch, deposit, lone_replica, meet, origin, pages::pages, say, step, withdrawal, write};
-use fuzz::{cases, damages, mangled};
 use proptest::prelude::*;
 use prost::Message;
 use replibank::{
     replica::{Input, Output, PeerMessage, Replica},
     types::{AccountId, MAX_AMOUNT, OperationKind, Time},
     wire::{Propagated, proto},
+};
+
+use crate::{
+    common::{self, ACCOUNT, branch, deposit, lone_replica, meet, origin, pages::pages, say, step, withdrawal, write},
+    draw,
+    fuzz::{cases, damages, mangled},
 };
 
 /// Branch 1 of four: it has written, it is linked to 2 and 3, and it has a page of 3.

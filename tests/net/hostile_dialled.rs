@@ -1,14 +1,8 @@
 //! A peer that misbehaves where it is dialled: the branch tries again, later each time, says so once,
 //! and goes on with everybody else.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod hostile;
-
 use std::{pin::Pin, sync::Arc, time::Duration};
 
-use hostile::{Bed, HONEST, SERVED, delta, log_lines, soon, update, version};
 use replibank::{
     types::Propagation,
     wire::proto::{
@@ -20,6 +14,8 @@ use replibank::{
 use tokio::sync::Semaphore;
 use tokio_stream::{Stream, StreamExt};
 use tonic::{Request, Response, Status, Streaming, transport::server::TcpIncoming};
+
+use crate::hostile::{Bed, HONEST, SERVED, delta, log_lines, soon, update, version};
 
 /// What the fake branch says to whom it is dialled by; the hello's bank is filled in.
 type Says = fn() -> Result<Vec<Option<Kind>>, Status>;

@@ -1,12 +1,6 @@
 //! A peer that lies, through both doors of a real branch: what cannot be true is refused with a
 //! status that says so and one line in the log, and harms nobody. What is merely old is ignored.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod hostile;
-
-use hostile::{Bed, HONEST, HOSTILE, SERVED, delta, log_lines, receipts, soon, update, version};
 use replibank::{
     types::{MAX_AMOUNT, Propagation},
     wire::{
@@ -15,6 +9,8 @@ use replibank::{
     },
 };
 use tonic::Code;
+
+use crate::hostile::{self, Bed, HONEST, HOSTILE, SERVED, delta, log_lines, receipts, soon, update, version};
 
 /// The page of the hostile branch, as it told it while it was honest: two deposits.
 fn page() -> proto::Delta {

@@ -1,12 +1,6 @@
 //! A peer that breaks the rules of a session: how a stream begins, how many there are, and what one
 //! peer's end must not do to the others.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod hostile;
-
-use hostile::{Bed, HONEST, HOSTILE, OPENING, SERVED, branch, delta, log_lines, soon, update, version};
 use replibank::{
     types::{AccountId, Propagation},
     wire::{
@@ -15,6 +9,8 @@ use replibank::{
     },
 };
 use tonic::{Code, Status};
+
+use crate::hostile::{self, Bed, HONEST, HOSTILE, OPENING, SERVED, branch, delta, log_lines, soon, update, version};
 
 fn assert_refused(refused: Result<hostile::Peer, Status>, code: Code, cause: &str) {
     let status = refused.expect_err("it is refused");

@@ -1,23 +1,18 @@
 //! A gentle end: no more requests are taken, peers still hear of what was decided, and what nobody else has is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::{collections::BTreeMap, time::Duration};
 
 use replibank::{
     bank::{Bank, BankConfig, BranchConfig, Fault, Served},
     customer::Customer,
     topology::Shape,
-    types::{AccountId, Action, Amount, BranchId, Operation, OperationKind, Propagation, Terms},
+    types::{AccountId, Action, Amount, Operation, OperationKind, Propagation, Terms},
 };
+
+use crate::common::branch;
 
 const SOON: Duration = Duration::from_secs(20);
 const DEPOSITS: usize = 60_000;
-
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).unwrap()
-}
 
 fn config(id: u32, peer: u32, address: Option<String>, delay: Duration) -> BranchConfig {
     BranchConfig {

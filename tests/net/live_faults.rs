@@ -1,18 +1,14 @@
 //! Faults on a running bank: what is cut, held or lost, and that the history of it can be explained.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{branch, deposit};
 use replibank::{
     bank::{Bank, BankConfig, BankError, Fault, Messages},
     check::check,
     types::{AccountId, Concern, Propagation, Terms},
 };
+
+use crate::common::{branch, deposit};
 
 const SOON: Duration = Duration::from_secs(20);
 

@@ -1,54 +1,20 @@
 //! A branch whose peers are of another bank takes no writes: nobody else would ever have them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::time::Duration;
 
-use replibank::{
-    bank::{BranchConfig, Served},
-    topology::Shape,
-    types::{AccountId, BranchId, Propagation},
-    wire::proto::{self, bank_service_client::BankServiceClient},
-};
-use tonic::{Code, Status, transport::Channel};
+use replibank::{bank::Served, types::Propagation};
+use tonic::{Code, Status};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
+use super::served::{channel, client, deposit, nobody, serve};
+
 const SOON: Duration = Duration::from_secs(20);
-
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).unwrap()
-}
-
-async fn serve(id: u32, listen: &str, peer: (u32, &str), opening: i64, propagation: Propagation) -> Served {
-    let config = BranchConfig {
-        id: branch(id),
-        listen: listen.to_owned(),
-        peers: [(branch(peer.0), Some(peer.1.to_owned()))].into(),
-        accounts: [(AccountId::DEFAULT, opening)].into(),
-        shape: Shape::Mesh,
-        propagation,
-        propagation_delay: Duration::ZERO,
-        data: None,
-    };
-    Served::start(config).await.expect("it serves")
-}
-
-async fn channel(served: &Served) -> Channel {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
-    endpoint.connect().await.expect("it listens")
-}
-
-async fn deposit(served: &Served) -> Result<(), Status> {
-    let request = proto::DepositRequest { amount: 1, ..Default::default() };
-    BankServiceClient::new(channel(served).await).deposit(request).await.map(drop)
-}
 
 /// Deposits until that is refused, or is not.
 async fn deposit_until(served: &Served, is_refused: bool) -> Result<(), Status> {
     let tries = async {
         loop {
-            let deposited = deposit(served).await;
+            let deposited = deposit(&mut client(served).await).await;
             if deposited.is_err() == is_refused {
                 return deposited;
             }
@@ -68,9 +34,9 @@ async fn is_serving(served: &Served) -> bool {
 async fn branch_of_another_bank_takes_no_writes_until_a_peer_accepts_it() {
     for propagation in [Propagation::Stream, Propagation::Unary] {
         // Nobody listens there yet: unreachable peers are no refusal.
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+        let port = nobody();
         let one = serve(1, "127.0.0.1:0", (2, &port), 400, propagation).await;
-        deposit(&one).await.expect("it is alone, and may be");
+        deposit(&mut client(&one).await).await.expect("it is alone, and may be");
         assert!(is_serving(&one).await);
 
         let address = one.address().to_string();

@@ -1,46 +1,17 @@
 //! Two processes serve one branch: nothing that either acknowledged is lost, the earlier one ends, and everybody who
 //! runs them is told.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::time::Duration;
 
-use replibank::{
-    bank::{BranchConfig, Served},
-    topology::Shape,
-    types::{AccountId, BranchId, Propagation},
-    wire::proto::{self, bank_service_client::BankServiceClient},
-};
-use tonic::{Code, Status, transport::Channel};
+use replibank::{bank::Served, types::Propagation, wire::proto};
+use tonic::Code;
+
+use super::served::{self, client, deposit, nobody};
 
 const SOON: Duration = Duration::from_secs(30);
 
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).unwrap()
-}
-
 async fn serve(id: u32, listen: &str, peer: (u32, &str)) -> Served {
-    let config = BranchConfig {
-        id: branch(id),
-        listen: listen.to_owned(),
-        peers: [(branch(peer.0), Some(peer.1.to_owned()))].into(),
-        accounts: [(AccountId::DEFAULT, 400)].into(),
-        shape: Shape::Mesh,
-        propagation: Propagation::Stream,
-        propagation_delay: Duration::ZERO,
-        data: None,
-    };
-    Served::start(config).await.expect("it serves")
-}
-
-async fn client(served: &Served) -> BankServiceClient<Channel> {
-    let endpoint = tonic::transport::Endpoint::from_shared(format!("http://{}", served.address())).unwrap();
-    BankServiceClient::new(endpoint.connect().await.expect("it listens"))
-}
-
-async fn deposit(client: &mut BankServiceClient<Channel>) -> Result<(), Status> {
-    client.deposit(proto::DepositRequest { amount: 1, ..Default::default() }).await.map(drop)
+    served::serve(id, listen, peer, 400, Propagation::Stream).await
 }
 
 /// Asks for the status until it is as it must be.
@@ -60,7 +31,7 @@ async fn until(served: &Served, is_there: impl Fn(&proto::StatusResponse) -> boo
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
+    let port = nobody();
     let earlier = serve(1, "127.0.0.1:0", (2, &port)).await;
     let peer = serve(2, &port, (1, &earlier.address().to_string())).await;
     until(&peer, |status| status.links[0].connected).await;

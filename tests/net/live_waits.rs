@@ -1,9 +1,6 @@
 //! One customer can neither kill nor block a branch: what may be asked is bounded, what waits goes with its call
 //! or stream, and no connection takes all places.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
 use std::{collections::BTreeSet, time::Duration};
 
 use replibank::{

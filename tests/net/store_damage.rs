@@ -1,19 +1,15 @@
 //! What is wrong with a data directory is said, never guessed at, and nothing in it is changed: bits
 //! that flipped, ends that are missing, a disk that fills, an owner that is another, a second process.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::{fs, path::Path};
 
-use common::{branch, delta, deposit, disk::Place, origin, request_id};
 use replibank::{
     replica::{AnswerChange, Disk, Remembered, Save, Saved},
     store::{Durability, Owner, Store, StoreError},
     types::Committed,
 };
+
+use crate::common::{branch, delta, deposit, disk::Place, origin, request_id};
 
 const DATABASE: &str = "branch.redb";
 

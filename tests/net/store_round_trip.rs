@@ -1,19 +1,15 @@
 //! A data directory has what was saved there, whatever was saved, and after every reopening.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{delta, deposit, disk::Copy, disk::Place, origin, request_id, withdrawal};
 use proptest::prelude::*;
 use replibank::{
     replica::{AnswerChange, Delta, Disk, Entry, Life, Past, Remembered, Save},
     store::{Durability, Owner, Store},
     types::{AccountId, Amount, ClientId, Committed, Concern, Incarnation, MAX_AMOUNT, Origin, Refusal},
 };
+
+use crate::common::{delta, deposit, disk::Copy, disk::Place, origin, request_id, withdrawal};
 
 const OWNER: Owner = Owner { branch: branch_one(), bank: 7, bank_of_one_life: 6 };
 

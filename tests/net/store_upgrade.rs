@@ -1,13 +1,7 @@
 //! A directory of an earlier version of this package is taken over, with everything in it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::path::Path;
 
-use common::{ACCOUNT, bank, branch, deposit, disk::Place, request, request_id, step};
 use redb::{Database, TableDefinition};
 use replibank::{
     replica::{Disk, Input, Output, Replica, Request},
@@ -15,6 +9,8 @@ use replibank::{
     topology::Shape,
     types::{AccountId, Action, Answer, Committed, Incarnation, Origin, Propagation, Refusal, Terms, Tried},
 };
+
+use crate::common::{ACCOUNT, bank, branch, deposit, disk::Place, request, request_id, step};
 
 const OWNER: Owner = Owner { branch: replibank::types::BranchId::new(1).unwrap(), bank: 7, bank_of_one_life: 6 };
 const LIFE: u64 = 1_700_000_000_000_000;

@@ -1,12 +1,7 @@
 //! Traces of banks of real branches: every law holds, at any moment, and the rows tell what the replicas
 //! have.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at some events only")]
-#![cfg(feature = "net")]
-
-#[path = "common/laws.rs"]
-mod laws;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -22,12 +17,10 @@ use replibank::{
     wire::proto::{self, replication_service_client::ReplicationServiceClient},
 };
 
+use crate::common::{branch, laws};
+
 const SOON: Duration = Duration::from_secs(20);
 const ACCOUNTS: u64 = 3;
-
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).expect("a branch id from 1 on")
-}
 
 fn config(branches: u32) -> BankConfig {
     let accounts = (0..ACCOUNTS).map(|account| (AccountId(account), 400)).collect();

@@ -1,8 +1,6 @@
 //! The house keeps its shape: floors import downward only, the pure floors know nothing of the
 //! world, and no file grows out of hand. What is held here is described in DESIGN.md.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{
     fs,
     path::{Path, PathBuf},

@@ -1,8 +1,6 @@
 //! Each anomaly in a history written by hand, next to the innocent history nearest to it; and the
 //! written form of histories, with everything that can be wrong with it.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use replibank::check::{AnomalyKind, History, Verdict, check};
 
 const BANK: &str = r#"{"bank":{"branches":[1,2],"accounts":{"0":400}}}"#;

@@ -2,8 +2,6 @@
 //! can have, each with what accuses it. Most wrong ones have a right one of their name: the nearest history
 //! that a right bank can have.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,

@@ -3,22 +3,19 @@
 //! terminal; what they take keeps the promises of a scenario.
 //!
 //! The default is what a test run can afford. For hours, with new cases each time:
-//! `PROPTEST_CASES=100000000 cargo test --test fuzz_scenario`
+//! `PROPTEST_CASES=100000000 cargo test --test pure fuzz_scenario`
 //! (not with --release, which does not check overflow).
-
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod fuzz;
 
 use std::{
     collections::BTreeSet,
     time::{Duration, Instant},
 };
 
-use fuzz::{cases, damages, mangled};
 use proptest::prelude::*;
 use replibank::scenario::{Order, OutputForm, Scenario, check, expected, output};
 use serde_json::{Map, Value, json};
+
+use crate::fuzz::{cases, damages, mangled};
 
 /// Longer than any message; they all shorten what they show.
 const MESSAGE_MAX: usize = 600;

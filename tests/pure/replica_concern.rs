@@ -2,17 +2,14 @@
 //! and soon enough, by whatever way its page and its receipts have to take. (That no answer comes too
 //! soon is also checked at every reply of every schedule, in `common::network`.)
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{ACCOUNT, bank, branch, deposit, network::Network, request, request_id};
 use proptest::prelude::*;
 use replibank::{
     replica::Request,
     topology::Shape,
     types::{Action, Answer, Committed, Concern, Duration, Propagation, Refusal, Terms},
 };
+
+use crate::common::{ACCOUNT, bank, branch, deposit, network::Network, request, request_id};
 
 fn write_for(concern: Concern) -> Request {
     let terms = Terms { concern, wait: Duration::milliseconds(60_000), ..Terms::default() };

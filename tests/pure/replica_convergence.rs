@@ -1,12 +1,9 @@
 //! Whatever happens to messages and links, money is neither lost nor invented at any replica at any
 //! time; and once the network heals, every replica has the same pages within a bounded time.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::schedule::{assert_tries_agree, promised, schedule};
 use proptest::prelude::*;
+
+use crate::common::schedule::{assert_tries_agree, promised, schedule};
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 4096, failure_persistence: None, ..ProptestConfig::default() })]

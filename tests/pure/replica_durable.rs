@@ -1,13 +1,5 @@
 //! A durable replica says nothing that its disk does not have, and goes on from what the disk has.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{
-    OPENING, bank, branch, delta, deposit, disk::Copy, meet, origin, query, request, request_id, say, step, update,
-    withdrawal,
-};
 use replibank::{
     replica::{
         ANSWERS_PER_CLIENT, Disk, Input, Memory, Output, PeerFault, PeerMessage, Remembered, Replica, Request, Saved,
@@ -17,6 +9,11 @@ use replibank::{
         AccountId, Action, Answer, Committed, Duration, Incarnation, Operation, Origin, Propagation, Refusal,
         RequestId, Time, Tried, Version,
     },
+};
+
+use crate::common::{
+    OPENING, bank, branch, delta, deposit, disk::Copy, meet, origin, query, request, request_id, say, step, update,
+    withdrawal,
 };
 
 fn recover(saved: &Saved) -> Replica {

@@ -1,20 +1,17 @@
 //! Rules that a small change of the replica could break without any other test seeing it: the mutants of
 //! tests/mutants asked for them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
 use std::collections::{BTreeMap, BTreeSet};
 
-use common::{
-    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, query, request,
-    request_id, say, step, step_at, update, withdrawal, write,
-};
 use replibank::{
     replica::{Config, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Receipt, Replica, Request, Saved, Update},
     topology::Shape,
     types::{AccountId, Action, Answer, Concern, Propagation, Refusal, Terms, Time, Version},
+};
+
+use crate::common::{
+    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, query, request,
+    request_id, say, step, step_at, update, withdrawal, write,
 };
 
 /// As many entries or receipts as one update holds.

@@ -1,14 +1,5 @@
 //! Lives: whatever is restarted, copied, cloned or lost, no acknowledged money vanishes or counts twice.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 
-mod common;
-
-use common::{
-    bank, branch, delta, deposit,
-    disk::Copy,
-    lives::{Net, configs, flush, named, recover},
-    meet, origin, request, request_id, step, update,
-};
 use replibank::{
     replica::{
         AnswerChange, CLIENTS_REMEMBERED, Delta, Disk, Input, MAX_WAITING, Output, PeerMessage, Receipt, Replica,
@@ -19,6 +10,13 @@ use replibank::{
         AccountId, Action, Answer, Concern, Duration, Incarnation, Origin, Propagation, Refusal, Terms, Time, Tried,
         Version,
     },
+};
+
+use crate::common::{
+    self, bank, branch, delta, deposit,
+    disk::Copy,
+    lives::{Net, configs, flush, named, recover},
+    meet, origin, request, request_id, step, update,
 };
 
 fn answers(outputs: &[Output]) -> Vec<Answer> {

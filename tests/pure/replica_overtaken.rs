@@ -1,20 +1,17 @@
 //! Later lives: what an earlier one had, said or was asked for does not count for a later one, and what a page
 //! stands on goes before it. The mutants of tests/mutants asked for these tests.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{
-    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, request,
-    request_id, say, step, update,
-};
 use replibank::{
     replica::{Config, Delta, Disk, Input, Output, Past, PeerMessage, Receipt, Replica, Request, Update},
     topology::Shape,
     types::{
         AccountId, Action, Answer, Concern, Incarnation, Origin, Propagation, Refusal, Terms, Time, Tried, Version,
     },
+};
+
+use crate::common::{
+    ACCOUNT, OBSERVER, OPENING, bank, branch, delta, deposit, disk::Copy, lone_replica, meet, origin, request,
+    request_id, say, step, update,
 };
 
 /// A later life of a branch.

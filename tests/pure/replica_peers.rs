@@ -1,22 +1,19 @@
 //! What peers tell a replica: joining is a join, lies are refused whole, a branch that lost its data
 //! does no harm, and links say no more than they must.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{
-    ACCOUNT, OPENING, bank, branch, deposit, lone_replica, meet,
-    network::Network,
-    origin,
-    pages::{Page, pages},
-    request, say, step, step_at, write,
-};
 use proptest::prelude::*;
 use replibank::{
     replica::{Delta, Entry, Input, Output, PeerFault, PeerMessage, Receipt, Replica, Update},
     topology::Shape,
     types::{AccountId, Action, BranchId, Duration, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Origin, Propagation, Time},
+};
+
+use crate::common::{
+    self, ACCOUNT, OPENING, bank, branch, deposit, lone_replica, meet,
+    network::Network,
+    origin,
+    pages::{Page, pages},
+    request, say, step, step_at, write,
 };
 
 fn entry(account: u64, sequence: u64, deposited: u64, withdrawn: u64) -> Entry {

@@ -1,16 +1,8 @@
 //! Requests: a retry is answered and never counted again; a request that names a version is decided
 //! once the replica has reached it, or refused at its deadline with nothing done.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
 use std::collections::BTreeMap;
 
-use common::{
-    ACCOUNT, OPENING, bank, branch, delta, deposit, lone_replica, meet, network::Network, origin, query, request,
-    request_id, say, step, step_at, update, withdrawal, write,
-};
 use replibank::{
     replica::{ANSWERS_PER_CLIENT, Config, Input, MAX_WAITING, Memory, Output, Replica, Request},
     topology::Shape,
@@ -18,6 +10,11 @@ use replibank::{
         AccountId, Action, Answer, Committed, Concern, Duration, Incarnation, MAX_AMOUNT, Operation, Origin,
         Propagation, Queried, Refusal, Terms, Time, Tried, Version,
     },
+};
+
+use crate::common::{
+    ACCOUNT, OPENING, bank, branch, delta, deposit, lone_replica, meet, network::Network, origin, query, request,
+    request_id, say, step, step_at, update, withdrawal, write,
 };
 
 fn named(ticket: u64, client: u64, number: u64, operation: Operation) -> Request {

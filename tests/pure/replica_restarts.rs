@@ -1,21 +1,18 @@
 //! A branch that is restarted again and again: its bank stays right, its versions stay short, and what it keeps
 //! grows with what was written, not with how often it was restarted. REPLIBANK_RESTARTS=20000 restarts it longer.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
 use std::{env, time::Instant};
 
-use common::{
-    branch, deposit,
-    disk::Copy,
-    lives::{Net, configs, flush, named, recover},
-};
 use replibank::{
     replica::{Input, Replica},
     topology::Shape,
     types::{AccountId, Answer, Duration, Incarnation, Tried},
+};
+
+use crate::common::{
+    branch, deposit,
+    disk::Copy,
+    lives::{Net, configs, flush, named, recover},
 };
 
 /// One life in so many writes.

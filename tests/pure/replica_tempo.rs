@@ -1,15 +1,12 @@
 //! A busy link lets changes gather: a few updates leave at once, further ones keep a gap, which grows with
 //! the time that links wait for processors. Who waits for a write concern does not wait for a gap.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{ACCOUNT, branch, deposit, lone_replica, meet, origin, request, step_at, write};
 use replibank::{
     replica::{Input, Output, PeerMessage, Replica, Request},
     types::{Action, Concern, Duration, Terms, Time},
 };
+
+use crate::common::{ACCOUNT, branch, deposit, lone_replica, meet, origin, request, step_at, write};
 
 const PEER: u32 = 2;
 

@@ -1,15 +1,12 @@
 //! Requests that wait: they share the version that they wait for, leave when nobody waits for them any more, and
 //! can be kept from waiting at all.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{delta, deposit, lone_replica, meet, request, request_id, say, step, update};
 use replibank::{
     replica::{Input, Output, Replica, Request},
-    types::{AccountId, Action, Answer, Concern, Incarnation, Origin, Refusal, Terms, Time, Version},
+    types::{AccountId, Action, Answer, Concern, Refusal, Terms, Version},
 };
+
+use crate::common::{self, delta, deposit, lone_replica, meet, request, request_id, say, step, update};
 
 const LIMIT: usize = 3;
 
@@ -29,29 +26,6 @@ fn answers(outputs: &[Output]) -> Vec<(u64, Answer)> {
 
 fn balance(replica: &Replica) -> i64 {
     replica.balances()[&AccountId(0)] - common::OPENING
-}
-
-/// What the process has in memory; 0 where the system does not say.
-fn resident_bytes() -> usize {
-    let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
-}
-
-#[test]
-fn requests_that_wait_share_what_they_wait_for() {
-    let mut replica = lone_replica(2);
-    let origin = |id| Origin { branch: common::branch(2), incarnation: Incarnation(id) };
-    let at_least: Version = (1..=20_000).map(|id| (origin(id), 1)).collect();
-    let before = resident_bytes();
-    for ticket in 0..2_000 {
-        let mut request = request(ticket, Action::Write(deposit(0, 1)));
-        request.terms.at_least = at_least.clone();
-        replica.step(Time(0), Input::Request(request), &mut Vec::new());
-    }
-    assert_eq!(replica.waiting(), 2_000);
-    // A copy each would be 960 MB.
-    let grown = resident_bytes().saturating_sub(before);
-    assert!(grown < 64 << 20, "{} MiB for 2,000 requests that wait for one version", grown >> 20);
 }
 
 #[test]

@@ -1,15 +1,12 @@
 //! On a transport that loses nothing, a few updates are under way at once, and most are answered together.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
-mod common;
-
-use common::{ACCOUNT, bank, branch, delta, deposit, meet, origin, request, say, step, step_at, update, write};
 use replibank::{
     replica::{Config, Input, Output, PeerMessage, Replica, Request, Update},
     topology::Shape,
     types::{Action, Concern, Duration, Propagation, Terms, Time},
 };
+
+use crate::common::{ACCOUNT, bank, branch, delta, deposit, meet, origin, request, say, step, step_at, update, write};
 
 const PEER: u32 = 2;
 

@@ -1,7 +1,5 @@
 //! The grader finds every planted kind of wrong output, and says what would be right.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use proptest::prelude::*;
 use replibank::scenario::{
     MAX_PROBLEMS, Order, OutputForm, ProblemKind, ProblemPlace, Reply, Scenario, check, expected, output,

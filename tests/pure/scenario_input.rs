@@ -1,12 +1,12 @@
 //! What the course's input files may look like, and how large; no bytes make the reader panic.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use proptest::prelude::*;
 use replibank::{
     scenario::{Action, CustomerRecord, DocumentFlaw, Event, InputError, MAX_INPUT_BYTES, Order, Scenario, check},
-    types::{Amount, BranchId, MAX_AMOUNT, MAX_OPENING, MAX_ORIGINS},
+    types::{Amount, MAX_AMOUNT, MAX_OPENING, MAX_ORIGINS},
 };
+
+use crate::common::branch;
 
 fn read(text: &str, order: Order) -> Scenario {
     Scenario::parse(text.as_bytes(), order).unwrap_or_else(|error| panic!("{error}\n{text}"))
@@ -17,10 +17,6 @@ fn refusal(bytes: &[u8], order: Order) -> String {
         Ok(_) => panic!("accepted: {}", String::from_utf8_lossy(bytes)),
         Err(error) => error.to_string(),
     }
-}
-
-fn branch(id: u32) -> BranchId {
-    BranchId::new(id).unwrap_or_else(|| panic!("branch 0"))
 }
 
 fn amount(value: u64) -> Amount {

@@ -1,7 +1,5 @@
 //! What a run must answer and how it is written, down to the byte.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{fs, path::Path};
 
 use proptest::prelude::*;

@@ -1,7 +1,5 @@
 //! What an input that cannot be run is told: every message, to the letter.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::fmt::Write;
 
 use replibank::scenario::{Order, Scenario};

@@ -1,8 +1,6 @@
 //! The gallery: bugs that banks really have, each planted in the simulation, each caught. This table
 //! is the proof of the checkers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{
     collections::{BTreeMap, BTreeSet},
     ops::ControlFlow,
@@ -11,7 +9,7 @@ use std::{
 use replibank::sim::{Bug, Choice, Plan, Record, judge, quietly, shrink, simulate};
 
 /// Which checkers catch which bug, among how many seeds. It is printed as it was measured, with the
-/// first seed of each: `cargo test --test sim_bugs -- --nocapture`.
+/// first seed of each: `cargo test --test pure sim_bugs -- --nocapture`.
 const GALLERY: [(Bug, u64, &[&str]); 12] = [
     (Bug::AbsoluteBalance, 10, &["conservation", "divergence", "impossible-read"]),
     (Bug::RejudgedWithdrawal, 20, &["conservation", "divergence", "impossible-read"]),

@@ -1,8 +1,6 @@
 //! The faults that are drawn when they are asked for, or from later seeds: what the bank makes of each, kind by
 //! kind.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{collections::BTreeSet, ops::ControlFlow};
 
 use replibank::sim::{

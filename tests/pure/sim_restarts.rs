@@ -1,8 +1,6 @@
 //! Rolling restarts of a large bank: again and again every branch is restarted, one after another, while customers
 //! write. REPLIBANK_ROLL_BRANCHES and REPLIBANK_ROLLS say how large it is, and how often.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{env, time::Instant};
 
 use replibank::{

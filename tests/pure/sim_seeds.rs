@@ -1,8 +1,6 @@
 //! The bank under faults that seeds draw: every seed settles and breaks no promise, and every run of
 //! a seed is the same, byte for byte.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::{env, ops::ControlFlow};
 
 use replibank::{

@@ -1,7 +1,5 @@
 //! The links of a bank: connected, few, the same for everybody, and known in advance.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-
 use std::collections::{BTreeMap, BTreeSet};
 
 use replibank::{

@@ -1,17 +1,14 @@
 //! Traces of simulated banks: every law holds under every fault, and the rows tell what the replicas had.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
 #![allow(clippy::wildcard_enum_match_arm, reason = "a test looks at some events only")]
 
-#[path = "common/laws.rs"]
-mod laws;
-
-use laws::{Seen, hold};
 use replibank::{
     check::{self, History},
     sim::{Choice, Outcome, Plan, Record, quietly, simulate},
     trace::{Event, Trace},
 };
+
+use crate::common::laws::{Seen, hold};
 
 const ROOM: usize = 1 << 22;
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt};
 
 use replibank::types::{AccountId, Answer, Concern};
 
-use crate::state::{DEPOSITS, Process, Setting, State, WITHDRAWALS, What, amount};
+use super::state::{DEPOSITS, Process, Setting, State, WITHDRAWALS, What, amount};
 
 /// A law that a world may break.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

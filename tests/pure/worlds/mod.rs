@@ -3,11 +3,6 @@
 //!
 //! `REPLIBANK_WORLDS=1000000` follows that many states a world, and heals more of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![allow(unreachable_pub, reason = "a test crate has no outside")]
-
-#[path = "../common/mod.rs"]
-mod common;
 mod laws;
 mod moves;
 mod search;

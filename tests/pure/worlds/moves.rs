@@ -2,7 +2,7 @@
 
 use replibank::replica::Replica;
 
-use crate::state::{Parcel, Process, State, Ways};
+use super::state::{Parcel, Process, State, Ways};
 
 /// How a process comes back.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

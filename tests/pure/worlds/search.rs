@@ -6,7 +6,7 @@ use std::{
     fmt,
 };
 
-use crate::{
+use super::{
     laws::Breach,
     moves::Move,
     state::{Setting, State},

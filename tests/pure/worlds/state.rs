@@ -17,11 +17,11 @@ use replibank::{
     },
 };
 
-use crate::{
-    common::{branch, deposit, disk::Copy, request, request_id, withdrawal},
+use super::{
     laws::{Breach, Counts, Law},
     moves::{Crash, Move},
 };
+use crate::common::{branch, deposit, disk::Copy, request, request_id, withdrawal};
 
 /// The account of deposits, and the one of withdrawals.
 pub const DEPOSITS: u64 = 0;
