@@ -1,6 +1,10 @@
 //! What customers may ask of a branch.
 
-use std::{pin::Pin, sync::Arc, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
@@ -45,7 +49,7 @@ impl BankServer {
     async fn ask(&self, asked: Asked, caller: &Caller) -> Result<Answer, Status> {
         self.core.pass_of_customers()?;
         self.core.judge_version(&asked.terms.at_least)?;
-        let answer = panics::guarded(&self.core, "a customer's request", self.core.ask(asked, caller)).await??;
+        let answer = panics::guarded(&self.core, "a customer's request", pin!(self.core.ask(asked, caller))).await??;
         self.core.pass_of_customers()?;
         Ok(answer)
     }
@@ -99,7 +103,7 @@ impl BankService for BankServer {
     }
 
     async fn status(&self, _: Request<proto::StatusRequest>) -> Result<Response<proto::StatusResponse>, Status> {
-        let status = panics::guarded(&self.core, "its status", self.core.status()).await??;
+        let status = panics::guarded(&self.core, "its status", pin!(self.core.status())).await??;
         Ok(Response::new((&status).into()))
     }
 
@@ -109,7 +113,7 @@ impl BankService for BankServer {
         // Room for one: a slow watcher sees the latest state, not every one.
         let (sender, receiver) = mpsc::channel(1);
         let watching = watch(self.core.clone(), interval, sender);
-        tokio::spawn(panics::task(self.core.clone(), "a watch", watching));
+        tokio::spawn(panics::task(self.core.clone(), "a watch", Box::pin(watching)));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }

@@ -231,12 +231,12 @@ impl Branch {
         let core = Arc::new(Core::new(&config, replica, recording, stopped));
         let mut tasks = JoinSet::new();
         let (acceptor, nearby) = mpsc::channel(BACKLOG);
-        tasks.spawn(panics::task(core.clone(), "its server", server::run(listener, nearby, core.clone())));
-        tasks.spawn(panics::task(core.clone(), "its clock", clock::run(core.clone())));
+        tasks.spawn(panics::task(core.clone(), "its server", Box::pin(server::run(listener, nearby, core.clone()))));
+        tasks.spawn(panics::task(core.clone(), "its clock", Box::pin(clock::run(core.clone()))));
         let disk = store.map(|store| {
             // Not one of the tasks, which may be ended anywhere: a write ends by itself.
             let fuse = store.fuse();
-            let task = panics::task(core.clone(), "its disk", disk::run(core.clone(), store));
+            let task = panics::task(core.clone(), "its disk", Box::pin(disk::run(core.clone(), store)));
             (fuse, tokio::sync::Mutex::new(Some(tokio::spawn(task))))
         });
         Ok(Self { core, address, acceptor, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
@@ -258,19 +258,19 @@ impl Branch {
                 // One connection serves both directions: the lower id dials.
                 Propagation::Stream if self.config.own.branch < peer => {
                     let dial = link::dial(core.clone(), peer, address, channels.clone());
-                    tasks.spawn(panics::task(core, "a link", dial));
+                    tasks.spawn(panics::task(core, "a link", Box::pin(dial)));
                 }
                 Propagation::Stream => {}
                 Propagation::Unary => {
                     let calls = calls::run(core.clone(), peer, address, channels.clone());
-                    tasks.spawn(panics::task(core, "its calls", calls));
+                    tasks.spawn(panics::task(core, "its calls", Box::pin(calls)));
                 }
             }
         }
         let linked = peers.iter().filter(|(peer, _)| self.core.is_linked(**peer));
         let linked = linked.map(|(&peer, address)| (peer, address.clone())).collect();
         let handover = handover::run(self.core.clone(), linked, channels.clone());
-        tasks.spawn(panics::task(self.core.clone(), "its handover", handover));
+        tasks.spawn(panics::task(self.core.clone(), "its handover", Box::pin(handover)));
     }
 
     /// Its id.

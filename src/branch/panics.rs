@@ -4,7 +4,7 @@ use std::{
     any::Any,
     future::poll_fn,
     panic::{AssertUnwindSafe, catch_unwind},
-    pin::pin,
+    pin::Pin,
     sync::Arc,
     task::Poll,
 };
@@ -28,8 +28,11 @@ pub(super) fn guard<T>(core: &Core, what: &str, work: impl FnOnce() -> T) -> Res
 ///
 /// # Errors
 /// [`BranchError::Panicked`].
-pub(super) async fn guarded<T>(core: &Core, what: &str, work: impl Future<Output = T>) -> Result<T, BranchError> {
-    let mut work = pin!(work);
+pub(super) async fn guarded<T>(
+    core: &Core,
+    what: &str,
+    mut work: Pin<&mut impl Future<Output = T>>,
+) -> Result<T, BranchError> {
     poll_fn(|context| match guard(core, what, || work.as_mut().poll(context)) {
         Ok(polled) => polled.map(Ok),
         Err(failure) => Poll::Ready(Err(failure)),
@@ -37,10 +40,10 @@ pub(super) async fn guarded<T>(core: &Core, what: &str, work: impl Future<Output
     .await
 }
 
-/// A task of the branch.
-pub(super) async fn task(core: Arc<Core>, what: &'static str, work: impl Future<Output = ()>) {
+/// A task of the branch. It is large, and there are thousands: so it is kept in one place, and not moved around.
+pub(super) async fn task(core: Arc<Core>, what: &'static str, mut work: Pin<Box<impl Future<Output = ()>>>) {
     // The branch knows.
-    let _ = guarded(&core, what, work).await;
+    let _ = guarded(&core, what, work.as_mut()).await;
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

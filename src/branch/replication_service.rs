@@ -1,6 +1,9 @@
 //! What branches may tell a branch.
 
-use std::{pin::Pin, sync::Arc};
+use std::{
+    pin::{Pin, pin},
+    sync::Arc,
+};
 
 use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
@@ -37,7 +40,7 @@ impl ReplicationServer {
     }
 
     async fn propagated(&self, told: Propagated, arrived: Arrived) -> Result<(u64, Option<Mark>), Status> {
-        panics::guarded(&self.core, "a peer's call", self.core.propagated(told, arrived)).await?
+        panics::guarded(&self.core, "a peer's call", pin!(self.core.propagated(told, arrived))).await?
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one. But a life that
@@ -102,7 +105,7 @@ impl ReplicationService for ReplicationServer {
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));
         let link = link::accept(self.core.clone(), hello, inbound, sender, end);
-        tokio::spawn(panics::task(self.core.clone(), "a peer's link", link));
+        tokio::spawn(panics::task(self.core.clone(), "a peer's link", Box::pin(link)));
         let outbound = ReceiverStream::new(receiver)
             .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
         Ok(Response::new(Box::pin(outbound.chain(ReceiverStream::new(ended).map(Err)))))

@@ -51,7 +51,11 @@ async fn a_panic_in_any_task_ends_the_branch_loudly() {
     let (serving, not_serving) = (1, 2);
     while told.message().await.unwrap().unwrap().status != serving {}
 
-    branch.tasks.lock().await.spawn(panics::task(branch.core.clone(), "a link", async { panic!("on purpose") }));
+    branch.tasks.lock().await.spawn(panics::task(
+        branch.core.clone(),
+        "a link",
+        Box::pin(async { panic!("on purpose") }),
+    ));
     let failure = branch.failed().await;
     assert_eq!(failure.to_string(), "a panic in a link, a bug of replibank: on purpose");
     assert_eq!(branch.failure(), Some(failure.clone()));

@@ -253,9 +253,6 @@ impl Flights {
     /// Adds a page to those that are told, and before it those that it stands on, as far as the peer lacks them: or it
     /// could not take the page. So an update may be large, and is never cut in between.
     pub(super) fn choose(&self, ledger: &Ledger, index: PageIndex, lacking: &mut Vec<PageIndex>) {
-        if !ledger.page(index).has_past() {
-            return lacking.push(index);
-        }
         let mut chosen: BTreeSet<PageIndex> = lacking.iter().copied().collect();
         let mut open = vec![(index, false)];
         while let Some((index, has_past)) = open.pop() {

@@ -148,6 +148,10 @@ impl Ledger {
 
     /// A page has changed: what it stands on now need not be listed, and itself may have to be.
     fn cover(&mut self, index: PageIndex, base: u64) {
+        if base > 0 && self.covered[index] == 0 && !self.pages[index].has_past() {
+            // It is listed, and nothing else changes. So it is with most pages.
+            return;
+        }
         let past: Vec<(PageIndex, u64)> = self.past_after(index, base).collect();
         for (earlier, sequence) in past {
             self.covered[earlier] = sequence.max(self.covered[earlier]);
@@ -429,13 +433,12 @@ impl Ledger {
             return Err(format!("{} operations are counted, but the pages have {operations}", self.operations));
         }
         self.changes.invariants()?;
-        if let Some(page) = self.pages.iter().find(|page| !self.is_closed(page.past_after(0))) {
+        let mut with_past = self.pages.iter().filter(|page| page.has_past());
+        if let Some(page) = with_past.find(|page| !self.is_closed(page.past_after(0))) {
             return Err(format!("page {} stands on what is not here", page.origin));
         }
-        let listed = |(index, page): (PageIndex, &Page)| {
-            self.uncovered.contains(&index) == (page.sequence > self.covered[index])
-        };
-        if !self.pages.iter().enumerate().all(listed) {
+        let is_listed = |&index: &PageIndex| self.pages[index].sequence > self.covered[index];
+        if !(0..self.pages.len()).filter(is_listed).eq(self.uncovered.iter().copied()) {
             return Err("a page is listed that others stand on, or one is not listed that none does".to_owned());
         }
         let found = self.pages.iter().enumerate().all(|(index, page)| self.find(page.origin) == Some(index));

@@ -372,6 +372,11 @@ impl Link {
                 if entries >= limit {
                     return (lacking, stamp - 1);
                 }
+                if !page.has_past() {
+                    entries += page.changed_since(known.sequence.min(page.sequence)).max(1);
+                    lacking.push(index);
+                    continue;
+                }
                 let before = lacking.len();
                 self.flights.choose(ledger, index, &mut lacking);
                 early.extend(lacking[before..].iter().copied().filter(|&chosen| chosen != index));
