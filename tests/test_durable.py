@@ -20,6 +20,7 @@ import psutil
 import pytest
 import replibank
 from replibank import Deposit
+from replibank.bank.bank import Durability, Propagation
 
 KILLS = int(os.environ.get("REPLIBANK_KILLS", "12"))
 
@@ -129,7 +130,7 @@ def check(bank: replibank.Bank, depositors: list[Depositor]) -> int:
     ("durability", "propagation"), [("synced", "stream"), ("buffered", "stream"), ("buffered", "unary")]
 )
 def test_kill_9_of_processes_loses_nothing_that_was_acknowledged(
-    durability: replibank.bank.Durability, propagation: replibank.bank.Propagation, tmp_path: Path
+    durability: Durability, propagation: Propagation, tmp_path: Path
 ) -> None:
     def start() -> replibank.Bank:
         return replibank.Bank(

@@ -218,7 +218,7 @@ def test_a_port_that_is_taken_is_named() -> None:
 
 def test_a_child_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:
     code = "import sys; sys.exit('no bank today')"
-    monkeypatch.setattr("replibank.starting.child_program", lambda: [sys.executable, "-c", code])
+    monkeypatch.setattr("replibank.bank.launch.child_program", lambda: [sys.executable, "-c", code])
     with pytest.raises(replibank.ProcessError, match=r"branch 1: .*no bank today"):
         replibank.Bank({1: 400}, processes=True)
 

@@ -13,7 +13,7 @@ from typing import Any
 import psutil
 import pytest
 import replibank
-from replibank import files
+from replibank._base import files
 
 COURSE = Path(__file__).parent.parent / "examples" / "course"
 

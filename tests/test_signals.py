@@ -79,9 +79,9 @@ def test_ctrl_c_during_a_start_of_processes_leaves_none(
     process = script(
         """
         import sys
-        import replibank, replibank.starting
+        import replibank, replibank.bank.launch
         # A child that says nothing, so that the start cannot end.
-        replibank.starting.child_program = lambda: [sys.executable, "-c", "input(); input()"]
+        replibank.bank.launch.child_program = lambda: [sys.executable, "-c", "input(); input()"]
         try:
             replibank.Bank(dict.fromkeys(range(1, 6), 0), processes=True)
         except KeyboardInterrupt:

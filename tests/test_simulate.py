@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import replibank
-from replibank.drawing import FAULTS
+from replibank.sim.plan import FAULTS
 
 if TYPE_CHECKING:
     from pathlib import Path

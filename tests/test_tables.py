@@ -3,7 +3,7 @@
 import re
 
 import replibank
-from replibank import tables
+from replibank._base import tables
 
 
 def test_what_a_table_is_told_is_text() -> None:

@@ -17,7 +17,8 @@ import polars as pl
 import psutil
 import pytest
 import replibank
-from replibank.files import INPUT_BYTES_MAX, read_input
+from replibank._base.files import INPUT_BYTES_MAX, read_input
+from replibank.bank.bank import Propagation
 
 INTEGERS = [
     *("peer", "message_id", "operations", "bytes", "sequence_from", "sequence_through"),
@@ -38,7 +39,7 @@ def simulated() -> replibank.Trace:
 
 
 def live(
-    propagation: replibank.bank.Propagation, processes: bool = False
+    propagation: Propagation, processes: bool = False
 ) -> tuple[replibank.Trace, dict[int, replibank.Version]]:
     with replibank.Bank(
         dict.fromkeys(range(1, 5), OPENING),
@@ -102,7 +103,7 @@ def holds_its_laws(rows: list[dict[str, Any]], gone: frozenset[int] = frozenset(
 
 @pytest.mark.parametrize("processes", [False, True], ids=["tasks", "processes"])
 @pytest.mark.parametrize("propagation", ["stream", "unary"])
-def test_a_live_bank_tells_what_happened(propagation: replibank.bank.Propagation, processes: bool) -> None:
+def test_a_live_bank_tells_what_happened(propagation: Propagation, processes: bool) -> None:
     trace, versions = live(propagation, processes)
     rows = trace.to_dicts(versions=True)
     holds_its_laws(rows)

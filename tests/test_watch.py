@@ -13,8 +13,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 import replibank
-from replibank import screens
-from replibank.plot import live
+from replibank.live import picture, screens
 
 OPENING = {1: 400, 2: 400, 3: 400}
 
@@ -193,7 +192,7 @@ def test_what_ends_a_watch_by_itself_is_raised(
         assert next(balances) == {1: 400}
         watch = bank.watch()
         watch.__enter__()
-        monkeypatch.setattr("replibank.following.Following._seen", broken)
+        monkeypatch.setattr("replibank.live.feed.Following._seen", broken)
         bank.customer(1).deposit(1)
         with pytest.raises(replibank.ProtocolError, match="never says"):
             list(balances)
@@ -283,6 +282,6 @@ def test_a_notebook_shows_a_picture_that_is_replaced(monkeypatch: pytest.MonkeyP
 def test_the_picture_is_drawn_in_the_style_in_use() -> None:
     with replibank.Bank(OPENING) as bank, bank.watch() as watch:
         with mpl.style.context("dark_background"):
-            dark = live.png(watch, 50)
-        light = live.png(watch, 50)
+            dark = picture.png(watch, 50)
+        light = picture.png(watch, 50)
     assert dark != light

@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 
     from . import measures, plot
     from ._core import Deposit, Query, Receipt, Version, Withdraw, __version__
-    from .aio import AsyncBank
-    from .async_customer import AsyncCustomer
-    from .bank import Bank
-    from .customer import Customer
+    from .bank.async_bank import AsyncBank
+    from .bank.bank import Bank
+    from .bank.fault import AsyncFault, Fault
+    from .customer.async_customer import AsyncCustomer
+    from .customer.customer import Customer
+    from .customer.status import Link, Snapshot, Status
     from .errors import (
         AddressInUse,
         AlreadyRunning,
@@ -55,13 +57,11 @@ if TYPE_CHECKING:
         VersionLost,
         VersionNotReached,
     )
-    from .fault import AsyncFault, Fault
-    from .playing import Play, play
-    from .running import Result, run
-    from .simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
-    from .state import Link, Snapshot, Status
-    from .trace import Trace, read_trace
-    from .watching import Watch, watch
+    from .live.watch import Watch, watch
+    from .scenario.run import Result, run
+    from .sim.play import Play, play
+    from .sim.simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
+    from .trace.trace import Trace, read_trace
 
 __all__ = [
     "AddressInUse",
@@ -128,17 +128,17 @@ __all__ = [
 # name is therefore fetched at its first use (PEP 562). What is not here is an exception.
 _HOMES = {
     "_core": ("Deposit", "Query", "Receipt", "Version", "Withdraw", "__version__"),
-    "aio": ("AsyncBank",),
-    "async_customer": ("AsyncCustomer",),
-    "bank": ("Bank",),
-    "customer": ("Customer",),
-    "fault": ("AsyncFault", "Fault"),
-    "playing": ("Play", "play"),
-    "running": ("Result", "run"),
-    "simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
-    "state": ("Link", "Snapshot", "Status"),
-    "trace": ("Trace", "read_trace"),
-    "watching": ("Watch", "watch"),
+    "bank.async_bank": ("AsyncBank",),
+    "customer.async_customer": ("AsyncCustomer",),
+    "bank.bank": ("Bank",),
+    "customer.customer": ("Customer",),
+    "bank.fault": ("AsyncFault", "Fault"),
+    "sim.play": ("Play", "play"),
+    "scenario.run": ("Result", "run"),
+    "sim.simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
+    "customer.status": ("Link", "Snapshot", "Status"),
+    "trace.trace": ("Trace", "read_trace"),
+    "live.watch": ("Watch", "watch"),
 }
 #: Those need an extra.
 _MODULES = ("measures", "plot")

@@ -7,7 +7,7 @@ from typing import NoReturn
 
 def main() -> NoReturn:
     try:
-        from replibank.cli import main as begin  # noqa: PLC0415
+        from .cli import main as begin  # noqa: PLC0415
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         sys.exit(130)

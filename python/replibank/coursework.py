@@ -7,12 +7,13 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from replibank import serving, settling
-from replibank._coursebank import BANK, TIMEOUT
-from replibank.cli import paths, report, serve
-from replibank.cli.outcome import USAGE, guarded
-from replibank.files import read_input, write_atomically
-from replibank.signals import StopSignals, Told
+from ._base.files import read_input, write_atomically
+from .cli import paths, serve, terminal
+from .cli.outcome import USAGE, guarded
+from .cli.signals import StopSignals, Told
+from .course.bank import BANK, TIMEOUT
+from .scenario import claim as serving
+from .scenario import settled as settling
 
 __all__ = ["branches", "customers", "join", "program", "serve_until_told", "write"]
 
@@ -66,11 +67,11 @@ def join(input: str) -> None:  # noqa: A002
         Unreachable: There are none.
     """
     scenario = paths.read_scenario(input, "file")
-    addresses = serving.wait_for(input, PATIENCE, report.say).addresses
+    addresses = serving.wait_for(input, PATIENCE, terminal.say).addresses
     settling.check_served(scenario, addresses, "end the server and start it again: the input has changed")
     settled = settling.settle(addresses, PATIENCE, TIMEOUT)
     if settled.balance != scenario.opening:
-        report.say(settling.note(settled, scenario.opening))
+        terminal.say(settling.note(settled, scenario.opening))
     BANK.join(addresses, settled.version)
 
 
@@ -93,7 +94,7 @@ def _called(main: Callable[[str], object], is_server: bool, words: list[str]) ->
         case [path] if not path.startswith("-"):
             return main(path)
         case _:
-            report.error(f"usage: python {sys.argv[0]} {'[--stop] ' if is_server else ''}input.json")
+            terminal.error(f"usage: python {sys.argv[0]} {'[--stop] ' if is_server else ''}input.json")
             return USAGE
 
 

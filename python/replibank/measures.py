@@ -14,9 +14,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from typing import TYPE_CHECKING, Any, overload
 
-from .extras import missing
-from .fault_spans import faults
-from .replaying import (
+from ._base.extras import missing
+from .trace.playback import (
     ADVANCES,
     COMMITS,
     DOWN,
@@ -29,6 +28,7 @@ from .replaying import (
     running,
     steps_of,
 )
+from .trace.spans import faults
 
 try:
     import numpy as np
@@ -39,7 +39,7 @@ except ImportError as error:
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .trace import Trace
+    from .trace.trace import Trace
 
 __all__ = [
     "consistency",

@@ -8,9 +8,9 @@ from typing import NoReturn
 
 import click
 
-from replibank.cli import options
-from replibank.cli.outcome import Interrupted, Unheard, guarded
-from replibank.errors import NotConverged, VersionNotReached
+from ..errors import NotConverged, VersionNotReached
+from . import options
+from .outcome import Interrupted, Unheard, guarded
 
 COMMANDS = {
     "run": "Run a whole bank: branches, customers, output file.",
@@ -23,8 +23,6 @@ COMMANDS = {
     "check": "Grade an output file, or judge a history.",
     "report": "Show a trace as one HTML page.",
 }
-_MODULES = {"report": "page"}
-"""Modules that are not named after their command: `report` is what people read of all commands."""
 
 
 class LazyGroup(click.Group):
@@ -36,7 +34,7 @@ class LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        command = import_module(f"replibank.cli.{_MODULES.get(cmd_name, cmd_name)}").command
+        command = import_module(f".{cmd_name}", __name__).command
         assert isinstance(command, click.Command)
         return command
 
@@ -59,7 +57,7 @@ class LazyGroup(click.Group):
 
 def show_version(ctx: click.Context, _parameter: click.Parameter, wanted: bool) -> None:
     if wanted and not ctx.resilient_parsing:
-        from replibank._core import __version__  # noqa: PLC0415
+        from .._core import __version__  # noqa: PLC0415
 
         click.echo(f"replibank {__version__}")
         ctx.exit()

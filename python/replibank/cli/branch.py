@@ -2,12 +2,12 @@
 
 import click
 
-from replibank import _core
-from replibank.addresses import parse_pairs, resolve
-from replibank.cli import options, report
-from replibank.cli.report import plural
-from replibank.cli.serve import announce
-from replibank.signals import StopSignals, Told
+from .. import _core
+from .._base.addresses import parse_pairs, resolve
+from . import options, terminal
+from .serve import announce
+from .signals import StopSignals, Told
+from .terminal import plural
 
 
 @click.command("branch")
@@ -74,7 +74,7 @@ def command(
             ).wait()
             try:
                 announce({branch: served.address}, as_json)
-                report.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
+                terminal.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
                 signals.wait(served.check)
             finally:
                 served.close().wait()

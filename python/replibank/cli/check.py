@@ -3,10 +3,10 @@ output cannot pass and a right one, however it is laid out, cannot fail."""
 
 import click
 
-from replibank.cli import options, paths, report, streams
-from replibank.cli.outcome import CHECK_FAILED
-from replibank.cli.report import plural
-from replibank.files import read_input
+from .._base.files import read_input
+from . import options, paths, streams, terminal
+from .outcome import CHECK_FAILED
+from .terminal import plural
 
 SHOWN = 20
 """Problems that people are shown; JSON holds them all."""
@@ -47,12 +47,12 @@ def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A0
         streams.tell(json.dumps({"right": not problems, "problems": problems}))
     elif problems:
         for problem in problems[:SHOWN]:
-            report.error(f"{output}: {problem}")
+            terminal.error(f"{output}: {problem}")
         if len(problems) > SHOWN:
-            report.say(f"and {plural(len(problems) - SHOWN, 'problem')} more (--json holds them all)")
+            terminal.say(f"and {plural(len(problems) - SHOWN, 'problem')} more (--json holds them all)")
     else:
         records, events = len(scenario.customers), scenario.event_count
-        report.say(f"{output} is right: {plural(records, 'record')}, {plural(events, 'event')}")
+        terminal.say(f"{output} is right: {plural(records, 'record')}, {plural(events, 'event')}")
     return CHECK_FAILED if problems else 0
 
 
@@ -71,7 +71,7 @@ def history(file: str, as_json: bool) -> int:
       replibank simulate --seed 7 --history history.jsonl
       replibank check history history.jsonl
     """
-    from replibank.simulation import check  # noqa: PLC0415
+    from ..sim.simulation import check  # noqa: PLC0415
 
     verdict = check(file)
     if as_json:
@@ -83,5 +83,5 @@ def history(file: str, as_json: bool) -> int:
         told = {name: getattr(verdict, name) for name in names}
         print(json.dumps({**told, "anomalies": [asdict(anomaly) for anomaly in verdict.anomalies]}))
     else:
-        report.say(str(verdict))
+        terminal.say(str(verdict))
     return 0 if verdict.ok else CHECK_FAILED

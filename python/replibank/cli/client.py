@@ -5,13 +5,14 @@ import time
 
 import click
 
-from replibank import _core, serving
-from replibank.addresses import parse_lines, parse_pairs
-from replibank.cli import options, paths, report
-from replibank.cli.summary import Summary
-from replibank.errors import Unreachable, _with_option
-from replibank.files import read_input
-from replibank.settling import check_ids, check_served, note, settle
+from .. import _core
+from .._base.addresses import parse_lines, parse_pairs
+from .._base.files import read_input
+from ..errors import Unreachable, _with_option
+from ..scenario import claim as serving
+from ..scenario.settled import check_ids, check_served, note, settle
+from . import options, paths, terminal
+from .summary import Summary
 
 
 @click.command("client")
@@ -68,7 +69,7 @@ def command(
     if addresses is not None:
         dialled = parse_lines(read_input(addresses, "addresses file"), addresses) | dialled
         hint = f"name it in {addresses}, or with --branch {{branch}}=HOST:PORT"
-    served = dialled or serving.wait_for(input, wait, report.say).addresses
+    served = dialled or serving.wait_for(input, wait, terminal.say).addresses
     if not dialled:
         hint = "end the server and serve the input again, which has changed since"
     check_served(scenario, served, hint)
@@ -83,9 +84,9 @@ def command(
     except Unreachable as error:
         raise _with_option(error, "--wait") from None
     if standing.balance != scenario.opening:
-        report.say(note(standing, scenario.opening))
+        terminal.say(note(standing, scenario.opening))
     progress = _core.Progress()
-    with report.ShownProgress(progress, scenario.event_count):
+    with terminal.ShownProgress(progress, scenario.event_count):
         replies = _core.run(served, scenario, timeout, progress).wait()
     paths.write_output(output, replies.output(output_form))
     balances = {settle(served, timeout, timeout).balance}

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import click
 
-from replibank.cli import report
-from replibank.cli.outcome import USAGE
+from . import terminal
+from .outcome import USAGE
 
 Decorated = TypeVar("Decorated", bound=Callable[..., Any])
 
@@ -41,7 +41,7 @@ def help_without_command(function: Decorated) -> Decorated:
     def shown() -> None:
         context = click.get_current_context()
         if context.invoked_subcommand is None:
-            report.say(context.get_help())
+            terminal.say(context.get_help())
             context.exit(USAGE)
 
     return shown  # type: ignore[return-value]
@@ -50,7 +50,7 @@ def help_without_command(function: Decorated) -> Decorated:
 def note_on_mesh(propagation: str, topology: str) -> None:
     """Says which option changes nothing."""
     if propagation == "unary" and topology in {"overlay", "ring"}:
-        report.say(f"note: unary propagation is always a mesh: --topology {topology} changes nothing")
+        terminal.say(f"note: unary propagation is always a mesh: --topology {topology} changes nothing")
 
 
 input_argument = click.argument("input", metavar="INPUT")

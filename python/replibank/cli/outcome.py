@@ -4,9 +4,7 @@ from collections.abc import Callable
 
 import click
 
-from replibank.cli import streams
-from replibank.cli.report import error
-from replibank.errors import (
+from ..errors import (
     Closed,
     DeadlineExceeded,
     NotConverged,
@@ -16,6 +14,8 @@ from replibank.errors import (
     ReplibankError,
     Unreachable,
 )
+from . import streams
+from .terminal import error
 
 CHECK_FAILED = 1
 USAGE = 2

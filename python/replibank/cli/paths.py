@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from replibank._core import Scenario
-from replibank.cli import streams
-from replibank.errors import InputError
-from replibank.files import read_input, write_atomically
+from .._base.files import read_input, write_atomically
+from .._core import Scenario
+from ..errors import InputError
+from . import streams
 
 STDOUT = "-"
 

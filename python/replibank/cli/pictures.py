@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from replibank.cli import paths
+from . import paths
 
 if TYPE_CHECKING:
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 KINDS = ("convergence", "lag", "latency", "spacetime", "staleness")
 
@@ -21,7 +21,7 @@ def form(output: str) -> str:
         click.ClickException: It can be no picture, or matplotlib is not installed.
     """
     try:
-        from replibank.plot import saving  # noqa: PLC0415 (an extra)
+        from ..plot import saving  # noqa: PLC0415 (an extra)
     except ImportError as missing:
         raise click.ClickException(str(missing)) from None
     try:
@@ -44,6 +44,6 @@ def write(
     Raises:
         click.ClickException: It cannot be written.
     """
-    from replibank.plot import saving  # noqa: PLC0415 (an extra)
+    from ..plot import saving  # noqa: PLC0415 (an extra)
 
     paths.write_output(output, saving.rendered(trace, kind, form, window=window, dark=dark))

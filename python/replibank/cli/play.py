@@ -6,11 +6,11 @@ from contextlib import ExitStack
 
 import click
 
-from replibank import _core
-from replibank.cli import options, paths, report
-from replibank.cli.outcome import CHECK_FAILED
-from replibank.cli.simulate import paragraphs, write
-from replibank.playing import Play, read_plan, run
+from .. import _core
+from ..sim.play import Play, read_plan, run
+from . import options, paths, terminal
+from .outcome import CHECK_FAILED
+from .simulate import paragraphs, write
 
 
 @click.command("play")
@@ -62,12 +62,12 @@ def command(
     differences = _core.differences(read)
     if not as_json:
         for difference in differences:
-            report.say(paragraphs(f"note         {difference}"))
+            terminal.say(paragraphs(f"note         {difference}"))
     counter = _core.Progress()
     with ExitStack() as cleanup:
         if data_dir is None:
             data_dir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="replibank-"))
-        with report.ShownProgress(counter, read.operations):
+        with terminal.ShownProgress(counter, read.operations):
             played = Play(read, run(read, processes, data_dir, counter))
     if trace is not None and played.trace is not None:
         write(trace, played.trace.to_jsonl())
@@ -88,11 +88,11 @@ def command(
 
 
 def summary(played: Play) -> None:
-    report.say(f"seed         {played.seed}")
-    report.say(
+    terminal.say(f"seed         {played.seed}")
+    terminal.say(
         f"bank         {played.branches} branches, {played.operations:,} operations, {played.faults} faults"
     )
-    report.say(f"time         {played.seconds:.1f} s")
+    terminal.say(f"time         {played.seconds:.1f} s")
     for _, text in played.violations:
-        report.say(paragraphs(f"violation    {text}"))
-    report.say(paragraphs(str(played.verdict)))
+        terminal.say(paragraphs(f"violation    {text}"))
+    terminal.say(paragraphs(str(played.verdict)))

@@ -2,9 +2,9 @@
 
 import click
 
-from replibank.cli import options, paths, pictures
-from replibank.errors import InputError
-from replibank.trace import Trace, read_trace
+from ..errors import InputError
+from ..trace.trace import Trace, read_trace
+from . import options, paths, pictures
 
 
 @click.command("plot")

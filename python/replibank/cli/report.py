@@ -1,91 +1,46 @@
-"""What people read, on standard error: messages, a summary, and progress while something runs. No
-progress and no colour off a terminal; NO_COLOR (https://no-color.org) is honoured."""
+"""`replibank report`: a trace as one HTML page."""
 
-import os
-import sys
-import threading
-from types import TracebackType
-from typing import Self
+import time
+from pathlib import Path
 
-from replibank._core import Progress
-from replibank.cli import streams
+import click
 
-BOLD, DIM, RED = "1", "2", "31"
-
-QUIET_AT_FIRST = 0.3
-"""Seconds before progress is shown: most runs end sooner, and a flicker helps nobody."""
-REDRAW = 0.1
-"""Seconds between two pictures of the progress."""
+from . import paths, terminal
+from .terminal import plural
 
 
-def say(text: str) -> None:
-    """Something for people, on lines of its own. If nobody can hear it, the work goes on."""
-    try:
-        print(text, file=sys.stderr, flush=True)
-    except OSError:
-        streams.abandon(sys.stderr)
+@click.command("report")
+@click.argument("trace", metavar="TRACE")
+@click.option("-o", "--output", required=True, metavar="OUTPUT", help="Where to write the page; - is stdout.")
+@click.option("--history", metavar="FILE", help="What customers saw, to be judged: anomalies are listed.")
+@click.option("--title", metavar="TEXT", help="Stands above the page (default: the name of TRACE).")
+def command(*, trace: str, output: str, history: str | None, title: str | None) -> None:
+    """Show the trace in TRACE as one HTML page, for any browser.
 
+    The page holds an interactive space-time diagram of what happened at the
+    branches: every message, operation and fault, with its causes and the
+    state of every branch at any instant. It needs no network.
 
-def error(text: str, *, after_echo: bool = False) -> None:
-    """`after_echo`: the terminal has just shown ^C, so a new line comes first."""
-    say(("\n" if after_echo and on_terminal() else "") + f"{paint('error:', RED)} {text}")
+    \b
+    Examples:
+      replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
+      replibank report trace.jsonl -o report.html
+      replibank report trace.jsonl -o report.html --history history.jsonl
+    """
+    from ..trace.trace import Trace  # noqa: PLC0415
 
-
-def summary(rows: dict[str, str]) -> None:
-    """A small table: what, and how much."""
-    width = max(map(len, rows)) + 2
-    for name, value in rows.items():
-        say(paint(name.ljust(width), DIM) + value)
-
-
-def paint(text: str, code: str) -> str:
-    if os.environ.get("NO_COLOR") or not on_terminal():
-        return text
-    return f"\x1b[{code}m{text}\x1b[0m"
-
-
-def on_terminal() -> bool:
-    return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-
-
-def plural(count: int, noun: str) -> str:
-    """ "1 branch", "50 branches"."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}{'es' if noun.endswith('ch') else 's'}"
-
-
-class ShownProgress:
-    """While open, shows on a terminal how many events of a run are answered."""
-
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._show, daemon=True) if on_terminal() else None
-
-    def __enter__(self) -> Self:
-        if self._thread:
-            self._thread.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        if self._thread:
-            self._thread.join()
-
-    def _show(self) -> None:
-        if self._ended.wait(QUIET_AT_FIRST):
-            return
-        while not self._ended.wait(REDRAW):
-            sys.stderr.write(f"\r{self._line()}\x1b[K")
-            sys.stderr.flush()
-        sys.stderr.write("\r\x1b[K")
-        sys.stderr.flush()
-
-    def _line(self, width: int = 30) -> str:
-        done = self._progress.done
-        filled = width * done // max(self._total, 1)
-        return f"[{'=' * filled}{' ' * (width - filled)}] {done:,} of {plural(self._total, 'event')}"
+    began = time.perf_counter()
+    paths.check_output(output, trace)
+    if history is not None:
+        paths.check_output(output, history)
+    read = Trace.read(trace)
+    page = read.to_html(None if history is None else Path(history), title=title or trace)
+    paths.write_output(output, page)
+    terminal.summary(
+        {
+            "trace": f"{plural(len(read.branches), 'branch')}, {plural(len(read), 'event')}"
+            + (f", {read.lost:,} lost" if read.lost else ""),
+            "page": f"{'standard output' if output == paths.STDOUT else output}, {len(page) / 1e6:.1f} MB",
+            "time": f"{time.perf_counter() - began:.3f} s",
+        }
+    )

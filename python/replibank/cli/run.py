@@ -7,11 +7,11 @@ from contextlib import contextmanager
 
 import click
 
-from replibank import _core
-from replibank.cli import options, paths, pictures, report
-from replibank.cli.summary import Summary
-from replibank.settling import Settled, note
-from replibank.trace import TRACE_CAPACITY, Trace
+from .. import _core
+from ..scenario.settled import Settled, note
+from ..trace.trace import TRACE_CAPACITY, Trace
+from . import options, paths, pictures, terminal
+from .summary import Summary
 
 
 @click.command("run")
@@ -85,8 +85,8 @@ def command(
         standing = None if data_dir is None else found(bank, timeout)
         if standing is not None and standing.balance != scenario.opening:
             fresh = "another --data-dir makes a fresh one"
-            report.say(note(standing, scenario.opening, fresh=fresh))
-        with report.ShownProgress(progress, scenario.event_count):
+            terminal.say(note(standing, scenario.opening, fresh=fresh))
+        with terminal.ShownProgress(progress, scenario.event_count):
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
@@ -111,7 +111,7 @@ def command(
 def history_of(bank: _core.Bank) -> str:
     """The bank's history, as `Bank.history` tells it."""
     # Imported when it is asked for: that module and what it needs are a tenth of a short run.
-    from replibank.bank import told  # noqa: PLC0415
+    from ..bank.bank import told  # noqa: PLC0415
 
     return told(bank.history().wait())
 
@@ -159,6 +159,6 @@ def started(
 
 def program() -> list[str]:
     """The command of a child process."""
-    from replibank.starting import child_program  # noqa: PLC0415
+    from ..bank.launch import child_program  # noqa: PLC0415
 
     return child_program()

@@ -5,12 +5,13 @@ import json
 
 import click
 
-from replibank import _core, serving
-from replibank.cli import options, paths, report, streams
-from replibank.cli.report import plural
-from replibank.cli.run import started
-from replibank.errors import ProcessError
-from replibank.signals import StopSignals, Told
+from .. import _core
+from ..errors import ProcessError
+from ..scenario import claim as serving
+from . import options, paths, streams, terminal
+from .run import started
+from .signals import StopSignals, Told
+from .terminal import plural
 
 END_LIMIT = 10.0
 """Seconds that a server may take to end once told; it takes milliseconds."""
@@ -54,7 +55,7 @@ def command(
         if as_json:
             streams.tell(json.dumps({"stopped": pid}))
         else:
-            report.say(f"stopped the branches of {input} (process {pid})")
+            terminal.say(f"stopped the branches of {input} (process {pid})")
         return 0
     options.note_on_mesh(propagation, topology)
     scenario = paths.read_scenario(input, order)
@@ -75,7 +76,7 @@ def command(
             addresses = bank.addresses()
             claim.publish(addresses)
             announce(addresses, as_json)
-            report.say(
+            terminal.say(
                 f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or "
                 f"`replibank serve --stop {input}`"
             )
@@ -98,7 +99,7 @@ class Watch:
         """
         failures = self._bank.failures().wait()
         for branch in failures.keys() - self._told:
-            report.error(failures[branch])
+            terminal.error(failures[branch])
         self._told |= failures.keys()
         if len(failures) == len(self._bank.addresses()):
             raise ProcessError("no branch is left")

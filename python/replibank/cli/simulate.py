@@ -9,11 +9,11 @@ from typing import Any
 
 import click
 
-from replibank import drawing
-from replibank.cli import options, paths, report, story
-from replibank.cli.outcome import CHECK_FAILED
-from replibank.files import write_atomically
-from replibank.simulation import SHRINK_TRIES, Simulation, lessons, simulate
+from .._base.files import write_atomically
+from ..sim import plan as plans
+from ..sim.simulation import SHRINK_TRIES, Simulation, lessons, simulate
+from . import options, paths, story, terminal
+from .outcome import CHECK_FAILED
 
 WIDTH = 79
 """Columns of a terminal that are written on."""
@@ -27,12 +27,12 @@ SHOWN = 3
 
 @click.command("simulate")
 @click.option(
-    "--seed", type=click.IntRange(0, drawing.SEED_MAX), help="Draw from this seed (default: a new one)."
+    "--seed", type=click.IntRange(0, plans.SEED_MAX), help="Draw from this seed (default: a new one)."
 )
 @click.option("--plan", metavar="FILE", help="Run this plan instead; FILE as --save-plan wrote it.")
-@click.option("--branches", type=click.IntRange(1, drawing.BRANCHES_MAX), help="Branches.")
+@click.option("--branches", type=click.IntRange(1, plans.BRANCHES_MAX), help="Branches.")
 @click.option(
-    "--operations", type=click.IntRange(1, drawing.OPERATIONS_MAX), help="Operations of all customers."
+    "--operations", type=click.IntRange(1, plans.OPERATIONS_MAX), help="Operations of all customers."
 )
 @click.option(
     "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
@@ -48,7 +48,7 @@ SHOWN = 3
     "faults",
     multiple=True,
     metavar="KIND",
-    help=f"A kind of fault: {', '.join(drawing.FAULTS[:-1])} or {drawing.FAULTS[-1]}; may be repeated.",
+    help=f"A kind of fault: {', '.join(plans.FAULTS[:-1])} or {plans.FAULTS[-1]}; may be repeated.",
 )
 @click.option("--bug", metavar="NAME", help="Plant a bug; --bug list shows them.")
 @click.option(
@@ -106,15 +106,15 @@ def command(
         return 0
     files = {"--trace": trace, "--history": history, "--save-plan": save_plan}
     check_files(files, plan, seeds or 1)
-    text = None if plan is None else drawing.read(plan).to_json()
+    text = None if plan is None else plans.read(plan).to_json()
     if seeds is None:
         is_search = bug is not None and seed is None
         seeds = SEEDS_FOR_A_BUG if is_search else 1
     # One number is drawn, and the seeds count up from it: so it says which ones were run.
     first = secrets.randbits(32) if seed is None else seed
-    if seeds > drawing.SEED_MAX - first + 1:
+    if seeds > plans.SEED_MAX - first + 1:
         raise click.UsageError(
-            f"{seeds} seeds from {first} on go past {drawing.SEED_MAX}, the last there is: give fewer"
+            f"{seeds} seeds from {first} on go past {plans.SEED_MAX}, the last there is: give fewer"
         )
     so_far = SoFar(first)
     with Ticker() as ticker:
@@ -171,7 +171,7 @@ def command(
 def refuse_beside_plan(drawn: dict[str, Any]) -> None:
     names = [name for name, value in drawn.items() if value is not None]
     if names:
-        raise click.UsageError(drawing.both(names))
+        raise click.UsageError(plans.both(names))
 
 
 def check_files(files: dict[str, str | None], plan: str | None, seeds: int) -> None:
@@ -208,7 +208,7 @@ class Ticker:
     """One line on the terminal that says how far it is."""
 
     def __init__(self) -> None:
-        self._shown = report.on_terminal()
+        self._shown = terminal.on_terminal()
         self._what = ""
 
     def __enter__(self) -> "Ticker":
@@ -244,51 +244,51 @@ def size(run: Simulation) -> str:
     """ "3 branches, 372 operations, 7 faults"."""
     plan = run._plan
     parts = [(plan.branches, "branch"), (plan.operations, "operation"), (plan.faults, "fault")]
-    return ", ".join(report.plural(count, noun) for count, noun in parts)
+    return ", ".join(terminal.plural(count, noun) for count, noun in parts)
 
 
 def summary(run: Simulation, so_far: SoFar) -> None:
     facts, seeds = run._plan, so_far.seeds
     if seeds > 1:
-        report.say(f"seeds        {seeds:,}, from {so_far.first} on")
+        terminal.say(f"seeds        {seeds:,}, from {so_far.first} on")
     if seeds == 1 or not run.ok:
-        report.say(f"seed         {run.seed}")
-        report.say(f"bank         {size(run)}")
-    report.say(f"events       {so_far.events:,} ({so_far.rate:,.0f} a second)")
-    report.say(f"survived     {so_far.survived:,} losses, doublings, breaks, crashes and other faults")
+        terminal.say(f"seed         {run.seed}")
+        terminal.say(f"bank         {size(run)}")
+    terminal.say(f"events       {so_far.events:,} ({so_far.rate:,.0f} a second)")
+    terminal.say(f"survived     {so_far.survived:,} losses, doublings, breaks, crashes and other faults")
     if facts.bug is not None:
         lesson = lessons()[facts.bug]
-        report.say(paragraphs(f"planted      {facts.bug}: {lesson.story}"))
-        report.say(paragraphs(f"seen in      {lesson.seen}"))
-        report.say(paragraphs(f"not here     {lesson.right}"))
+        terminal.say(paragraphs(f"planted      {facts.bug}: {lesson.story}"))
+        terminal.say(paragraphs(f"seen in      {lesson.seen}"))
+        terminal.say(paragraphs(f"not here     {lesson.right}"))
         if run.ok:
-            report.say("             (this seed does not show it: try another)")
+            terminal.say("             (this seed does not show it: try another)")
     if not run.ok:
-        report.say("verdict      something happened that must never happen")
+        terminal.say("verdict      something happened that must never happen")
     elif seeds == 1:
-        report.say(paragraphs(str(run.verdict)))
+        terminal.say(paragraphs(str(run.verdict)))
     else:
-        report.say("verdict      no promise is broken")
+        terminal.say("verdict      no promise is broken")
 
 
 def failure(run: Simulation, small: Simulation, again: str | None, saved: str | None) -> None:
     """`again`: the command that shows it again; None: it was a plan's."""
     for _, text in run.violations[:SHOWN]:
-        report.say(paragraphs(f"violation    {text}"))
+        terminal.say(paragraphs(f"violation    {text}"))
     if len(run.violations) > SHOWN:
-        report.say(f"             and {len(run.violations) - SHOWN} more (--history keeps what was seen)")
+        terminal.say(f"             and {len(run.violations) - SHOWN} more (--history keeps what was seen)")
     if again is not None:
-        report.say(f"to see it    {again}")
-        report.say(f"shrunk to    {size(small)}")
+        terminal.say(f"to see it    {again}")
+        terminal.say(f"shrunk to    {size(small)}")
     lines = story.tell(small.plan, small.history)
     if lines is not None:
         for line in lines:
-            report.say(textwrap.fill(line, WIDTH, subsequent_indent=" " * 13))
+            terminal.say(textwrap.fill(line, WIDTH, subsequent_indent=" " * 13))
     if again is not None:
         for _, text in small.violations[:1]:
-            report.say(paragraphs(f"which shows  {text}"))
+            terminal.say(paragraphs(f"which shows  {text}"))
         if saved is None:
-            report.say("             (--save-plan FILE keeps it, --plan FILE runs it)")
+            terminal.say("             (--save-plan FILE keeps it, --plan FILE runs it)")
 
 
 def paragraphs(text: str) -> str:

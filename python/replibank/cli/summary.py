@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-from replibank import _core
-from replibank.cli import report, streams
-from replibank.cli.report import plural
+from .. import _core
+from . import streams, terminal
+from .terminal import plural
 
 
 class Summary(NamedTuple):
@@ -37,7 +37,7 @@ class Summary(NamedTuple):
         rows["balance"] = f"{self._opening()} at first, {self._closing()} at the end"
         rows["time"] = f"{self.seconds:.3f} s"
         rows["output"] = "standard output" if self.output == "-" else self.output
-        report.summary(rows)
+        terminal.summary(rows)
 
     def print_json(self, propagation: str | None, topology: str | None) -> None:
         import json  # noqa: PLC0415

@@ -13,7 +13,7 @@ kind where the background is dark: `plt.style.use("dark_background")` is all the
 changes a setting of matplotlib.
 """
 
-from replibank.extras import missing
+from .._base.extras import missing
 
 try:
     import matplotlib  # noqa: F401

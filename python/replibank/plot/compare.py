@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Any
 import matplotlib.pyplot as plt
 import numpy as np
 
-from replibank.trace import a_trace
-
+from ..trace.trace import a_trace
 from . import canvas, strip
 from .convergence import Convergence
 from .lag import Lag
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 
     from matplotlib.axes import Axes
 
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 #: What each picture takes out of a trace.
 PICTURES: dict[str, Any] = {

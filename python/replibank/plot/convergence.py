@@ -9,8 +9,8 @@ import numpy as np
 from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
-from replibank import measures, replaying
-
+from .. import measures
+from ..trace import playback
 from . import canvas, strip
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 #: Of many branches, so many that faults hit have a colour.
 HIT_COLOURED = 3
@@ -81,8 +81,8 @@ class Convergence:
     @classmethod
     def of(cls, trace: Trace, account: int = 0) -> Convergence:
         """Takes what is needed out of a trace."""
-        frame = replaying.frame_of(trace)
-        steps = replaying.balances(trace, frame, account)
+        frame = playback.frame_of(trace)
+        steps = playback.balances(trace, frame, account)
         faults = measures.faults(trace)
         end_us = float(frame["time_us"].max()) if len(frame) else 1.0
         lives = frame[frame["event"].isin(("killed", "restarted"))]
@@ -92,7 +92,7 @@ class Convergence:
             own = lives[lives["branch"] == branch]
             balances[branch] = _with_gaps(times, values, own["time_us"], own["event"] == "killed")
         spread = measures.divergence(trace, account)["spread"]
-        begin_us = float(replaying.begin_us(trace, frame))
+        begin_us = float(playback.begin_us(trace, frame))
         return cls(account, balances, spread.index.to_numpy(), spread.to_numpy(), faults, end_us, begin_us)
 
     def draw(self, ax: Axes | None = None, kinds: Sequence[str] | None = None, until_us: float = 0.0) -> Axes:
@@ -181,7 +181,7 @@ def _hit(faults: pd.DataFrame) -> list[int]:
 def _changes(times: np.ndarray[Any, Any], values: np.ndarray[Any, Any]) -> tuple[Any, Any]:
     """Only where the value changed, as floats."""
     kept = np.append(True, np.diff(values) != 0)
-    shown = np.where(values == replaying.UNKNOWN, np.nan, values.astype(float))
+    shown = np.where(values == playback.UNKNOWN, np.nan, values.astype(float))
     return times[kept].astype(float), shown[kept]
 
 

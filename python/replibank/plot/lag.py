@@ -10,8 +10,7 @@ from matplotlib import colormaps
 from matplotlib.colors import BoundaryNorm, ListedColormap, LogNorm
 from matplotlib.ticker import LogLocator, NullLocator
 
-from replibank import measures
-
+from .. import measures
 from . import canvas, strip
 
 if TYPE_CHECKING:
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 #: Parts of the time of the run: about as many as a picture can show.
 BINS = 400

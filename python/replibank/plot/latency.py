@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.ticker import LogLocator, NullLocator
 
-from replibank import measures, replaying
-
+from .. import measures
+from ..trace import playback
 from . import canvas, strip
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 #: Parts of the time of the run.
 BINS = 60
@@ -76,10 +76,10 @@ class Latency:
         """Takes what is needed out of a trace."""
         if bins < 1:
             raise ValueError(f"{bins} bins are not right: a positive number is")
-        frame = replaying.frame_of(trace)
+        frame = playback.frame_of(trace)
         answered = frame[frame["event"].isin(list(ANSWERS)) & frame["waited_us"].notna()]
         end = float(frame["time_us"].max()) + 1 if len(frame) else 1.0
-        edges = np.linspace(replaying.begin_us(trace, frame), end, bins + 1)
+        edges = np.linspace(playback.begin_us(trace, frame), end, bins + 1)
         part = np.clip(np.searchsorted(edges, answered["time_us"].to_numpy(), side="right") - 1, 0, bins - 1)
         waits = answered["waited_us"].to_numpy(dtype=float) / 1000
         order = np.lexsort([waits, part])

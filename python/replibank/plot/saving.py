@@ -14,8 +14,7 @@ from .compare import PICTURES
 if TYPE_CHECKING:
     import os
 
-    from replibank.trace import Trace
-
+    from ..trace.trace import Trace
     from .window import Window
 
 #: Pixels an inch.

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.lines import Line2D
 
-from replibank import fault_spans, measures, replaying
-
+from .. import measures
+from ..trace import playback, spans
 from . import arrows, canvas, strip
 from .window import chosen
 
@@ -20,9 +20,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-    from replibank._core import Receipt
-    from replibank.trace import Trace
-
+    from .._core import Receipt
+    from ..trace.trace import Trace
     from .window import Window
 
 #: So many branches are named; of more, some.
@@ -116,8 +115,8 @@ class Spacetime:
         acknowledgements: bool = False,
     ) -> Spacetime:
         """Takes what is needed out of a trace."""
-        frame = replaying.frame_of(trace)
-        begin_us = float(replaying.begin_us(trace, frame))
+        frame = playback.frame_of(trace)
+        begin_us = float(playback.begin_us(trace, frame))
         run = (begin_us, float(frame["time_us"].max()) if len(frame) else 1.0)
         messages = arrows.messages(frame, trace.branches, acknowledgements)
         operated = frame["time_us"][frame["event"].isin(list(MARKS))]
@@ -223,7 +222,7 @@ def _walls(faults: pd.DataFrame, trace: Trace) -> list[tuple[int, float, float]]
     """Where neighbours in the picture are on different sides of a partition."""
     walls = []
     for fault in strip.each(faults[faults["kind"] == "partition"]):
-        parts = fault_spans.sides(fault.links, trace)
+        parts = spans.sides(fault.links, trace)
         side = {branch: number for number, part in enumerate(parts) for branch in part}
         for row, (a, b) in enumerate(zip(trace.branches[:-1], trace.branches[1:], strict=True)):
             if side[a] != side[b]:

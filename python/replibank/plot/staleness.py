@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from replibank import measures, replaying
-
+from .. import measures
+from ..trace import playback
 from . import canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from replibank.trace import Trace
+    from ..trace.trace import Trace
 
 #: The share of reads whose time is named.
 SHARE = 0.99
@@ -68,7 +68,7 @@ class Staleness:
         delays = {}
         for name, trace in named.items():
             seen = measures.visibility(trace)
-            alive = replaying.running(trace, replaying.frame_of(trace))
+            alive = playback.running(trace, playback.frame_of(trace))
             delays[str(name)] = np.sort(seen.loc[:, alive].to_numpy().ravel())
         return cls(delays)
 

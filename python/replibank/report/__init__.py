@@ -9,15 +9,15 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from .anomalies import verdict_facts
 from .bundle import bundle
 from .columns import Columns
-from .verdict import verdict_facts
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Mapping
 
-    from ..trace import Trace
+    from ..trace.trace import Trace
 
 #: Accounts whose opening balances a page has; of more, it has those that the trace is about.
 ACCOUNTS_MAX = 10_000

@@ -1,0 +1,1 @@
+"""Branches seen as they are: followed, and shown in a notebook or a terminal."""

@@ -1,0 +1,152 @@
+"""Plans: read from a file, or drawn by the core from a seed and the arguments of `simulate`, which are
+checked here."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Iterable
+from numbers import Real
+from typing import Any
+
+from .. import _core
+from .._base.files import read_input
+from ..bank.launch import OPENING_MAX, whole
+from ..errors import ConfigError, InputError
+
+SEED_MAX = 2**64 - 1
+BRANCHES_MAX = 8_000
+OPERATIONS_MAX = 100_000_000
+ACCOUNTS_MAX = 2**20
+DURATION_MIN = 1e-6
+DURATION_MAX = 366 * 86_400
+
+FAULTS = (
+    "loss",
+    "duplication",
+    "reorder",
+    "partition",
+    "crash",
+    "pause",
+    "slow",
+    "customers",
+    "restore",
+    "clone",
+    "disk-loss",
+    "power-failure",
+    "disk-failure",
+    "late-requests",
+    "repeated-requests",
+    "unnamed-requests",
+    "pipelining",
+    "named-lives",
+    "flood",
+    "crowd",
+)
+"""The kinds of faults that can be given."""
+
+_COUNTS = {
+    "branches": (1, BRANCHES_MAX),
+    "operations": (1, OPERATIONS_MAX),
+    "accounts": (1, ACCOUNTS_MAX),
+    "opening": (0, OPENING_MAX),
+}
+_TEXTS = {
+    "latency": '"2000" (microseconds) or another of those in the documentation of simulate is',
+    "topology": '"auto", "mesh", "overlay" and "ring" are',
+    "propagation": '"stream", "unary" and "calls" are',
+    "concern": '"local", "majority" and "all" are',
+    "bug": "the name of one of bugs() is",
+}
+_SWITCHES = ("sessions", "durable")
+_OPEN = dict.fromkeys((*_COUNTS, *_TEXTS, *_SWITCHES, "faults", "duration"))
+
+
+def plan(text: str | None, seed: int | None, given: dict[str, Any]) -> _core.Plan:
+    """The plan of a text, or the one that a seed draws.
+
+    Args:
+        text: A plan's JSON; None: a plan is drawn.
+        seed: The seed; None: one is drawn.
+        given: The other arguments of `simulate`; those that are missing or None are drawn too.
+
+    Raises:
+        TypeError: An argument is of another type than it must be.
+        ValueError: An argument is out of range, or is given beside a plan.
+    """
+    if text is None:
+        number = secrets.randbits(32) if seed is None else whole("seed", seed, 0, SEED_MAX)
+        return _core.Plan.draw(number, checked(given))
+    names = [name for name, value in {"seed": seed, **given}.items() if value is not None]
+    if names:
+        raise ValueError(both(names))
+    if not isinstance(text, str):
+        raise TypeError(f"plan {text!r} is not right: a plan's JSON, as text, is")
+    return _core.Plan.parse(text)
+
+
+def read(plan: str | os.PathLike[str]) -> _core.Plan:
+    """The plan of a file, or of a text.
+
+    Raises:
+        InputError: It cannot be read, or is none; the message names the file.
+    """
+    if isinstance(plan, str) and plan.lstrip().startswith("{"):
+        name, text = "", plan
+    else:
+        name, text = f"{os.fspath(plan)}: ", read_input(plan, "plan").decode(errors="replace")
+    try:
+        return _core.Plan.parse(text)
+    except ValueError as error:
+        # Of what is no plan at all, the names of all fields of plans say nothing.
+        reason = re.sub(r"(unknown field `[^`]*`), expected .*(?= at line)", r"\1", str(error))
+        raise InputError(f"{name}{reason}; a file that --save-plan wrote is right") from None
+
+
+def both(names: list[str]) -> str:
+    """What is wrong if these were given beside a plan."""
+    if len(names) == 1:
+        return f"a plan and {names[0]} were given: give one of them"
+    return f"a plan, {', '.join(names[:-1])} and {names[-1]} were given: give the plan or the others"
+
+
+def checked(given: dict[str, Any]) -> dict[str, Any]:
+    """The arguments as the core takes them."""
+    core = {**_OPEN, **given}
+    for name, (least, most) in _COUNTS.items():
+        if core[name] is not None:
+            core[name] = whole(name, core[name], least, most)
+    for name, right in _TEXTS.items():
+        if core[name] is not None and not isinstance(core[name], str):
+            raise TypeError(f"{name} {core[name]!r} is not right: {right}")
+    for name in _SWITCHES:
+        if core[name] is not None and not isinstance(core[name], bool):
+            raise TypeError(f"{name} {core[name]!r} is not right: True and False are")
+    core["faults"] = None if core["faults"] is None else kinds(core["faults"])
+    duration = core.pop("duration")
+    core["duration_us"] = None if duration is None else microseconds(duration)
+    return core
+
+
+def kinds(faults: Iterable[str]) -> list[str]:
+    """The kinds of faults, as a list."""
+    if isinstance(faults, str):
+        raise TypeError(f"faults is a text: give a list, as [{faults!r}]")
+    if not isinstance(faults, Iterable):
+        raise TypeError(f"faults {faults!r} is not right: a list of kinds of faults is")
+    listed = list(faults)
+    for fault in listed:
+        if not isinstance(fault, str):
+            raise TypeError(f"fault {fault!r} is not right: one of {', '.join(FAULTS)} is")
+    return listed
+
+
+def microseconds(duration: float) -> int:
+    """A duration in seconds, as microseconds."""
+    right = f"seconds from 0.000001 to {DURATION_MAX} are"
+    if isinstance(duration, bool) or not isinstance(duration, Real):
+        raise TypeError(f"duration {duration!r} is not right: {right}")
+    if not DURATION_MIN <= duration <= DURATION_MAX:
+        raise ConfigError(f"duration {duration} is not right: {right}")
+    return round(float(duration) * 1e6)
