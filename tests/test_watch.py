@@ -192,11 +192,11 @@ def test_what_ends_a_watch_by_itself_is_raised(
         assert next(balances) == {1: 400}
         watch = bank.watch()
         watch.__enter__()
-        monkeypatch.setattr("replibank.live.feed.Following._seen", broken)
+        monkeypatch.setattr("replibank.live.feed.Feed._seen", broken)
         bank.customer(1).deposit(1)
         with pytest.raises(replibank.ProtocolError, match="never says"):
             list(balances)
-        wait_until(lambda: watch._following.ended, "the other watch has ended")
+        wait_until(lambda: watch._feed.ended, "the other watch has ended")
         with pytest.raises(replibank.ProtocolError, match="never says"):
             watch.__exit__(None)
 
@@ -282,6 +282,6 @@ def test_a_notebook_shows_a_picture_that_is_replaced(monkeypatch: pytest.MonkeyP
 def test_the_picture_is_drawn_in_the_style_in_use() -> None:
     with replibank.Bank(OPENING) as bank, bank.watch() as watch:
         with mpl.style.context("dark_background"):
-            dark = picture.png(watch, 50)
-        light = picture.png(watch, 50)
+            dark = picture.png(watch._view, 50)
+        light = picture.png(watch._view, 50)
     assert dark != light

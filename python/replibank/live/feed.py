@@ -10,8 +10,9 @@ import time
 from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
+from .._base.words import plural
 from ..customer.async_customer import AsyncCustomer
 from ..errors import DeadlineExceeded, ReplibankError, UnknownAccount, Unreachable
 
@@ -42,7 +43,7 @@ class Moment:
     """How a branch stood from some time on.
 
     Attributes:
-        at: Seconds since the following began.
+        at: Seconds since the feed began.
         balance: The account's balance; None: the branch does not answer.
     """
 
@@ -50,7 +51,7 @@ class Moment:
     balance: int | None
 
 
-class Following:
+class Feed:
     """What several branches say of one account.
 
     Args:
@@ -107,12 +108,11 @@ class Following:
         Args:
             look: Whether to ask every branch once more, so that what was seen last is how things stand.
         """
-        thread = self._thread
+        with self._changed:
+            thread, loop, stopping = self._thread, self._loop, self._stopping
+            self._look, self._asked = look, True
         if thread is None:
             return
-        with self._changed:
-            loop, stopping = self._loop, self._stopping
-            self._look, self._asked = look, True
         if loop is not None and stopping is not None:
             # It may have ended by itself, and its loop with it.
             with suppress(RuntimeError):
@@ -130,7 +130,7 @@ class Following:
             return self.count
 
     def listen(self, listener: Callable[[], object]) -> Callable[[], None]:
-        """Calls `listener` at every change and at the end, from the thread of this following.
+        """Calls `listener` at every change and at the end, from the thread of this feed.
 
         Returns:
             What ends that.
@@ -142,6 +142,13 @@ class Following:
     def _forget(self, listener: Callable[[], object]) -> None:
         with self._changed:
             self._listeners.remove(listener)
+
+    @property
+    def state(self) -> Literal["new", "running", "ended"]:
+        """Whether it has begun, and whether it has ended or was told to."""
+        if self.ended or self._asked:
+            return "ended"
+        return "new" if self._thread is None else "running"
 
     @property
     def elapsed(self) -> float:
@@ -170,7 +177,7 @@ class Following:
     def said(self, account: int) -> str:
         """How things stand, in one line."""
         balances = self.balances
-        count = f"{len(balances)} branch{'' if len(balances) == 1 else 'es'}"
+        count = plural(len(balances), "branch")
         which = "" if account == 0 else f" of account {account}"
         if not balances:
             return f"{count} that answer"

@@ -15,25 +15,43 @@ from ..plot.convergence import Convergence
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .feed import Following, Moment
-    from .watch import Watch
+    from matplotlib.axes import Axes
+
+    from .feed import Moment
+    from .view import View
+
+#: Microseconds that a picture shows at least.
+LEAST_US = 3e6
 
 
-def picture(following: Following, account: int, window: float) -> Convergence:
-    """What was seen in the last seconds.
+def draw(view: View, ax: Axes | None = None) -> Axes:
+    """Draws what was seen in the last seconds into the Axes; None: into a new figure."""
+    return picture(view).draw(ax, until_us=LEAST_US)
 
-    Args:
-        following: What was seen at all.
-        account: The account.
-        window: How many seconds are shown.
-    """
-    past, spread = following.past()
-    end = following.elapsed
-    begin = max(0.0, end - window)
+
+def png(view: View, resolution: int) -> bytes:
+    """The picture as PNG, drawn without pyplot, which knows one thread only."""
+    figure = Figure(figsize=(9.0, 4.2))
+    FigureCanvasAgg(figure)
+    ax = figure.subplots()
+    # To find the best margins takes longer than to draw.
+    figure.subplots_adjust(left=0.08, right=0.85, bottom=0.12, top=0.92)
+    draw(view, ax)
+    content = io.BytesIO()
+    figure.savefig(content, format="png", dpi=resolution)
+    return content.getvalue()
+
+
+def picture(view: View) -> Convergence:
+    """What was seen in the last seconds."""
+    feed = view.feed
+    past, spread = feed.past()
+    end = feed.elapsed
+    begin = max(0.0, end - view.window)
     faults = pd.DataFrame([], columns=["kind", "text", "branches", "links", "start_us", "end_us", "lifted"])
     spread_us, spreads = _steps(spread, begin)
     return Convergence(
-        account=account,
+        account=view.account,
         balances={branch: _steps(moments, begin) for branch, moments in past.items()},
         spread_us=spread_us,
         spread=np.nan_to_num(spreads),
@@ -41,21 +59,8 @@ def picture(following: Following, account: int, window: float) -> Convergence:
         end_us=end * 1e6,
         begin_us=begin * 1e6,
         since="the watch began",
-        title=following.said(account),
+        title=view.line(),
     )
-
-
-def png(watch: Watch, resolution: int) -> bytes:
-    """The picture as PNG, drawn without pyplot, which knows one thread only."""
-    figure = Figure(figsize=(9.0, 4.2))
-    FigureCanvasAgg(figure)
-    ax = figure.subplots()
-    # To find the best margins takes longer than to draw.
-    figure.subplots_adjust(left=0.08, right=0.85, bottom=0.12, top=0.92)
-    watch.draw(ax)
-    content = io.BytesIO()
-    figure.savefig(content, format="png", dpi=resolution)
-    return content.getvalue()
 
 
 def _steps(moments: Sequence[Moment], begin: float) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .watch import Watch
+    from .view import View
 
 #: Pixels an inch of a picture.
 RESOLUTION = 90
@@ -25,11 +25,11 @@ class Screen(Protocol):
         """Shows the last state, for good."""
 
 
-def screen(watch: Watch) -> Screen:
+def screen(view: View) -> Screen:
     """The one that fits where this program runs."""
     if in_notebook():
-        return Notebook(watch)
-    return Terminal(watch) if sys.stderr.isatty() else Quiet(watch)
+        return Notebook(view)
+    return Terminal(view) if sys.stderr.isatty() else Quiet(view)
 
 
 def in_notebook() -> bool:
@@ -43,20 +43,20 @@ def in_notebook() -> bool:
 class Notebook:
     """A picture in the output of a cell, replaced by the next."""
 
-    def __init__(self, watch: Watch) -> None:
+    def __init__(self, view: View) -> None:
         # Both before the watch begins: drawing is long to import.
         from IPython import display  # noqa: PLC0415 (there is one where there is a kernel)
 
-        from . import picture as live  # noqa: PLC0415 (an extra)
+        from .picture import png  # noqa: PLC0415 (an extra)
 
-        self._watch = watch
-        self._png = live.png
+        self._view = view
+        self._png = png
         handle: Callable[[], Any] = display.DisplayHandle
         self._handle = handle()
         self._shown = False
 
     def show(self) -> None:
-        bundle = {"image/png": self._png(self._watch, RESOLUTION), "text/plain": repr(self._watch)}
+        bundle = {"image/png": self._png(self._view, RESOLUTION), "text/plain": self._view.text()}
         if self._shown:
             self._handle.update(bundle, raw=True)
         else:
@@ -70,11 +70,11 @@ class Notebook:
 class Terminal:
     """A line that is written over."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     def show(self) -> None:
-        line = self._watch._following.said(self._watch._account)
+        line = self._view.line()
         # To the line's begin, and delete what was there; a line that is wrapped could not be.
         sys.stderr.write(f"\r\x1b[K{line[: shutil.get_terminal_size().columns - 1]}")
         sys.stderr.flush()
@@ -88,12 +88,12 @@ class Terminal:
 class Quiet:
     """Nothing but the last state: what is written to a file cannot be written over."""
 
-    def __init__(self, watch: Watch) -> None:
-        self._watch = watch
+    def __init__(self, view: View) -> None:
+        self._view = view
 
     def show(self) -> None:
         pass
 
     def close(self) -> None:
-        sys.stderr.write(f"{self._watch._following.said(self._watch._account)}\n")
+        sys.stderr.write(f"{self._view.line()}\n")
         sys.stderr.flush()

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Self
 from .._base.addresses import resolve
 from ..errors import Closed
 from . import screens
-from .feed import Following
+from .feed import Feed
+from .view import View
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator, Mapping
@@ -24,9 +25,6 @@ INTERVAL = 0.25
 
 #: Seconds that a picture shows.
 WINDOW = 30.0
-
-#: Microseconds that a picture shows at least.
-LEAST_US = 3e6
 
 #: At most this share of the time goes into drawing.
 DRAWING = 0.5
@@ -73,10 +71,8 @@ class Watch:
         if not addresses:
             raise ValueError("no address is not right: one for each branch is")
         self._interval = interval
-        self._window = window
-        self._account = account
-        self._following = Following(addresses, account, window, timeout)
-        self._state = "new"
+        self._feed = Feed(addresses, account, window, timeout)
+        self._view = View(self._feed, account, window)
         self._painter: threading.Thread | None = None
         self._failure: BaseException | None = None
         self._over = threading.Event()
@@ -84,7 +80,7 @@ class Watch:
     @property
     def balances(self) -> dict[int, int]:
         """The newest balance of each branch that answers, by branch id."""
-        return self._following.balances
+        return self._feed.balances
 
     def follow(self, seconds: float | None = None) -> None:
         """Shows the branches until it is interrupted, which ends it without an error, or for some time.
@@ -96,13 +92,13 @@ class Watch:
             Unreachable, DeadlineExceeded: No branch answers.
             Closed: This watch was used before.
         """
-        screen = screens.screen(self)
+        screen = screens.screen(self._view)
         with suppress(KeyboardInterrupt):
             self._begin()
             try:
                 self._show(screen, seconds)
             finally:
-                self._end(look=True)
+                self._feed.stop(look=True)
         self._raise()
         screen.close()
 
@@ -115,51 +111,46 @@ class Watch:
         Returns:
             The Axes of the balances.
         """
-        from .picture import picture  # noqa: PLC0415 (an extra)
+        from . import picture  # noqa: PLC0415 (an extra)
 
-        return picture(self._following, self._account, self._window).draw(ax, until_us=LEAST_US)
+        return picture.draw(self._view, ax)
 
     def close(self) -> None:
         """Ends it. Harmless when called again."""
         self._over.set()
-        self._end(look=self._painter is not None)
+        self._feed.stop(look=self._painter is not None)
         painter, self._painter = self._painter, None
         if painter is not None:
             painter.join()
 
     def _begin(self) -> None:
-        if self._state != "new":
+        if self._feed.state != "new":
             raise Closed("this watch was used before: make a new one")
-        self._state = "running"
         try:
-            self._following.start()
+            self._feed.start()
         except BaseException:
-            self._end()
+            self._feed.stop()
             raise
-
-    def _end(self, *, look: bool = False) -> None:
-        self._following.stop(look=look)
-        self._state = "ended"
 
     def _raise(self) -> None:
         """What ended it that was not to."""
-        if self._following.error is not None:
-            raise self._following.error
+        if self._feed.error is not None:
+            raise self._feed.error
         if self._failure is not None:
             raise self._failure
 
     def _show(self, screen: screens.Screen, seconds: float | None) -> None:
         """Shows the newest state again and again, and at last the last."""
-        following, seen = self._following, -1
-        until = None if seconds is None else following.elapsed + seconds
-        while not self._over.is_set() and not following.ended:
-            left = None if until is None else until - following.elapsed
+        feed, seen = self._feed, -1
+        until = None if seconds is None else feed.elapsed + seconds
+        while not self._over.is_set() and not feed.ended:
+            left = None if until is None else until - feed.elapsed
             if left is not None and left <= 0:
                 break
-            seen = following.wait(seen, 1.0 if left is None else min(left, 1.0))
-            took = following.elapsed
+            seen = feed.wait(seen, 1.0 if left is None else min(left, 1.0))
+            took = feed.elapsed
             screen.show()
-            took = following.elapsed - took
+            took = feed.elapsed - took
             pause = max(self._interval - took, took * (1 / DRAWING - 1))
             self._over.wait(pause if left is None else max(0.0, min(pause, left)))
 
@@ -170,12 +161,12 @@ class Watch:
             self._failure = error
 
     def __enter__(self) -> Self:
-        self._screen = screens.screen(self)
+        self._screen = screens.screen(self._view)
         self._begin()
         try:
             self._screen.show()
         except BaseException:
-            self._end()
+            self._feed.stop()
             raise
         self._painter = threading.Thread(
             target=self._paint, args=(self._screen,), name="replibank-paint", daemon=True
@@ -200,27 +191,27 @@ class Watch:
         return self._balances()
 
     def _balances(self) -> Iterator[dict[int, int]]:
-        following, seen, last = self._following, -1, None
+        feed, seen, last = self._feed, -1, None
         try:
-            while not following.ended:
-                seen = following.wait(seen, None)
-                balances = following.balances
-                if balances != last and not following.ended:
+            while not feed.ended:
+                seen = feed.wait(seen, None)
+                balances = feed.balances
+                if balances != last and not feed.ended:
                     yield balances
                 last = balances
             self._raise()
         finally:
-            self._end()
+            self._feed.stop()
 
     async def __aiter__(self) -> AsyncIterator[dict[int, int]]:
         await asyncio.to_thread(self._begin)
-        following, last = self._following, None
+        feed, last = self._feed, None
         loop, changed = asyncio.get_running_loop(), asyncio.Event()
-        forget = following.listen(lambda: loop.call_soon_threadsafe(changed.set))
+        forget = feed.listen(lambda: loop.call_soon_threadsafe(changed.set))
         try:
-            while not following.ended:
+            while not feed.ended:
                 changed.clear()
-                balances = following.balances
+                balances = feed.balances
                 if balances != last:
                     yield balances
                     last = balances
@@ -230,16 +221,16 @@ class Watch:
         finally:
             forget()
             # Short: what it waits for is a thread that ends at once.
-            self._end()
+            self._feed.stop()
 
     def _ipython_display_(self) -> None:
-        if self._state == "new":
+        if self._feed.state == "new":
             self.follow()
         else:
-            screens.screen(self).show()
+            screens.screen(self._view).show()
 
     def __repr__(self) -> str:
-        return f"<Watch of {self._following.said(self._account)}, {self._state}>"
+        return self._view.text()
 
 
 def watch(
