@@ -242,6 +242,9 @@ def test_start_and_connect_serve_where_with_does_not() -> None:
         assert bank.addresses[1] in repr(bank)
         assert bank.addresses[1] in bank._repr_html_()
         await customer.close()
+        assert repr(customer) == f"<AsyncCustomer of {customer.address}, closed>"
+        with pytest.raises(replibank.Closed, match="is closed: make a new one"):
+            await customer.query()
         await bank.close()
         await bank.close()
 

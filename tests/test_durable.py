@@ -20,7 +20,7 @@ import psutil
 import pytest
 import replibank
 from replibank import Deposit
-from replibank.bank.bank import Durability, Propagation
+from replibank.bank.launch import Durability, Propagation
 
 KILLS = int(os.environ.get("REPLIBANK_KILLS", "12"))
 

@@ -18,7 +18,7 @@ import psutil
 import pytest
 import replibank
 from replibank._base.files import INPUT_BYTES_MAX, read_input
-from replibank.bank.bank import Propagation
+from replibank.bank.launch import Propagation
 
 INTEGERS = [
     *("peer", "message_id", "operations", "bytes", "sequence_from", "sequence_through"),

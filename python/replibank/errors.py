@@ -178,14 +178,6 @@ class Unreachable(_Unanswered, ConnectionError):
     """
 
 
-def _with_option(error: Unreachable, option: str) -> Unreachable:
-    """The same, with the name of what says how long was tried, if the time was what ended it."""
-    if "tried for" not in error.message:
-        return error
-    longer = f"{error.message}: a longer {option} is right for a branch that starts later"
-    return Unreachable(longer, error.may_have_happened)
-
-
 class DeadlineExceeded(_Unanswered, TimeoutError):
     """The timeout was over before the answer came.
 
@@ -252,3 +244,11 @@ class Closed(ReplibankError):
 
 class ForkedError(ReplibankError, RuntimeError):
     """The object belongs to the parent of this forked process: connections do not survive fork()."""
+
+
+def with_option(error: Unreachable, option: str) -> Unreachable:
+    """The same, with the name of what says how long was tried, if the time was what ended it."""
+    if "tried for" not in error.message:
+        return error
+    longer = f"{error.message}: a longer {option} is right for a branch that starts later"
+    return Unreachable(longer, error.may_have_happened)

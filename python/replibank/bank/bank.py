@@ -4,40 +4,19 @@ each. `AsyncBank` is the same for asyncio.
 
 from __future__ import annotations
 
-import os
-import warnings
-import weakref
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Self
 
-from .._base import tables
 from ..customer.customer import Customer
-from ..errors import Closed, ConfigError
-from ..trace.trace import Trace
-from .faults import Faults
-from .launch import mapping, start
+from ..customer.state import connected
+from .faults import FaultInjection
+from .launch import history_of, trace_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from .._core import Bank as CoreBank
-    from .._core import Trace as CoreTrace
     from .._core import Version
-    from ..live.watch import Watch
-
-#: How branches tell each other: one message per link for whatever is new, or one call per operation.
-Propagation = Literal["stream", "unary"]
-
-#: Which branches are linked: "auto" is a mesh of up to 8 branches, and an overlay beyond.
-Topology = Literal["auto", "mesh", "overlay", "ring"]
-
-#: When a write counts as being on disk: when the disk says so, or when the system has it.
-Durability = Literal["synced", "buffered"]
-
-#: How many branches a repr names.
-BRANCHES_SHOWN = 4
+    from ..trace.trace import Trace
 
 
-class Bank(Faults):
+class Bank(FaultInjection):
     """A running bank. It starts at once, and ends at `close`, at the end of its `with` block, or
     with this process.
 
@@ -80,56 +59,10 @@ class Bank(Faults):
         {1: 570, 2: 570, 3: 570}
     """
 
-    _core: CoreBank | None = None
-    # Kept beyond the end: a trace is often looked at when all is over.
-    _traced: CoreBank | None = None
+    _not_running = "this bank is closed: start a new one"
 
-    def __init__(
-        self,
-        branches: Mapping[int, int],
-        *,
-        accounts: Mapping[int, int] | None = None,
-        propagation: Propagation = "stream",
-        topology: Topology = "auto",
-        processes: bool = False,
-        ports: Mapping[int, int] | None = None,
-        propagation_delay: float = 0.0,
-        data_dir: str | os.PathLike[str] | None = None,
-        durability: Durability = "synced",
-        trace: bool | int = False,
-    ) -> None:
-        # So that a bank that does not start can be shown in a traceback.
-        self._addresses: dict[int, str] = {}
-        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
-        self._pid = os.getpid()
-        branches = mapping("branches", branches, "opening balances by branch id")
-        self._addresses = dict.fromkeys(branches, "")
-        call = start(
-            branches,
-            accounts=accounts,
-            propagation=propagation,
-            topology=topology,
-            processes=processes,
-            ports=ports,
-            propagation_delay=propagation_delay,
-            data_dir=data_dir,
-            durability=durability,
-            trace=trace,
-        )
-        core = call.wait()
-        self._addresses = core.addresses()
-        self._core = core
-        self._traced = core if trace else None
-
-    @property
-    def branches(self) -> list[int]:
-        """The branches' ids, in order."""
-        return list(self._addresses)
-
-    @property
-    def addresses(self) -> dict[int, str]:
-        """Each branch's "HOST:PORT", by branch id."""
-        return dict(self._addresses)
+    def _prepared(self) -> None:
+        self._started(self._launch().wait())
 
     def customer(self, branch: int, timeout: float = 5.0) -> Customer:
         """A new customer of one branch.
@@ -152,7 +85,7 @@ class Bank(Faults):
             ...     bank.customer(1).query()
             400
         """
-        return Customer._connected(self._live().customer(branch, timeout).wait(), timeout)
+        return connected(Customer, self._live().customer(branch, timeout).wait(), timeout)
 
     def balances(self, account: int = 0, *, timeout: float = 5.0) -> dict[int, int]:
         """What each branch sees at this moment; those that were killed see nothing.
@@ -220,40 +153,6 @@ class Bank(Faults):
         """
         self._live().wait_until_converged(timeout).wait()
 
-    def watch(
-        self, *, account: int = 0, interval: float = 0.25, window: float = 30.0, timeout: float = 5.0
-    ) -> Watch:
-        """Watches the branches: a picture in a notebook, a few times a second; a line in a terminal; or the
-        balances as they change.
-
-        Args:
-            account: The account whose balance is watched.
-            interval: The least seconds between two pictures.
-            window: How many seconds a picture shows.
-            timeout: Seconds that a branch may take to answer at first.
-
-        Returns:
-            The watch, which begins when it is used: see `Watch` for how. It ends with the bank.
-
-        Raises:
-            ValueError: A number is out of its range.
-
-        Example:
-            >>> import replibank
-            >>> with replibank.Bank({1: 400, 2: 400}) as bank:
-            ...     for balances in bank.watch():
-            ...         if balances == {1: 400, 2: 400}:
-            ...             receipt = bank.customer(1).deposit(170)
-            ...         if balances == {1: 570, 2: 570}:
-            ...             break
-        """
-        from ..live.watch import Watch  # noqa: PLC0415 (asyncio is long to import, and needed here only)
-
-        self._live()
-        watch = Watch(self._addresses, account=account, interval=interval, window=window, timeout=timeout)
-        self._watches.add(watch)
-        return watch
-
     def trace(self) -> Trace:
         """What has happened so far; of a closed bank, everything.
 
@@ -280,7 +179,7 @@ class Bank(Faults):
             >>> [row["amount"] for row in bank.trace().to_dicts() if row["event"] == "deposit"]
             [1]
         """
-        return traced(None if self._traced is None else self._traced.trace().wait())
+        return trace_of(None if self._traced is None else self._traced.trace().wait())
 
     def history(self) -> str:
         """What customers that `customer` has made asked and were told, and the branches that came back, as
@@ -307,22 +206,17 @@ class Bank(Faults):
             >>> verdict.ok, verdict.operations
             (True, 1)
         """
-        return told(self._live().history().wait())
+        return history_of(self._live().history().wait())
 
     def close(self) -> None:
         """Stops every branch and waits until each has ended. Harmless when called again, and in a
         forked child, where there is nothing to stop.
         """
-        core, self._core = self._core, None
-        if core is not None and self._pid == os.getpid():
+        core = self._ended()
+        if core is not None:
             for watch in list(self._watches):
                 watch.close()
             core.close().wait()
-
-    def _live(self) -> CoreBank:
-        if self._core is None:
-            raise Closed("this bank is closed: start a new one")
-        return self._core
 
     def __enter__(self) -> Self:
         self._live()
@@ -330,52 +224,3 @@ class Bank(Faults):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __del__(self) -> None:
-        # Dropping the core's bank stops its branches, but does not wait for them.
-        if self._core is not None and self._pid == os.getpid():
-            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
-
-    def __repr__(self) -> str:
-        return describe(self, self._addresses, running=self._core is not None)
-
-    def _repr_html_(self) -> str:
-        return describe_in_html(self, self._addresses, running=self._core is not None)
-
-
-def traced(core: CoreTrace | None) -> Trace:
-    """A bank's trace, if it has one."""
-    if core is None:
-        raise ConfigError("this bank keeps no trace: start it with trace=True")
-    return Trace(core)
-
-
-def told(history: tuple[str, int]) -> str:
-    """A bank's history, with a warning if it is not all of it."""
-    text, lost = history
-    if lost > 0:
-        warnings.warn(
-            f"this history ends early: {lost} later events found no room (a larger trace=... keeps more)",
-            RuntimeWarning,
-            stacklevel=3,
-        )
-    return text
-
-
-def describe(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:
-    """One line on a bank; asks nobody."""
-    shown = [f"{branch} at {address}" for branch, address in list(addresses.items())[:BRANCHES_SHOWN]]
-    if len(addresses) > BRANCHES_SHOWN:
-        shown.append("…")
-    state = ", ".join(shown) if running else "not running"
-    return f"<{type(bank).__name__} of {len(addresses)} branch{'' if len(addresses) == 1 else 'es'}: {state}>"
-
-
-def describe_in_html(bank: object, addresses: Mapping[int, str], *, running: bool) -> str:
-    """The same as a small table."""
-    count = f"{len(addresses)} branch{'' if len(addresses) == 1 else 'es'}"
-    rows: list[tuple[object, object]] = [*list(addresses.items())[:BRANCHES_SHOWN]]
-    if len(addresses) > BRANCHES_SHOWN:
-        rows.append(("…", "…"))
-    caption = f"{type(bank).__name__}: {count}{'' if running else ', not running'}"
-    return tables.table(caption, ("branch", "address"), rows)

@@ -4,26 +4,17 @@ call on; with `with` (`async with`), until the block ends; otherwise until it is
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from typing import TYPE_CHECKING
 
 from . import fault
 from .fault import AsyncFault, Fault
+from .state import BankState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._core import Bank as CoreBank
 
-
-class _Live:
-    """What both kinds of bank have."""
-
-    @abstractmethod
-    def _live(self) -> CoreBank: ...
-
-
-class Faults(_Live):
+class FaultInjection(BankState):
     """The faults of `Bank`, as methods."""
 
     def partition(self, *groups: Iterable[int], one_way: bool = False) -> Fault:
@@ -251,19 +242,12 @@ class Faults(_Live):
         self._live().restart(branch).wait()
 
 
-class AsyncFaults(_Live):
-    """The faults of `AsyncBank`, as methods. Nothing happens until they are awaited, or entered."""
+class AsyncFaultInjection(BankState):
+    """The faults of `AsyncBank`, as methods. What gives an `AsyncFault` does nothing until that is awaited,
+    or entered."""
 
     def partition(self, *groups: Iterable[int], one_way: bool = False) -> AsyncFault:
-        """Cuts every link between branches of different groups: see `Bank.partition`.
-
-        Args:
-            groups: Lists of branch ids, two at least.
-            one_way: Only what a group says to those after it is lost.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-        """
+        """`Bank.partition`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.partition(self._live, groups, one_way))
 
     def delay(
@@ -274,17 +258,7 @@ class AsyncFaults(_Live):
         links: Iterable[tuple[int, int]] | None = None,
         one_way: bool = False,
     ) -> AsyncFault:
-        """Holds messages between branches back: see `Bank.delay`.
-
-        Args:
-            seconds: How much longer each takes, from 0 to a day.
-            branches: The messages that these branches send and receive.
-            links: The messages between each pair of branches, which must have a link.
-            one_way: Of each pair, only what the first says to the second.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-        """
+        """`Bank.delay`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.delay(self._live, seconds, branches, links, one_way))
 
     def drop(
@@ -295,91 +269,29 @@ class AsyncFaults(_Live):
         links: Iterable[tuple[int, int]] | None = None,
         one_way: bool = False,
     ) -> AsyncFault:
-        """Loses messages between branches, each by chance: see `Bank.drop`.
-
-        Args:
-            share: How many are lost, from 0 to 1.
-            branches: The messages that these branches send and receive.
-            links: The messages between each pair of branches, which must have a link.
-            one_way: Of each pair, only what the first says to the second.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-        """
+        """`Bank.drop`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.drop(self._live, share, branches, links, one_way))
 
     def drop_requests(self, share: float, branches: Iterable[int] | None = None) -> AsyncFault:
-        """Loses customers' requests, and the answers to them: see `Bank.drop_requests`.
-
-        Args:
-            share: How many are lost, from 0 to 1.
-            branches: Of these branches; of all if None.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-        """
+        """`Bank.drop_requests`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.drop_requests(self._live, share, branches))
 
     def pause(self, branch: int) -> AsyncFault:
-        """Holds a branch still until `resume`: see `Bank.pause`.
-
-        Args:
-            branch: The branch's id.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-        """
+        """`Bank.pause`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.pause(self._live, branch))
 
     async def resume(self, branch: int) -> None:
-        """Lets a paused branch go on: see `Bank.resume`.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            NotRunning: It was killed.
-            ProcessError: It has ended by itself.
-        """
+        """`Bank.resume`, as a coroutine."""
         await self._live().resume(branch).future()
 
     async def heal(self) -> None:
-        """Lifts every fault, and lets paused branches go on: see `Bank.heal`.
-
-        Raises:
-            ProcessError: A branch has ended by itself and cannot be told; all others were.
-        """
+        """`Bank.heal`, as a coroutine."""
         await self._live().heal().future()
 
     def kill(self, branch: int) -> AsyncFault:
-        """Ends a branch as kill -9 does: see `Bank.kill`.
-
-        Args:
-            branch: The branch's id.
-
-        Returns:
-            The fault, to be awaited, or used with `async with`.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            NotRunning: It was killed before.
-            ProcessError, StorageError: It had ended by itself, or its disk had failed; from now on it
-                counts as killed.
-        """
+        """`Bank.kill`, to be awaited, or used with `async with`."""
         return AsyncFault(fault.kill(self._live, branch))
 
     async def restart(self, branch: int) -> None:
-        """Starts a branch again that was killed or has ended by itself: see `Bank.restart`.
-
-        Args:
-            branch: The branch's id.
-
-        Raises:
-            UnknownBranch: The bank has no such branch.
-            AlreadyRunning: It was not killed.
-            AddressInUse: Another program has taken its port meanwhile.
-            ProcessError: Its process did not start.
-            StorageError: Its data directory cannot be used; nothing in it was changed.
-        """
+        """`Bank.restart`, as a coroutine."""
         await self._live().restart(branch).future()

@@ -1,48 +1,52 @@
-"""The arguments of Bank and AsyncBank, checked and handed to the core: both start the same way."""
+"""How every bank starts: its arguments are checked here, and handed to the core. What it keeps for later,
+its trace and its history, is had from the core here too.
+"""
 
 from __future__ import annotations
 
-import operator
-import sys
-from pathlib import Path
-from typing import TYPE_CHECKING
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal
 
 from .. import _core
+from .._base.arguments import ACCOUNT_MAX, BRANCH_MAX, OPENING_MAX, PORT_MAX, capacity, whole
+from .._base.child import child_program
 from ..errors import ConfigError
-from ..trace.trace import capacity
+from ..trace.trace import Trace
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-BRANCH_MAX = 2**32 - 1
-ACCOUNT_MAX = 2**64 - 1
-OPENING_MAX = 2**53 - 1
-PORT_MAX = 2**16 - 1
+#: How branches tell each other: one message per link for whatever is new, or one call per operation.
+Propagation = Literal["stream", "unary"]
+
+#: Which branches are linked: "auto" is a mesh of up to 8 branches, and an overlay beyond.
+Topology = Literal["auto", "mesh", "overlay", "ring"]
+
+#: When a write counts as being on disk: when the disk says so, or when the system has it.
+Durability = Literal["synced", "buffered"]
 
 
-def start(
+def launch(
     branches: Mapping[int, int],
     *,
-    accounts: Mapping[int, int] | None,
-    propagation: str,
-    topology: str,
-    processes: bool,
-    ports: Mapping[int, int] | None,
-    propagation_delay: float,
-    data_dir: str | os.PathLike[str] | None,
-    durability: str,
+    accounts: Mapping[int, int] | None = None,
+    propagation: str = "stream",
+    topology: str = "auto",
+    processes: bool = False,
+    ports: Mapping[int, int] | None = None,
+    propagation_delay: float = 0.0,
+    data_dir: str | os.PathLike[str] | None = None,
+    durability: str = "synced",
     trace: bool | int = False,
 ) -> _core.Call[_core.Bank]:
-    """The call that starts a bank.
+    """The call that starts a bank. The arguments are those of `Bank`.
 
     Raises:
         TypeError: A number is no whole number.
         ConfigError: The bank cannot be as it is described.
     """
-    branches = mapping("branches", branches, "opening balances by branch id")
-    accounts = mapping("accounts", accounts or {}, "opening balances by account id")
-    ports = mapping("ports", ports or {}, "ports by branch id")
     openings = {
         whole("branch", branch, 1, BRANCH_MAX): whole(
             f"opening balance of branch {branch}", opening, 0, OPENING_MAX
@@ -50,8 +54,8 @@ def start(
         for branch, opening in branches.items()
     }
     return _core.start_bank(
-        _addresses(openings, ports),
-        _accounts(openings, accounts),
+        _addresses(openings, ports or {}),
+        _accounts(openings, accounts or {}),
         propagation,
         topology,
         propagation_delay,
@@ -62,22 +66,37 @@ def start(
     )
 
 
-def mapping(name: str, value: Mapping[int, int], right: str) -> dict[int, int]:
-    """A dict, or what has items as one has."""
-    if not hasattr(value, "items"):
-        raise TypeError(f"{name} {value!r} is not right: a dict of {right} is")
-    return dict(value.items())
+@contextmanager
+def running(call: _core.Call[_core.Bank]) -> Iterator[_core.Bank]:
+    """The bank of a `launch`, which ends with the block, however that ends."""
+    bank = call.wait()
+    try:
+        yield bank
+    finally:
+        bank.close().wait()
 
 
-def whole(name: str, value: object, least: int, most: int) -> int:
-    """A whole number in a range. `True` and 1.0 are none; NumPy's integers are."""
-    right = f"a whole number from {least} to {most} is"
-    if isinstance(value, bool) or not hasattr(value, "__index__"):
-        raise TypeError(f"{name} {value!r} is not right: {right}")
-    number = operator.index(value)
-    if not least <= number <= most:
-        raise ConfigError(f"{name} {number} is not right: {right}")
-    return number
+def trace_of(core: _core.Trace | None) -> Trace:
+    """A bank's trace.
+
+    Raises:
+        ConfigError: It keeps none.
+    """
+    if core is None:
+        raise ConfigError("this bank keeps no trace: start it with trace=True")
+    return Trace(core)
+
+
+def history_of(history: tuple[str, int]) -> str:
+    """A bank's history, with a warning if it is not all of it."""
+    text, lost = history
+    if lost > 0:
+        warnings.warn(
+            f"this history ends early: {lost} later events found no room (a larger trace=... keeps more)",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+    return text
 
 
 def _accounts(openings: Mapping[int, int], others: Mapping[int, int]) -> dict[int, int]:
@@ -108,21 +127,3 @@ def _addresses(openings: Mapping[int, int], ports: Mapping[int, int]) -> dict[in
             )
         addresses[branch] = f"127.0.0.1:{whole(f'port of branch {branch}', port, 0, PORT_MAX)}"
     return addresses
-
-
-def child_program() -> list[str]:
-    """The command of a branch's child process.
-
-    Fifty of them start at once, so each runs as little of Python as there is: no `site`, no
-    environment, and of the package the core alone, from where this process has it. Each line of its log
-    begins with its level, by which the parent's log takes it.
-    """
-    if not sys.executable:
-        raise ConfigError("no Python interpreter is known to start branches with (sys.executable is empty)")
-    directory = str(Path(__file__).resolve().parent.parent.parent)
-    code = (
-        f"import logging, sys; sys.path.insert(0, {directory!r}); "
-        "logging.basicConfig(format='%(levelname)s:%(message)s'); "
-        "from replibank import _core; _core.supervised_branch().wait()"
-    )
-    return [sys.executable, "-I", "-S", "-c", code]

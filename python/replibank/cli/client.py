@@ -8,7 +8,7 @@ import click
 from .. import _core
 from .._base.addresses import parse_lines, parse_pairs
 from .._base.files import read_input
-from ..errors import Unreachable, _with_option
+from ..errors import Unreachable, with_option
 from ..scenario import claim as serving
 from ..scenario.settled import check_ids, check_served, note, settle
 from . import options, paths, terminal
@@ -82,7 +82,7 @@ def command(
     try:
         standing = settle(served, max(wait, 1.0), timeout)
     except Unreachable as error:
-        raise _with_option(error, "--wait") from None
+        raise with_option(error, "--wait") from None
     if standing.balance != scenario.opening:
         terminal.say(note(standing, scenario.opening))
     progress = _core.Progress()

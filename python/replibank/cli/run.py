@@ -90,7 +90,7 @@ def command(
             replies = bank.run(scenario, timeout, progress).wait()
         bank.wait_until_converged(timeout).wait()
         balances = set(bank.balances(0, timeout).wait().values())
-        seen = None if history is None else history_of(bank)
+        seen = None if history is None else told(bank)
     # Of a bank that has ended, it is everything.
     rows = None if trace is plot is None else bank.trace().wait()
     paths.write_output(output, replies.output(output_form))
@@ -108,12 +108,12 @@ def command(
         summary.print(propagation, topology, "a process each" if processes else "in one process")
 
 
-def history_of(bank: _core.Bank) -> str:
+def told(bank: _core.Bank) -> str:
     """The bank's history, as `Bank.history` tells it."""
     # Imported when it is asked for: that module and what it needs are a tenth of a short run.
-    from ..bank.bank import told  # noqa: PLC0415
+    from ..bank.launch import history_of  # noqa: PLC0415
 
-    return told(bank.history().wait())
+    return history_of(bank.history().wait())
 
 
 def found(bank: _core.Bank, timeout: float) -> Settled | None:
@@ -159,6 +159,6 @@ def started(
 
 def program() -> list[str]:
     """The command of a child process."""
-    from ..bank.launch import child_program  # noqa: PLC0415
+    from .._base.child import child_program  # noqa: PLC0415
 
     return child_program()

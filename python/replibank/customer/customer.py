@@ -7,20 +7,22 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal, Self
 
 from .. import _core
-from ..errors import Closed, Unreachable, _with_option
-from .status import Snapshot, Status
+from ..errors import Unreachable, with_option
+from .state import CustomerState
+from .status import Snapshot, status_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from .._core import Deposit, Query, Receipt, Version, Withdraw
     from ..errors import Refused
+    from .status import Status
 
 #: How many branches must have a write before it is answered.
 Concern = Literal["local", "majority", "all"]
 
 
-class Customer:
+class Customer(CustomerState):
     """A connection to one branch.
 
     Writes are retried where that is safe, under a request id of their own: what was committed once
@@ -49,24 +51,9 @@ class Customer:
         try:
             core = _core.connect(address, timeout).wait()
         except Unreachable as error:
-            raise _with_option(error, "timeout") from None
-        self._open(core, timeout)
-
-    @classmethod
-    def _connected(cls, core: _core.Customer, timeout: float) -> Self:
-        customer = cls.__new__(cls)
-        customer._open(core, timeout)
-        return customer
-
-    def _open(self, core: _core.Customer, timeout: float) -> None:
-        self._core: _core.Customer | None = core
-        self._address = core.address
-        self._timeout = timeout
-
-    @property
-    def address(self) -> str:
-        """The branch's "HOST:PORT"."""
-        return self._address
+            raise with_option(error, "timeout") from None
+        super().__init__(core.address, timeout)
+        self._core = core
 
     def deposit(
         self,
@@ -290,7 +277,7 @@ class Customer:
             ...     bank.customer(1).status().balances
             {0: 400, 7: 20}
         """
-        return Status._from_core(self._live().status(self._seconds(timeout)).wait())
+        return status_of(self._live().status(self._seconds(timeout)).wait())
 
     def watch(self, interval: float = 0.0, *, timeout: float | None = None) -> Iterator[Snapshot]:
         """Watches the branch: its state now, and again whenever it has changed.
@@ -323,15 +310,7 @@ class Customer:
 
     def close(self) -> None:
         """Forgets the connection. Harmless when called again."""
-        self._core = None
-
-    def _live(self) -> _core.Customer:
-        if self._core is None:
-            raise Closed(f"this customer of {self._address} is closed: make a new one")
-        return self._core
-
-    def _seconds(self, timeout: float | None) -> float:
-        return self._timeout if timeout is None else timeout
+        self._forget()
 
     def __enter__(self) -> Self:
         self._live()
@@ -339,10 +318,6 @@ class Customer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def __repr__(self) -> str:
-        state = "" if self._core is not None else ", closed"
-        return f"<{type(self).__name__} of {self._address}{state}>"
 
 
 def _snapshots(watch: _core.Watch) -> Iterator[Snapshot]:

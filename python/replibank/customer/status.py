@@ -64,7 +64,8 @@ class Status:
     links: tuple[Link, ...]
     claims: dict[int, int]
 
-    @classmethod
-    def _from_core(cls, status: Mapping[str, Any]) -> Status:
-        links = tuple(Link(*link) for link in status["links"])
-        return cls(**{**status, "links": links})
+
+def status_of(core: Mapping[str, Any]) -> Status:
+    """A status as the core gives it."""
+    links = tuple(Link(*link) for link in core["links"])
+    return Status(**{**core, "links": links})

@@ -21,7 +21,7 @@ from ..errors import InputError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from ..bank.bank import Propagation, Topology
+    from ..bank.launch import Propagation, Topology
     from ..trace.trace import Trace
 
 #: The order of a customer's events: as in the file, or by their ids.

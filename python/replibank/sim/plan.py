@@ -11,8 +11,8 @@ from numbers import Real
 from typing import Any
 
 from .. import _core
+from .._base.arguments import OPENING_MAX, whole
 from .._base.files import read_input
-from ..bank.launch import OPENING_MAX, whole
 from ..errors import ConfigError, InputError
 
 SEED_MAX = 2**64 - 1

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import _core
-from ..bank.launch import child_program
+from .._base.child import child_program
 from ..scenario.run import _reporting
 from ..trace.trace import TRACE_CAPACITY, Trace
 from . import plan as plans

@@ -1,0 +1,83 @@
+"""Arguments, checked before anything is done with them, and the bounds of what there can be."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import TYPE_CHECKING
+
+from ..errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+#: The highest id of a branch.
+BRANCH_MAX = 2**32 - 1
+
+#: The highest id of an account.
+ACCOUNT_MAX = 2**64 - 1
+
+#: The highest opening balance, in the account's smallest unit.
+OPENING_MAX = 2**53 - 1
+
+#: The highest port.
+PORT_MAX = 2**16 - 1
+
+#: The highest seed of a simulation.
+SEED_MAX = 2**64 - 1
+
+#: The most branches, operations and accounts of a simulation.
+BRANCHES_MAX = 8_000
+OPERATIONS_MAX = 100_000_000
+ACCOUNTS_MAX = 2**20
+
+#: How long a simulation's operations may come, in seconds of virtual time.
+DURATION_MIN = 1e-6
+DURATION_MAX = 366 * 86_400
+
+#: How many rows a trace keeps, of all branches, unless it is told.
+TRACE_CAPACITY = 1_000_000
+
+
+def whole(name: str, value: object, least: int, most: int) -> int:
+    """A whole number in a range. `True` and 1.0 are none; NumPy's integers are.
+
+    Raises:
+        TypeError: It is no whole number.
+        ConfigError: It is out of the range.
+    """
+    right = f"a whole number from {least} to {most} is"
+    if isinstance(value, bool) or not hasattr(value, "__index__"):
+        raise TypeError(f"{name} {value!r} is not right: {right}")
+    number = operator.index(value)
+    if not least <= number <= most:
+        raise ConfigError(f"{name} {number} is not right: {right}")
+    return number
+
+
+def mapping(name: str, value: Mapping[int, int], right: str) -> dict[int, int]:
+    """A dict, or what has items as one has.
+
+    Raises:
+        TypeError: It has none.
+    """
+    if not hasattr(value, "items"):
+        raise TypeError(f"{name} {value!r} is not right: a dict of {right} is")
+    return dict(value.items())
+
+
+def capacity(trace: bool | int) -> int:
+    """How many rows a trace is to keep; 0: there is none.
+
+    Raises:
+        TypeError, ValueError: The argument is neither a truth value nor a number of rows.
+    """
+    if isinstance(trace, bool):
+        return TRACE_CAPACITY if trace else 0
+    right = "True, False or the most rows that are kept, from 1, is"
+    if not hasattr(trace, "__index__"):
+        raise TypeError(f"trace {trace!r} is not right: {right}")
+    rows = trace.__index__()
+    if not 1 <= rows <= sys.maxsize:
+        raise ValueError(f"trace {rows} is not right: {right}")
+    return rows
