@@ -14,6 +14,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import threading
 import zlib
 from html.parser import HTMLParser
 from pathlib import Path
@@ -244,6 +245,18 @@ def test_the_history_of_another_bank_is_refused(bank: dict[str, Any], told: str,
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr == f"error: the history is not of this trace: {told}\n"
     assert not out.exists()
+
+
+def test_a_history_is_read_once_so_that_it_may_be_a_pipe(tmp_path: Path) -> None:
+    run = replibank.simulate(seed=7, branches=3, operations=20, bug="absolute-balance", trace=True)
+    pipe = tmp_path / "history"
+    os.mkfifo(pipe)
+    writer = threading.Thread(target=lambda: pipe.write_text(run.history))
+    writer.start()
+    facts = Page(run.trace.to_html(pipe)).facts
+    writer.join()
+    assert facts["verdict"] == Page(run.trace.to_html(run.history)).facts["verdict"]
+    assert facts["verdict"]["anomalies"]
 
 
 def test_the_history_of_a_part_and_of_a_live_bank_is_taken() -> None:

@@ -59,9 +59,11 @@ if TYPE_CHECKING:
     )
     from .live.watch import Watch, watch
     from .scenario.run import Result, run
+    from .sim.bugs import bugs
     from .sim.play import Play, play
-    from .sim.simulation import Anomaly, Simulation, Verdict, bugs, check, simulate
+    from .sim.simulation import Simulation, simulate
     from .trace.trace import Trace, read_trace
+    from .verdict import Anomaly, Verdict, check
 
 __all__ = [
     "AddressInUse",
@@ -135,7 +137,9 @@ _HOMES = {
     "bank.fault": ("AsyncFault", "Fault"),
     "sim.play": ("Play", "play"),
     "scenario.run": ("Result", "run"),
-    "sim.simulation": ("Anomaly", "Simulation", "Verdict", "bugs", "check", "simulate"),
+    "sim.bugs": ("bugs",),
+    "sim.simulation": ("Simulation", "simulate"),
+    "verdict": ("Anomaly", "Verdict", "check"),
     "customer.status": ("Link", "Snapshot", "Status"),
     "trace.trace": ("Trace", "read_trace"),
     "live.watch": ("Watch", "watch"),

@@ -2,23 +2,27 @@
 input, the branches that are served for it, the output file, and the exit codes of the command
 `replibank`. See examples/course/grpc."""
 
+from __future__ import annotations
+
 import json
 import sys
-from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from ._base.files import read_input, write_atomically
-from .cli import paths, serve, terminal
+from .cli import serve, terminal
 from .cli.outcome import USAGE, guarded
-from .cli.signals import StopSignals, Told
+from .cli.signals import StopRequested, StopSignals
 from .course.bank import BANK, TIMEOUT
-from .scenario import claim as serving
-from .scenario import settled as settling
+from .scenario import claim, settled
+from .scenario.read import parsed, read_scenario
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["branches", "customers", "join", "program", "serve_until_told", "write"]
 
+#: Seconds that the servers may take to appear.
 PATIENCE = 10.0
-"""Seconds that the servers may take to appear."""
 
 
 def branches(input: str) -> list[dict[str, Any]]:  # noqa: A002
@@ -47,16 +51,16 @@ def serve_until_told(input: str) -> int:  # noqa: A002
         The exit code: 130 after Ctrl-C, else 0.
     """
     try:
-        with StopSignals() as signals, serving.Claim(input) as claim:
+        with StopSignals() as signals, claim.Claim(input) as claimed:
             try:
                 addresses = dict(BANK.addresses())
-                claim.publish(addresses)
+                claimed.publish(addresses)
                 serve.announce(addresses, as_json=False)
                 signals.wait()
             finally:
                 BANK.close()
-    except Told as told:
-        return told.exit_code
+    except StopRequested as stop_requested:
+        return stop_requested.exit_code
 
 
 def join(input: str) -> None:  # noqa: A002
@@ -66,13 +70,13 @@ def join(input: str) -> None:  # noqa: A002
     Raises:
         Unreachable: There are none.
     """
-    scenario = paths.read_scenario(input, "file")
-    addresses = serving.wait_for(input, PATIENCE, terminal.say).addresses
-    settling.check_served(scenario, addresses, "end the server and start it again: the input has changed")
-    settled = settling.settle(addresses, PATIENCE, TIMEOUT)
-    if settled.balance != scenario.opening:
-        terminal.say(settling.note(settled, scenario.opening))
-    BANK.join(addresses, settled.version)
+    scenario = read_scenario(input)
+    addresses = claim.wait_for(input, PATIENCE, terminal.say).addresses
+    settled.check_served(scenario, addresses, "end the server and start it again: the input has changed")
+    standing = settled.settle(addresses, PATIENCE, TIMEOUT)
+    if standing.balance != scenario.opening:
+        terminal.say(settled.note(standing, scenario.opening))
+    BANK.join(addresses, standing.version)
 
 
 def write(output: list[dict[str, Any]], path: str) -> None:
@@ -89,7 +93,7 @@ def program(main: Callable[[str], object], *, is_server: bool = False) -> NoRetu
 def _called(main: Callable[[str], object], is_server: bool, words: list[str]) -> object:
     match words:
         case ["--stop", path] | [path, "--stop"] if is_server:
-            serving.stop(path, serve.END_LIMIT)
+            claim.stop(path, serve.END_LIMIT)
             return 0
         case [path] if not path.startswith("-"):
             return main(path)
@@ -99,9 +103,10 @@ def _called(main: Callable[[str], object], is_server: bool, words: list[str]) ->
 
 
 def _records(path: str, kinds: tuple[str, ...]) -> list[dict[str, Any]]:
-    paths.read_scenario(path, "file")
+    content = read_input(path)
+    parsed(path, content)
     # What the core has found right, Python's own reader may take apart. (Keys may have blanks.)
-    records = [_trimmed(record) for record in json.loads(read_input(path))]
+    records = [_trimmed(record) for record in json.loads(content)]
     return [
         record | {"events": [_trimmed(event) for event in record.get("events", [])]}
         for record in records

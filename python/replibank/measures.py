@@ -20,11 +20,10 @@ from .trace.playback import (
     COMMITS,
     DOWN,
     UNKNOWN,
+    Playback,
     balances,
     frame_of,
-    play,
     positions,
-    progress,
     running,
     steps_of,
 )
@@ -113,7 +112,7 @@ def divergence(trace: Trace, account: int = 0) -> pd.DataFrame:
     """
     frame = frame_of(trace)
     steps = balances(trace, frame, account)
-    known = progress(trace, frame).known
+    known = Playback.of(trace, frame).known
     # A branch that does not run shows no balance: both are looked at on one axis of time.
     times = np.union1d(steps.time_us, known.time_us)
     at_balance = np.searchsorted(steps.time_us, times, side="right") - 1
@@ -157,7 +156,7 @@ def versions_behind(trace: Trace, bins: int | None = None) -> pd.DataFrame:
         (100, 3)
     """
     frame = frame_of(trace)
-    played = progress(trace, frame)
+    played = Playback.of(trace, frame)
     times = played.known.time_us
     if bins is None:
         index, most = times, None
@@ -213,7 +212,7 @@ def staleness(trace: Trace) -> pd.DataFrame:
     rows = []
     for event, branch, origin, sequence, row in steps:
         if event != "query":
-            play(knowledge, event, branch, origin, sequence)
+            knowledge.step(event, branch, origin, sequence)
             if event in COMMITS:
                 sequences, at = written.setdefault((origin, int(accounts[row])), ([], []))
                 sequences.append(sequence)
@@ -424,7 +423,7 @@ def nearest_rank(ordered: np.ndarray[Any, Any], percentile: float) -> float:
 
 def _most_behind(trace: Trace, frame: pd.DataFrame) -> pd.Series:
     """The most operations that any running branch was behind, from each moment on."""
-    played = progress(trace, frame)
+    played = Playback.of(trace, frame)
     most = np.zeros(len(played.head), dtype=np.int64)
     for place in range(len(trace.branches)):
         most = np.maximum(most, played.behind(place))

@@ -1,12 +1,16 @@
 """Addresses of branches, as people write them: `ID=HOST:PORT` on a command line, and the lines
 `branch ID HOST:PORT` that a server prints. Names are looked up here; the core wants numbers."""
 
+from __future__ import annotations
+
 import socket
-from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..errors import ConfigError
+from .arguments import BRANCH_MAX, PORT_MAX
 
-PORT_MAX = 2**16 - 1
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 def parse_pairs(option: str, pairs: Iterable[str]) -> dict[int, str]:
@@ -69,6 +73,6 @@ def resolve(address: str, least: int = 1) -> str:
 
 
 def _branch(text: str, where: str) -> int:
-    if not (text.isascii() and text.isdigit() and 0 < int(text) < 2**32):
+    if not (text.isascii() and text.isdigit() and 0 < int(text) <= BRANCH_MAX):
         raise ConfigError(f"{where}: {text!r} is not the id of a branch: a whole number from 1 is")
     return int(text)

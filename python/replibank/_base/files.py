@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 
 from ..errors import InputError
+from .words import with_article
 
 #: The most bytes that an input file may have: 64 MiB, a thousand times the course's largest.
 INPUT_BYTES_MAX = 64 * 1024 * 1024
@@ -39,8 +40,7 @@ def read_input(path: str | os.PathLike[str], kind: str = "input", bytes_max: int
     except FileNotFoundError:
         raise InputError(f"{name}: there is no such file") from None
     except IsADirectoryError:
-        article = "an" if kind[0] in "aeiou" else "a"
-        raise InputError(f"{name}: this is a directory, and {article} {kind} is one file in it") from None
+        raise InputError(f"{name}: this is a directory, and {with_article(kind)} is one file in it") from None
     except PermissionError:
         raise InputError(f"{name}: this file may not be read: check its permissions") from None
     except (OSError, ValueError) as error:
@@ -49,6 +49,29 @@ def read_input(path: str | os.PathLike[str], kind: str = "input", bytes_max: int
     if len(content) > bytes_max:
         raise InputError(f"{name}: this file has more than {bytes_max // 2**20} MiB, which no {kind} needs")
     return content
+
+
+def text_of(given: str | os.PathLike[str], kind: str, bytes_max: int = INPUT_BYTES_MAX) -> tuple[str, str]:
+    """What was given as a file, or as its text: JSON, which begins with a brace.
+
+    Args:
+        given: The file or its text. The file is read once, and so may be a pipe.
+        kind: What it is to be, for messages.
+        bytes_max: The most bytes that the file may have.
+
+    Returns:
+        How an error about it begins, which names the file if it is one; and the text.
+
+    Raises:
+        InputError: It cannot be read.
+    """
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        return "", given
+    name = f"{os.fspath(given)}: "
+    try:
+        return name, read_input(given, kind, bytes_max).decode()
+    except UnicodeDecodeError as error:
+        raise InputError(f"{name}this is not UTF-8 (byte {error.start})") from None
 
 
 def write_atomically(path: str | os.PathLike[str], text: str | bytes) -> None:

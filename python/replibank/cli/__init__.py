@@ -1,16 +1,20 @@
 """The command `replibank`: its group of commands, and how it starts. A command's module is imported
 when that command is asked for, so that `replibank run` does not pay for what it does not use."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Sequence
 from importlib import import_module
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from ..errors import NotConverged, VersionNotReached
 from . import options
 from .outcome import Interrupted, Unheard, guarded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 COMMANDS = {
     "run": "Run a whole bank: branches, customers, output file.",

@@ -1,17 +1,20 @@
 """`replibank branch`: one branch on this host; its peers are on others, or in other processes here."""
 
+from __future__ import annotations
+
 import click
 
 from .. import _core
 from .._base.addresses import parse_pairs, resolve
+from .._base.arguments import BRANCH_MAX, OPENING_MAX
+from .._base.words import plural
 from . import options, terminal
 from .serve import announce
-from .signals import StopSignals, Told
-from .terminal import plural
+from .signals import StopRequested, StopSignals
 
 
 @click.command("branch")
-@click.option("--id", "branch", type=click.IntRange(1, 2**32 - 1), required=True, help="The branch's id.")
+@click.option("--id", "branch", type=click.IntRange(1, BRANCH_MAX), required=True, help="The branch's id.")
 @click.option("--listen", required=True, metavar="HOST:PORT", help="Port 0: one of the system's choice.")
 @click.option(
     "--peer",
@@ -22,7 +25,7 @@ from .terminal import plural
 )
 @click.option(
     "--balance",
-    type=click.IntRange(0, 2**53 - 1),
+    type=click.IntRange(0, OPENING_MAX),
     required=True,
     help="The opening balance: the same at every branch.",
 )
@@ -78,5 +81,5 @@ def command(
                 signals.wait(served.check)
             finally:
                 served.close().wait()
-    except Told as told:
-        return told.exit_code
+    except StopRequested as stop_requested:
+        return stop_requested.exit_code

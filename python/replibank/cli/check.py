@@ -1,15 +1,18 @@
 """`replibank check`: a sound grader. It replays the input and compares every answer, so that a wrong
 output cannot pass and a right one, however it is laid out, cannot fail."""
 
+from __future__ import annotations
+
 import click
 
 from .._base.files import read_input
-from . import options, paths, streams, terminal
+from .._base.words import plural
+from ..scenario.read import read_scenario
+from . import options, streams, terminal
 from .outcome import CHECK_FAILED
-from .terminal import plural
 
+#: Problems that people are shown; JSON holds them all.
 SHOWN = 20
-"""Problems that people are shown; JSON holds them all."""
 
 
 @click.group("check", invoke_without_command=True)
@@ -39,7 +42,7 @@ def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A0
     Example:
       replibank check grpc input.json output.json
     """
-    scenario = paths.read_scenario(input, order)
+    scenario = read_scenario(input, order)
     problems = scenario.check(read_input(output, "output"))
     if as_json:
         import json  # noqa: PLC0415
@@ -71,7 +74,7 @@ def history(file: str, as_json: bool) -> int:
       replibank simulate --seed 7 --history history.jsonl
       replibank check history history.jsonl
     """
-    from ..sim.simulation import check  # noqa: PLC0415
+    from ..verdict import check  # noqa: PLC0415
 
     verdict = check(file)
     if as_json:

@@ -1,6 +1,8 @@
 """`replibank client`: the customers of an input, against branches that somebody serves. Which of the
 two is started first does not matter."""
 
+from __future__ import annotations
+
 import time
 
 import click
@@ -9,7 +11,8 @@ from .. import _core
 from .._base.addresses import parse_lines, parse_pairs
 from .._base.files import read_input
 from ..errors import Unreachable, with_option
-from ..scenario import claim as serving
+from ..scenario import claim
+from ..scenario.read import read_scenario
 from ..scenario.settled import check_ids, check_served, note, settle
 from . import options, paths, terminal
 from .summary import Summary
@@ -63,13 +66,13 @@ def command(
     began = time.perf_counter()
     paths.refuse_both_on_stdout(output, as_json)
     paths.check_output(output, input)
-    scenario = paths.read_scenario(input, order)
+    scenario = read_scenario(input, order)
     dialled = parse_pairs("--branch", branches)
     hint = "name it with --branch {branch}=HOST:PORT"
     if addresses is not None:
         dialled = parse_lines(read_input(addresses, "addresses file"), addresses) | dialled
         hint = f"name it in {addresses}, or with --branch {{branch}}=HOST:PORT"
-    served = dialled or serving.wait_for(input, wait, terminal.say).addresses
+    served = dialled or claim.wait_for(input, wait, terminal.say).addresses
     if not dialled:
         hint = "end the server and serve the input again, which has changed since"
     check_served(scenario, served, hint)
@@ -86,7 +89,7 @@ def command(
     if standing.balance != scenario.opening:
         terminal.say(note(standing, scenario.opening))
     progress = _core.Progress()
-    with terminal.ShownProgress(progress, scenario.event_count):
+    with terminal.shown_progress(progress, scenario.event_count):
         replies = _core.run(served, scenario, timeout, progress).wait()
     paths.write_output(output, replies.output(output_form))
     balances = {settle(served, timeout, timeout).balance}

@@ -1,33 +1,23 @@
 """The files that commands read and write. An output that cannot be written is refused before
 anything runs, and is written whole or not at all."""
 
+from __future__ import annotations
+
 import os
 import stat
 import sys
-from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from .._base.files import read_input, write_atomically
-from .._core import Scenario
-from ..errors import InputError
+from .._base.files import write_atomically
 from . import streams
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 STDOUT = "-"
-
-
-def read_scenario(path: str, order: str) -> Scenario:
-    """The input, read and checked.
-
-    Raises:
-        InputError: It cannot be right; the text names the file and the place in it.
-    """
-    text = read_input(path)
-    try:
-        return Scenario(text, order)
-    except InputError as failure:
-        raise InputError(f"{path}: {failure}") from None
 
 
 def check_output(output: str, input_: str | None, option: str = "--output") -> None:
@@ -103,6 +93,12 @@ def write_output(output: str, text: str | bytes) -> None:
         raise click.ClickException(
             f"{output} cannot be written ({reason[:1].lower()}{reason[1:]}): name another file, or make room"
         ) from None
+
+
+def write_lines(path: str | None, text: str) -> None:
+    """Writes a file of lines, if one is asked for."""
+    if path is not None:
+        write_atomically(path, text if text.endswith("\n") else text + "\n")
 
 
 def is_special(path: Path) -> bool:

@@ -1,16 +1,16 @@
 """`replibank play`: a simulation's plan on a live bank, judged by the same checkers."""
 
+from __future__ import annotations
+
 import json
-import tempfile
-from contextlib import ExitStack
 
 import click
 
 from .. import _core
-from ..sim.play import Play, read_plan, run
+from .._base.words import plural
+from ..sim.play import Play, perform, read_plan
 from . import options, paths, terminal
 from .outcome import CHECK_FAILED
-from .simulate import paragraphs, write
 
 
 @click.command("play")
@@ -62,16 +62,13 @@ def command(
     differences = _core.differences(read)
     if not as_json:
         for difference in differences:
-            terminal.say(paragraphs(f"note         {difference}"))
+            terminal.say(terminal.paragraphs(f"note         {difference}"))
     counter = _core.Progress()
-    with ExitStack() as cleanup:
-        if data_dir is None:
-            data_dir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="replibank-"))
-        with terminal.ShownProgress(counter, read.operations):
-            played = Play(read, run(read, processes, data_dir, counter))
+    with terminal.shown_progress(counter, read.operations):
+        played = perform(read, counter, processes=processes, data_dir=data_dir)
     if trace is not None and played.trace is not None:
-        write(trace, played.trace.to_jsonl())
-    write(history, played.history)
+        paths.write_lines(trace, played.trace.to_jsonl())
+    paths.write_lines(history, played.history)
     if as_json:
         facts = {
             "seed": played.seed,
@@ -89,10 +86,9 @@ def command(
 
 def summary(played: Play) -> None:
     terminal.say(f"seed         {played.seed}")
-    terminal.say(
-        f"bank         {played.branches} branches, {played.operations:,} operations, {played.faults} faults"
-    )
+    parts = [(played.branches, "branch"), (played.operations, "operation"), (played.faults, "fault")]
+    terminal.say(f"bank         {', '.join(plural(count, noun) for count, noun in parts)}")
     terminal.say(f"time         {played.seconds:.1f} s")
     for _, text in played.violations:
-        terminal.say(paragraphs(f"violation    {text}"))
-    terminal.say(paragraphs(str(played.verdict)))
+        terminal.say(terminal.paragraphs(f"violation    {text}"))
+    terminal.say(terminal.paragraphs(str(played.verdict)))

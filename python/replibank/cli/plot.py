@@ -1,5 +1,7 @@
 """`replibank plot`: a picture of a trace."""
 
+from __future__ import annotations
+
 import click
 
 from ..errors import InputError
@@ -52,7 +54,7 @@ def _check_drawable(read: Trace, name: str, window: tuple[float, float] | None) 
     Raises:
         click.ClickException, InputError: The trace has no events, or none within the window.
     """
-    span = read._core.span
+    span = read.span
     if span is None:
         raise InputError(f"{name}: there are no events in this trace, and nothing to draw")
     if window is None:

@@ -1,12 +1,14 @@
 """`replibank report`: a trace as one HTML page."""
 
+from __future__ import annotations
+
 import time
 from pathlib import Path
 
 import click
 
+from .._base.words import plural
 from . import paths, terminal
-from .terminal import plural
 
 
 @click.command("report")

@@ -1,15 +1,17 @@
 """`replibank run`: the whole thing. Branches start, customers come one after another, the output is
 written, and nothing is left running."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import click
 
 from .. import _core
-from ..scenario.settled import Settled, note
-from ..trace.trace import TRACE_CAPACITY, Trace
+from ..bank.launch import history_of, launch, running, trace_of
+from ..scenario.perform import perform
+from ..scenario.read import read_scenario
+from ..scenario.settled import found, note
 from . import options, paths, pictures, terminal
 from .summary import Summary
 
@@ -66,19 +68,20 @@ def command(
     paths.check_beside("--history", history, input, {"output": output, "trace": trace})
     paths.check_beside("--plot", plot, input, {"output": output, "trace": trace, "history": history})
     picture = None if plot is None else pictures.form(plot)
-    scenario = paths.read_scenario(input, order)
+    scenario = read_scenario(input, order)
     options.note_on_mesh(propagation, topology)
     progress = _core.Progress()
-    with started(
-        scenario,
-        propagation,
-        topology,
-        processes,
-        propagation_delay,
+    call = launch(
+        dict.fromkeys(scenario.branches, scenario.opening),
+        propagation=propagation,
+        topology=topology,
+        processes=processes,
+        propagation_delay=propagation_delay,
         data_dir=data_dir,
         durability=durability,
-        trace_capacity=0 if trace is history is plot is None else TRACE_CAPACITY,
-    ) as bank:
+        trace=not (trace is history is plot is None),
+    )
+    with running(call) as bank:
         if history is not None:
             # A bank that goes on from its data has none: that is said before anything is done.
             bank.history().wait()
@@ -86,79 +89,21 @@ def command(
         if standing is not None and standing.balance != scenario.opening:
             fresh = "another --data-dir makes a fresh one"
             terminal.say(note(standing, scenario.opening, fresh=fresh))
-        with terminal.ShownProgress(progress, scenario.event_count):
-            replies = bank.run(scenario, timeout, progress).wait()
-        bank.wait_until_converged(timeout).wait()
-        balances = set(bank.balances(0, timeout).wait().values())
-        seen = None if history is None else told(bank)
+        with terminal.shown_progress(progress, scenario.event_count):
+            replies, balances = perform(bank, scenario, timeout, progress)
+        seen = None if history is None else history_of(bank.history().wait())
     # Of a bank that has ended, it is everything.
-    rows = None if trace is plot is None else bank.trace().wait()
+    rows = None if trace is plot is None else trace_of(bank.trace().wait())
     paths.write_output(output, replies.output(output_form))
     if trace is not None and rows is not None:
         paths.write_output(trace, rows.to_jsonl())
     if history is not None and seen is not None:
         paths.write_output(history, seen)
     if plot is not None and picture is not None and rows is not None:
-        pictures.write(Trace(rows), plot, "convergence", picture)
+        pictures.write(rows, plot, "convergence", picture)
     opening = None if standing is None else standing.balance
-    summary = Summary(scenario, balances, time.perf_counter() - began, output, opening)
+    summary = Summary(scenario, set(balances.values()), time.perf_counter() - began, output, opening)
     if as_json:
         summary.print_json(propagation, topology)
     else:
         summary.print(propagation, topology, "a process each" if processes else "in one process")
-
-
-def told(bank: _core.Bank) -> str:
-    """The bank's history, as `Bank.history` tells it."""
-    # Imported when it is asked for: that module and what it needs are a tenth of a short run.
-    from ..bank.launch import history_of  # noqa: PLC0415
-
-    return history_of(bank.history().wait())
-
-
-def found(bank: _core.Bank, timeout: float) -> Settled | None:
-    """How a bank stands that goes on from its data, once its branches agree; None for a fresh one."""
-    if not any(bank.versions(timeout).wait().values()):
-        return None
-    bank.wait_until_converged(timeout).wait()
-    # Branches that agree have one balance and one version, whichever is asked.
-    balance = next(iter(bank.balances(0, timeout).wait().values()))
-    version = next(iter(bank.versions(timeout).wait().values()))
-    return Settled(balance, version)
-
-
-@contextmanager
-def started(
-    scenario: _core.Scenario,
-    propagation: str,
-    topology: str,
-    processes: bool,
-    propagation_delay: float,
-    *,
-    data_dir: str | None,
-    durability: str,
-    trace_capacity: int = 0,
-) -> Iterator[_core.Bank]:
-    """A bank of the scenario's branches, which ends with the block, however that ends."""
-    bank = _core.start_bank(
-        dict.fromkeys(scenario.branches),
-        {0: scenario.opening},
-        propagation,
-        topology,
-        propagation_delay,
-        program() if processes else None,
-        data_dir,
-        durability,
-        trace_capacity,
-    ).wait()
-    try:
-        yield bank
-    finally:
-        bank.close().wait()
-
-
-def program() -> list[str]:
-    """The command of a child process."""
-    from .._base.child import child_program  # noqa: PLC0415
-
-    return child_program()

@@ -1,20 +1,26 @@
 """`replibank serve`: the branches of an input, kept running until told to end. Clients find them by
 the input's name."""
 
+from __future__ import annotations
+
 import json
+from typing import TYPE_CHECKING
 
 import click
 
-from .. import _core
+from .._base.words import plural
+from ..bank.launch import launch, running
 from ..errors import ProcessError
-from ..scenario import claim as serving
-from . import options, paths, streams, terminal
-from .run import started
-from .signals import StopSignals, Told
-from .terminal import plural
+from ..scenario import claim
+from ..scenario.read import read_scenario
+from . import options, streams, terminal
+from .signals import StopRequested, StopSignals
 
+if TYPE_CHECKING:
+    from .. import _core
+
+#: Seconds that a server may take to end once told; it takes milliseconds.
 END_LIMIT = 10.0
-"""Seconds that a server may take to end once told; it takes milliseconds."""
 
 
 @click.command("serve")
@@ -51,46 +57,43 @@ def command(
       replibank serve --stop input.json
     """
     if stop:
-        pid = serving.stop(input, END_LIMIT)
+        pid = claim.stop(input, END_LIMIT)
         if as_json:
             streams.tell(json.dumps({"stopped": pid}))
         else:
             terminal.say(f"stopped the branches of {input} (process {pid})")
         return 0
     options.note_on_mesh(propagation, topology)
-    scenario = paths.read_scenario(input, order)
+    scenario = read_scenario(input, order)
+    call = launch(
+        dict.fromkeys(scenario.branches, scenario.opening),
+        propagation=propagation,
+        topology=topology,
+        processes=processes,
+        propagation_delay=propagation_delay,
+        data_dir=data_dir,
+        durability=durability,
+    )
     try:
-        with (
-            StopSignals() as signals,
-            serving.Claim(input) as claim,
-            started(
-                scenario,
-                propagation,
-                topology,
-                processes,
-                propagation_delay,
-                data_dir=data_dir,
-                durability=durability,
-            ) as bank,
-        ):
+        with StopSignals() as signals, claim.Claim(input) as claimed, running(call) as bank:
             addresses = bank.addresses()
-            claim.publish(addresses)
+            claimed.publish(addresses)
             announce(addresses, as_json)
             terminal.say(
                 f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or "
                 f"`replibank serve --stop {input}`"
             )
-            signals.wait(Watch(bank).look)
-    except Told as told:
-        return told.exit_code
+            signals.wait(FailureReporter(bank).look)
+    except StopRequested as stop_requested:
+        return stop_requested.exit_code
 
 
-class Watch:
+class FailureReporter:
     """Tells of each branch that ends by itself, once; the others go on."""
 
     def __init__(self, bank: _core.Bank) -> None:
         self._bank = bank
-        self._told: set[int] = set()
+        self._reported: set[int] = set()
 
     def look(self) -> None:
         """
@@ -98,9 +101,9 @@ class Watch:
             ProcessError: No branch is left.
         """
         failures = self._bank.failures().wait()
-        for branch in failures.keys() - self._told:
+        for branch in failures.keys() - self._reported:
             terminal.error(failures[branch])
-        self._told |= failures.keys()
+        self._reported |= failures.keys()
         if len(failures) == len(self._bank.addresses()):
             raise ProcessError("no branch is left")
 

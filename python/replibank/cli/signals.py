@@ -1,20 +1,25 @@
 """How a server waits to be told to end: by Ctrl-C, by SIGTERM, or by its terminal going away. The
 first signal ends it in good order; more of them change nothing, since its end takes only moments."""
 
+from __future__ import annotations
+
 import os
 import select
 import signal
-from collections.abc import Callable
 from contextlib import suppress
-from types import FrameType, TracebackType
-from typing import NoReturn, Self
+from typing import TYPE_CHECKING, NoReturn, Self
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+#: Seconds between two looks at what is served.
 LOOK_AGAIN = 0.5
-"""Seconds between two looks at what is served."""
+
 WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Told(BaseException):
+class StopRequested(BaseException):
     """This process was told to end.
 
     Attributes:
@@ -32,11 +37,11 @@ class Told(BaseException):
 
 
 class StopSignals:
-    """While open, the first of the signals raises `Told` in the main thread."""
+    """While open, the first of the signals raises `StopRequested` in the main thread."""
 
     def __init__(self) -> None:
         self._before = {number: signal.getsignal(number) for number in WATCHED}
-        self._was_told = False
+        self._was_stopped = False
         # A signal may reach a thread of the core, and then interrupts no wait of this one: a byte in
         # a pipe does.
         self._read, self._write = os.pipe()
@@ -61,7 +66,7 @@ class StopSignals:
         os.close(self._write)
 
     def wait(self, look: Callable[[], None] | None = None) -> NoReturn:
-        """Blocks until `Told` is raised. `look` is called every now and then, and may raise as well."""
+        """Blocks until `StopRequested` is raised. `look` is called every now and then, and may raise too."""
         while True:
             select.select([self._read], [], [], LOOK_AGAIN if look else None)
             with suppress(BlockingIOError):
@@ -70,6 +75,6 @@ class StopSignals:
                 look()
 
     def _tell(self, number: int, _frame: FrameType | None) -> None:
-        if not self._was_told:
-            self._was_told = True
-            raise Told(number)
+        if not self._was_stopped:
+            self._was_stopped = True
+            raise StopRequested(number)

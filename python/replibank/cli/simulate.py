@@ -1,39 +1,38 @@
 """`replibank simulate`: the bank in virtual time. A failing seed prints the command that shows it
 again, and is shrunk to a small plan that still fails."""
 
+from __future__ import annotations
+
 import secrets
 import textwrap
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import click
 
-from .._base.files import write_atomically
+from .._base.arguments import BRANCHES_MAX, OPERATIONS_MAX, SEED_MAX
+from .._base.words import plural
 from ..sim import plan as plans
-from ..sim.simulation import SHRINK_TRIES, Simulation, lessons, simulate
+from ..sim.bugs import lessons
+from ..sim.simulation import Simulation, simulate
 from . import options, paths, story, terminal
 from .outcome import CHECK_FAILED
 
-WIDTH = 79
-"""Columns of a terminal that are written on."""
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
+#: How many seeds a planted bug has to show itself, if none is given.
 SEEDS_FOR_A_BUG = 500
-"""How many seeds a planted bug has to show itself, if none is given."""
 
+#: Violations that people are shown.
 SHOWN = 3
-"""Violations that people are shown."""
 
 
 @click.command("simulate")
-@click.option(
-    "--seed", type=click.IntRange(0, plans.SEED_MAX), help="Draw from this seed (default: a new one)."
-)
+@click.option("--seed", type=click.IntRange(0, SEED_MAX), help="Draw from this seed (default: a new one).")
 @click.option("--plan", metavar="FILE", help="Run this plan instead; FILE as --save-plan wrote it.")
-@click.option("--branches", type=click.IntRange(1, plans.BRANCHES_MAX), help="Branches.")
-@click.option(
-    "--operations", type=click.IntRange(1, plans.OPERATIONS_MAX), help="Operations of all customers."
-)
+@click.option("--branches", type=click.IntRange(1, BRANCHES_MAX), help="Branches.")
+@click.option("--operations", type=click.IntRange(1, OPERATIONS_MAX), help="Operations of all customers.")
 @click.option(
     "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
 )
@@ -88,90 +87,85 @@ def command(
       replibank simulate --bug retry-counts-twice
       replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
     """
-    if plan is not None:
-        drawn = {
-            "--seed": seed,
-            "--seeds": seeds,
-            "--branches": branches,
-            "--operations": operations,
-            "--latency": latency,
-            "--propagation": propagation,
-            "--topology": topology,
-            "--fault": faults or None,
-            "--bug": bug,
-        }
-        refuse_beside_plan(drawn)
+    given = {
+        "branches": branches,
+        "operations": operations,
+        "latency": latency,
+        "propagation": propagation,
+        "topology": topology,
+        "faults": faults or None,
+        "bug": bug,
+    }
+    refuse_beside(plan, {"seed": seed, "seeds": seeds, **given})
     if bug == "list":
         show_bugs()
         return 0
-    files = {"--trace": trace, "--history": history, "--save-plan": save_plan}
-    check_files(files, plan, seeds or 1)
-    text = None if plan is None else plans.read(plan).to_json()
+    check_files({"--trace": trace, "--history": history, "--save-plan": save_plan}, plan, seeds or 1)
     if seeds is None:
         is_search = bug is not None and seed is None
         seeds = SEEDS_FOR_A_BUG if is_search else 1
     # One number is drawn, and the seeds count up from it: so it says which ones were run.
     first = secrets.randbits(32) if seed is None else seed
-    if seeds > plans.SEED_MAX - first + 1:
+    if seeds > SEED_MAX - first + 1:
         raise click.UsageError(
-            f"{seeds} seeds from {first} on go past {plans.SEED_MAX}, the last there is: give fewer"
+            f"{seeds} seeds from {first} on go past {SEED_MAX}, the last there is: give fewer"
         )
     so_far = SoFar(first)
     with Ticker() as ticker:
-        for count in range(seeds):
-            ticker.begin(f"seed {count + 1} of {seeds}" if seeds > 1 else "simulating")
-            try:
-                run = simulate(
-                    None if plan is not None else first + count,
-                    plan=text,
-                    branches=branches,
-                    operations=operations,
-                    latency=latency,
-                    propagation=propagation,
-                    topology=topology,
-                    faults=faults or None,
-                    bug=bug,
-                    trace=trace is not None,
-                    progress=ticker.tell,
-                )
-            except ValueError as error:
-                raise click.UsageError(str(error)) from None
+        for run in runs(plan, range(first, first + seeds), given, trace is not None, ticker):
             so_far.add(run)
             if not run.ok:
                 break
         small = run
         if not run.ok and plan is None:
             ticker.begin("shrinking")
-            small = run.shrink(SHRINK_TRIES) or run
-    write(trace, run.trace.to_jsonl())
-    write(history, run.history)
-    write(save_plan, small.plan)
+            small = run.shrink() or run
+    paths.write_lines(trace, run.trace.to_jsonl())
+    paths.write_lines(history, run.history)
+    paths.write_lines(save_plan, small.plan)
     if as_json:
         print_json(run, small)
     else:
         summary(run, so_far)
         if not run.ok:
-            given = {
-                "seed": run.seed,
-                "branches": branches,
-                "operations": operations,
-                "latency": latency,
-                "propagation": propagation,
-                "topology": topology,
-                "bug": bug,
-            }
-            words = [f" --{name} {value}" for name, value in given.items() if value is not None]
-            words += [f" --fault {kind}" for kind in faults]
-            failure(
-                run, small, None if plan is not None else "replibank simulate" + "".join(words), save_plan
-            )
+            failure(run, small, None if plan is not None else again(run.seed, given), save_plan)
     return 0 if run.ok else CHECK_FAILED
 
 
-def refuse_beside_plan(drawn: dict[str, Any]) -> None:
-    names = [name for name, value in drawn.items() if value is not None]
-    if names:
+def runs(
+    plan: str | None, seeds: Sequence[int], given: dict[str, Any], trace: bool, ticker: Ticker
+) -> Iterator[Simulation]:
+    """The simulation of the plan's file, or of one seed after another."""
+    text = None if plan is None else plans.read(plan).to_json()
+    for count, seed in enumerate(seeds, start=1):
+        ticker.begin(f"seed {count} of {len(seeds)}" if len(seeds) > 1 else "simulating")
+        try:
+            yield simulate(
+                None if plan is not None else seed, plan=text, **given, trace=trace, progress=ticker.tell
+            )
+        except ValueError as error:
+            raise click.UsageError(str(error)) from None
+
+
+def option(name: str) -> str:
+    """The option that gives an argument of `simulate`."""
+    return "--fault" if name == "faults" else f"--{name}"
+
+
+def refuse_beside(plan: str | None, given: dict[str, Any]) -> None:
+    """Refuses what would have been drawn from, if there is a plan."""
+    names = [option(name) for name, value in given.items() if value is not None]
+    if plan is not None and names:
         raise click.UsageError(plans.both(names))
+
+
+def again(seed: int, given: dict[str, Any]) -> str:
+    """The command that shows a simulation again."""
+    words = ["replibank simulate", option("seed"), str(seed)]
+    for name, value in given.items():
+        for one in value if isinstance(value, tuple) else () if value is None else (value,):
+            words += [option(name), str(one)]
+    return " ".join(words)
 
 
 def check_files(files: dict[str, str | None], plan: str | None, seeds: int) -> None:
@@ -193,7 +187,8 @@ class SoFar:
         self._began = time.perf_counter()
 
     def add(self, run: Simulation) -> None:
-        faults = ("lost", "doubled", "breaks", "crashes", "torn", "faults")
+        # A crash is one of the faults.
+        faults = ("lost", "doubled", "breaks", "faults")
         self.seeds += 1
         self.events += run.counts["events"]
         self.survived += sum(run.counts[name] for name in faults)
@@ -211,7 +206,7 @@ class Ticker:
         self._shown = terminal.on_terminal()
         self._what = ""
 
-    def __enter__(self) -> "Ticker":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -226,29 +221,25 @@ class Ticker:
 
     def _print(self, text: str) -> None:
         if self._shown:
-            click.echo(f"\r{text:<{WIDTH}}\r", err=True, nl=False)
+            terminal.over_line(text)
 
 
 def show_bugs() -> None:
     for name, lesson in lessons().items():
         click.echo(name)
-        click.echo(textwrap.fill(lesson.story, WIDTH, initial_indent="    ", subsequent_indent="    "))
-
-
-def write(path: str | None, text: str) -> None:
-    if path is not None:
-        write_atomically(Path(path), text if text.endswith("\n") else text + "\n")
+        click.echo(
+            textwrap.fill(lesson.story, terminal.WIDTH, initial_indent="    ", subsequent_indent="    ")
+        )
 
 
 def size(run: Simulation) -> str:
     """ "3 branches, 372 operations, 7 faults"."""
-    plan = run._plan
-    parts = [(plan.branches, "branch"), (plan.operations, "operation"), (plan.faults, "fault")]
-    return ", ".join(terminal.plural(count, noun) for count, noun in parts)
+    parts = [(run.branches, "branch"), (run.operations, "operation"), (run.faults, "fault")]
+    return ", ".join(plural(count, noun) for count, noun in parts)
 
 
 def summary(run: Simulation, so_far: SoFar) -> None:
-    facts, seeds = run._plan, so_far.seeds
+    seeds = so_far.seeds
     if seeds > 1:
         terminal.say(f"seeds        {seeds:,}, from {so_far.first} on")
     if seeds == 1 or not run.ok:
@@ -256,17 +247,17 @@ def summary(run: Simulation, so_far: SoFar) -> None:
         terminal.say(f"bank         {size(run)}")
     terminal.say(f"events       {so_far.events:,} ({so_far.rate:,.0f} a second)")
     terminal.say(f"survived     {so_far.survived:,} losses, doublings, breaks, crashes and other faults")
-    if facts.bug is not None:
-        lesson = lessons()[facts.bug]
-        terminal.say(paragraphs(f"planted      {facts.bug}: {lesson.story}"))
-        terminal.say(paragraphs(f"seen in      {lesson.seen}"))
-        terminal.say(paragraphs(f"not here     {lesson.right}"))
+    if run.bug is not None:
+        lesson = lessons()[run.bug]
+        terminal.say(terminal.paragraphs(f"planted      {run.bug}: {lesson.story}"))
+        terminal.say(terminal.paragraphs(f"seen in      {lesson.seen}"))
+        terminal.say(terminal.paragraphs(f"not here     {lesson.right}"))
         if run.ok:
             terminal.say("             (this seed does not show it: try another)")
     if not run.ok:
         terminal.say("verdict      something happened that must never happen")
     elif seeds == 1:
-        terminal.say(paragraphs(str(run.verdict)))
+        terminal.say(terminal.paragraphs(str(run.verdict)))
     else:
         terminal.say("verdict      no promise is broken")
 
@@ -274,7 +265,7 @@ def summary(run: Simulation, so_far: SoFar) -> None:
 def failure(run: Simulation, small: Simulation, again: str | None, saved: str | None) -> None:
     """`again`: the command that shows it again; None: it was a plan's."""
     for _, text in run.violations[:SHOWN]:
-        terminal.say(paragraphs(f"violation    {text}"))
+        terminal.say(terminal.paragraphs(f"violation    {text}"))
     if len(run.violations) > SHOWN:
         terminal.say(f"             and {len(run.violations) - SHOWN} more (--history keeps what was seen)")
     if again is not None:
@@ -283,18 +274,12 @@ def failure(run: Simulation, small: Simulation, again: str | None, saved: str | 
     lines = story.tell(small.plan, small.history)
     if lines is not None:
         for line in lines:
-            terminal.say(textwrap.fill(line, WIDTH, subsequent_indent=" " * 13))
+            terminal.say(textwrap.fill(line, terminal.WIDTH, subsequent_indent=terminal.INDENT))
     if again is not None:
         for _, text in small.violations[:1]:
-            terminal.say(paragraphs(f"which shows  {text}"))
+            terminal.say(terminal.paragraphs(f"which shows  {text}"))
         if saved is None:
             terminal.say("             (--save-plan FILE keeps it, --plan FILE runs it)")
-
-
-def paragraphs(text: str) -> str:
-    """Every line, wrapped under its own text."""
-    indent = " " * 13
-    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=indent) for line in text.splitlines())
 
 
 def print_json(run: Simulation, small: Simulation) -> None:

@@ -1,10 +1,12 @@
 """What a run says of itself at its end: for people on standard error, for programs as JSON."""
 
+from __future__ import annotations
+
 from typing import NamedTuple
 
 from .. import _core
+from .._base.words import plural
 from . import streams, terminal
-from .terminal import plural
 
 
 class Summary(NamedTuple):

@@ -1,21 +1,37 @@
 """What people read, on standard error: messages, a summary, and progress while something runs. No
 progress and no colour off a terminal; NO_COLOR (https://no-color.org) is honoured."""
 
+from __future__ import annotations
+
 import os
 import sys
-import threading
-from types import TracebackType
-from typing import Self
+import textwrap
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
 
-from .._core import Progress
+from .._base.progress import reporting
+from .._base.words import plural
 from . import streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._core import Progress
 
 BOLD, DIM, RED = "1", "2", "31"
 
+#: Columns of a terminal that are written on.
+WIDTH = 79
+
+#: Under what stands at the begin of a line.
+INDENT = " " * 13
+
+#: Seconds before progress is shown: most runs end sooner, and a flicker helps nobody.
 QUIET_AT_FIRST = 0.3
-"""Seconds before progress is shown: most runs end sooner, and a flicker helps nobody."""
-REDRAW = 0.1
-"""Seconds between two pictures of the progress."""
+
+#: Columns of the bar that shows progress.
+BAR = 30
 
 
 def say(text: str) -> None:
@@ -48,44 +64,37 @@ def on_terminal() -> bool:
     return sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
 
 
-def plural(count: int, noun: str) -> str:
-    """ "1 branch", "50 branches"."""
-    if count == 1:
-        return f"1 {noun}"
-    return f"{count:,} {noun}{'es' if noun.endswith('ch') else 's'}"
+def paragraphs(text: str) -> str:
+    """Every line, wrapped under its own text."""
+    return "\n".join(textwrap.fill(line, WIDTH, subsequent_indent=INDENT) for line in text.splitlines())
 
 
-class ShownProgress:
-    """While open, shows on a terminal how many events of a run are answered."""
+@contextmanager
+def shown_progress(counter: Progress, total: int) -> Iterator[None]:
+    """Shows on a terminal how many events of a run are answered, until the end of the block."""
+    if not on_terminal():
+        yield
+        return
+    begun = time.monotonic()
+    is_shown = False
 
-    def __init__(self, progress: Progress, total: int) -> None:
-        self._progress = progress
-        self._total = total
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._show, daemon=True) if on_terminal() else None
+    def show(done: int, total: int) -> None:
+        nonlocal is_shown
+        if time.monotonic() - begun >= QUIET_AT_FIRST:
+            is_shown = True
+            bar = "=" * (BAR * done // max(total, 1))
+            over_line(f"[{bar:<{BAR}}] {done:,} of {plural(total, 'event')}")
 
-    def __enter__(self) -> Self:
-        if self._thread:
-            self._thread.start()
-        return self
+    try:
+        with reporting(show, counter, total):
+            yield
+    finally:
+        if is_shown:
+            over_line("")
 
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._ended.set()
-        if self._thread:
-            self._thread.join()
 
-    def _show(self) -> None:
-        if self._ended.wait(QUIET_AT_FIRST):
-            return
-        while not self._ended.wait(REDRAW):
-            sys.stderr.write(f"\r{self._line()}\x1b[K")
-            sys.stderr.flush()
-        sys.stderr.write("\r\x1b[K")
+def over_line(text: str) -> None:
+    """Puts the text in the place of the terminal's last line."""
+    with suppress(OSError):
+        sys.stderr.write(f"\r{text}\x1b[K")
         sys.stderr.flush()
-
-    def _line(self, width: int = 30) -> str:
-        done = self._progress.done
-        filled = width * done // max(self._total, 1)
-        return f"[{'=' * filled}{' ' * (width - filled)}] {done:,} of {plural(self._total, 'event')}"

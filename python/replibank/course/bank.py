@@ -2,14 +2,18 @@
 branches as they are named, the running core, and what the program has written so far, which every
 branch waits for before it answers. That takes the place of the course's sleeps."""
 
+from __future__ import annotations
+
 import multiprocessing
 from collections.abc import Callable, Iterable, Mapping
 
 from .. import _core
+from .._base.words import some
+from ..bank.launch import launch
 from ..errors import Closed, ConfigError, UnknownBranch
 
+#: Seconds that a request may take.
 TIMEOUT = 30.0
-"""Seconds that a request may take."""
 
 Ids = Callable[[], Iterable[int]]
 
@@ -80,9 +84,7 @@ class CourseBank:
                 )
             ids = set(self._openings).union(*(named() for named in self._ids))
             opening = next(iter(self._openings.values()))
-            self._bank = _core.start_bank(
-                dict.fromkeys(sorted(ids)), {0: opening}, "stream", "auto", 0.0, None
-            ).wait()
+            self._bank = launch(dict.fromkeys(sorted(ids), opening)).wait()
             self._addresses = self._bank.addresses()
         return self._addresses
 
@@ -98,8 +100,7 @@ class CourseBank:
         if branch not in self._customers:
             addresses = self.addresses()
             if branch not in addresses:
-                known = ", ".join(map(str, list(addresses)[:8])) + (" …" if len(addresses) > 8 else "")
-                raise UnknownBranch(f"no branch {branch}: there are {known}")
+                raise UnknownBranch(f"no branch {branch}: there are {some(addresses)}")
             self._customers[branch] = _core.connect(addresses[branch], TIMEOUT).wait()
         return self._customers[branch]
 

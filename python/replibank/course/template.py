@@ -1,14 +1,13 @@
 """`Branch` and `Customer` with the template's attributes and methods, and the `Stub` between them."""
 
-import operator
+from __future__ import annotations
+
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from ..errors import ConfigError, InsufficientFunds, TotalLimit
+from .._base.arguments import BRANCH_MAX, OPENING_MAX, whole
+from ..errors import InsufficientFunds, TotalLimit
 from .bank import BANK, TIMEOUT
-
-MAX_BRANCH = 2**32 - 1
-MAX_BALANCE = 2**53 - 1
 
 
 class Stub:
@@ -126,12 +125,12 @@ class Branch:
     """
 
     def __init__(self, id: int, balance: int, branches: Iterable[int]) -> None:  # noqa: A002
-        _check_id("id", id)
-        _check_whole("balance", balance, 0, MAX_BALANCE)
+        whole("id", id, 1, BRANCH_MAX)
+        whole("balance", balance, 0, OPENING_MAX)
         _check_list("branches", branches, "a list of branch ids")
         if not isinstance(branches, Iterator):  # which could not be read again
             for branch in branches:
-                _check_id("branches", branch)
+                whole("branches", branch, 1, BRANCH_MAX)
         self.id = id
         self.branches = branches
         self.recvMsg: list[Any] = []
@@ -219,7 +218,7 @@ class Customer:
     """
 
     def __init__(self, id: int, events: Sequence[Mapping[str, Any]]) -> None:  # noqa: A002
-        _check_id("id", id)
+        whole("id", id, 1, BRANCH_MAX)
         _check_list("events", events, "a list of events")
         self.id = id
         self.events = events
@@ -261,22 +260,6 @@ _METHODS = {
 
 # The course's other spelling is understood, and not recommended.
 _INTERFACES = [interface for interface in _METHODS if not interface.startswith("propogate")]
-
-
-def _check_id(name: str, value: Any) -> None:
-    _check_whole(name, value, 1, MAX_BRANCH)
-
-
-def _check_whole(name: str, value: Any, least: int, most: int) -> None:
-    right = f"{name} {value!r} is not right: a whole number from {least} to {most} is"
-    if isinstance(value, bool):
-        raise TypeError(right)
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise TypeError(right) from None
-    if not least <= number <= most:
-        raise ConfigError(right)
 
 
 def _check_list(name: str, value: Any, right: str) -> None:

@@ -10,6 +10,7 @@ from matplotlib.collections import LineCollection
 from matplotlib.lines import Line2D
 
 from .. import measures
+from .._base.words import plural
 from ..trace import playback
 from . import canvas, strip
 
@@ -125,7 +126,7 @@ class Convergence:
         if kinds:
             strip.strip(made[0], self.faults, kinds, clock, ink)
         which = "" if self.account == 0 else f" of account {self.account}"
-        canvas.title(made[0], ink, self.title or f"Balance{which} at {_count(len(self.balances))}")
+        canvas.title(made[0], ink, self.title or f"Balance{which} at {plural(len(self.balances), 'branch')}")
         return ax
 
     def _spread(self, ax: Axes, ink: canvas.Ink, clock: canvas.Clock) -> None:
@@ -199,7 +200,3 @@ def _with_gaps(times: Any, values: Any, at: pd.Series, ended: pd.Series) -> tupl
 def _stairs(x: np.ndarray[Any, Any], y: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     """The corners of steps that hold until the next."""
     return np.column_stack([np.repeat(x, 2)[1:], np.repeat(y, 2)[:-1]])
-
-
-def _count(branches: int) -> str:
-    return f"{branches} branch{'' if branches == 1 else 'es'}"

@@ -9,25 +9,32 @@ import json
 import zlib
 from typing import TYPE_CHECKING, Any
 
+from .._base.files import text_of
 from .anomalies import verdict_facts
 from .bundle import bundle
 from .columns import Columns
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ..trace.trace import Trace
+    from .. import _core
 
 #: Accounts whose opening balances a page has; of more, it has those that the trace is about.
 ACCOUNTS_MAX = 10_000
 
 
-def page(trace: Trace, history: str | os.PathLike[str] | None = None, title: str | None = None) -> str:
+def page(
+    core: _core.Trace,
+    rows: Callable[[], Sequence[Mapping[str, Any]]],
+    history: str | os.PathLike[str] | None,
+    title: str,
+) -> str:
     """Makes the page.
 
     Args:
-        trace: What happened.
+        core: What happened.
+        rows: Gives the same as plain values.
         history: What the customers asked and were told, as `replibank.check` takes it. The page then
             lists what is wrong with it.
         title: Stands above the page.
@@ -39,9 +46,9 @@ def page(trace: Trace, history: str | os.PathLike[str] | None = None, title: str
         InputError: The history cannot be read, or is written wrongly, or is that of another bank.
     """
     # A trace without rows is its header.
-    header = json.loads(trace.window(0, 0).to_jsonl())["trace"]
-    verdict = None if history is None else verdict_facts(history, trace.to_dicts(), header)
-    return assemble(header, Columns(trace._core.columns()), verdict, title or "A bank's trace")
+    header = json.loads(core.window(0, 0).to_jsonl())["trace"]
+    verdict = None if history is None else verdict_facts(*text_of(history, "history"), rows, header)
+    return assemble(header, Columns(core.columns()), verdict, title or "A bank's trace")
 
 
 def assemble(header: Mapping[str, Any], columns: Columns, verdict: object, title: str) -> str:

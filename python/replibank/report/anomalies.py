@@ -6,40 +6,40 @@ import json
 from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from .._base.files import read_input
 from ..errors import InputError
-from ..sim.simulation import check
+from ..verdict import judged
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from ..sim.simulation import Anomaly
+    from ..verdict import Anomaly
 
+#: So many branches or accounts are named in an error.
 NAMED = 8
-"""So many branches or accounts are named in an error."""
 
+#: Events that are a customer's.
 ANSWERS = frozenset({"deposit", "withdraw", "query", "refused"})
-"""Events that are a customer's."""
 
 
 def verdict_facts(
-    history: str | os.PathLike[str], rows: Sequence[Mapping[str, Any]], bank: Mapping[str, Any]
+    name: str, history: str, rows: Callable[[], Sequence[Mapping[str, Any]]], bank: Mapping[str, Any]
 ) -> dict[str, Any]:
     """The verdict as JSON has it.
 
     Args:
-        history: As `check` takes it.
-        rows: The trace's.
+        name: How an error about the history begins.
+        history: Its text.
+        rows: Gives the trace's, if they are needed.
         bank: The trace's header.
 
     Raises:
-        InputError: The history cannot be read, or is written wrongly, or is that of another bank.
+        InputError: The history is written wrongly, or is that of another bank.
     """
-    verdict = check(history)
-    _check_same(history, bank)
-    invocations = _invocations(history) if verdict.anomalies else {}
-    places = _Places(rows) if verdict.anomalies else None
+    verdict = judged(name, history)
+    lines = history.split("\n")
+    _check_same(lines, bank)
+    invocations = _invocations(lines) if verdict.anomalies else {}
+    places = _Places(rows()) if verdict.anomalies else None
     return {
         "ok": verdict.ok,
         "text": str(verdict),
@@ -65,25 +65,22 @@ class _Invocation(NamedTuple):
     told: Mapping[str, Any]
 
 
-def _invocations(history: str | os.PathLike[str]) -> dict[int, _Invocation]:
+def _invocations(lines: Sequence[str]) -> dict[int, _Invocation]:
     """By their ids. The history is known to be right."""
-    lines = [json.loads(line) for line in _lines(history) if '"id"' in line]
-    told = {line["id"]: line for line in lines if line["event"] != "invoke"}
+    events = [json.loads(line) for line in lines if '"id"' in line]
+    told = {event["id"]: event for event in events if event["event"] != "invoke"}
     return {
-        line["id"]: _Invocation(line, told.get(line["id"], {})) for line in lines if line["event"] == "invoke"
+        event["id"]: _Invocation(event, told.get(event["id"], {}))
+        for event in events
+        if event["event"] == "invoke"
     }
 
 
-def _lines(history: str | os.PathLike[str]) -> list[str]:
-    is_text = isinstance(history, str) and history.lstrip().startswith("{")
-    return (str(history) if is_text else read_input(history, "history").decode()).split("\n")
-
-
-def _check_same(history: str | os.PathLike[str], bank: Mapping[str, Any]) -> None:
+def _check_same(lines: Sequence[str], bank: Mapping[str, Any]) -> None:
     """Refuses the history of another bank: what is wrong with it was not in this trace. The history is
     known to be right.
     """
-    told = json.loads(next(line for line in _lines(history) if line.strip()))["bank"]
+    told = json.loads(next(line for line in lines if line.strip()))["bank"]
     branches = (set(told["branches"]), set(bank["branches"]))
     if branches[0] != branches[1]:
         raise _other("branches", *(", ".join(map(str, _some(sorted(ids)))) for ids in branches))

@@ -5,33 +5,27 @@ another, and what they were answered.
 from __future__ import annotations
 
 import json
-import os
-import threading
 import time
-from collections.abc import Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _core
 from .._base import tables
-from .._base.files import read_input, write_atomically
-from ..bank.bank import Bank
-from ..errors import InputError
+from .._base.files import write_atomically
+from .._base.progress import reporting
+from ..bank.launch import history_of, launch, running, trace_of
+from .perform import perform
+from .read import read_scenario
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    import os
+    from collections.abc import Callable, Mapping, Sequence
 
     from ..bank.launch import Propagation, Topology
     from ..trace.trace import Trace
-
-#: The order of a customer's events: as in the file, or by their ids.
-Order = Literal["file", "id"]
+    from .read import Order
 
 #: The output's form: the course's current one, or that of older editions.
 Form = Literal["current", "old"]
-
-#: Seconds between two reports of progress.
-PROGRESS_INTERVAL = 0.1
 
 
 class Result:
@@ -200,80 +194,18 @@ def run(
     scenario = read_scenario(input, order)
     counter = _core.Progress()
     begun = time.perf_counter()
-    with (
-        Bank(
-            dict.fromkeys(scenario.branches, scenario.opening),
-            propagation=propagation,
-            topology=topology,
-            processes=processes,
-            propagation_delay=propagation_delay,
-            trace=trace,
-        ) as bank,
-        _reporting(progress, counter, scenario.event_count),
-    ):
-        replies = bank._live().run(scenario, timeout, counter).wait()
-        bank.wait_until_converged(timeout)
+    call = launch(
+        dict.fromkeys(scenario.branches, scenario.opening),
+        propagation=propagation,
+        topology=topology,
+        processes=processes,
+        propagation_delay=propagation_delay,
+        trace=trace,
+    )
+    with running(call) as bank, reporting(progress, counter, scenario.event_count):
+        replies, balances = perform(bank, scenario, timeout, counter)
         seconds = time.perf_counter() - begun
-        balances = bank.balances(timeout=timeout)
-        history = bank.history() if trace else None
-    kept = bank.trace() if trace else None
+        history = history_of(bank.history().wait()) if trace else None
+    # Of a bank that has ended, it is everything.
+    kept = trace_of(bank.trace().wait()) if trace else None
     return Result(scenario, replies, balances, seconds, trace=kept, history=history)
-
-
-def read_scenario(
-    input: str | os.PathLike[str] | Sequence[Mapping[str, Any]],  # noqa: A002 (the course's word)
-    order: Order = "file",
-) -> _core.Scenario:
-    """Reads and checks an input.
-
-    Args:
-        input: The input file, or its records.
-        order: A customer's events "file": in the order of the file, or "id": by their ids.
-
-    Raises:
-        InputError: It cannot be read or cannot be run. The message names the file, if it is one.
-        TypeError: It is neither a path nor records.
-    """
-    if isinstance(input, str | os.PathLike):
-        content = read_input(input)
-        try:
-            return _core.Scenario(content, order)
-        except InputError as error:
-            raise InputError(f"{os.fspath(input)}: {error}") from None
-    if isinstance(input, bytes | bytearray) or not isinstance(input, Sequence):
-        raise TypeError(f"input of type {type(input).__name__} is not right: a path or a list of records is")
-    try:
-        text = json.dumps(list(input), allow_nan=False, default=dict)
-    except (TypeError, ValueError) as error:
-        raise InputError(f"the records cannot be written as JSON: {error}") from None
-    return _core.Scenario(text.encode(), order)
-
-
-@contextmanager
-def _reporting(
-    progress: Callable[[int, int], None] | None, counter: _core.Progress, total: int
-) -> Iterator[None]:
-    """Reports from a thread, since the caller's own waits inside the core."""
-    if progress is None:
-        yield
-        return
-    ended = threading.Event()
-    raised: list[BaseException] = []
-
-    def report() -> None:
-        try:
-            while not ended.wait(PROGRESS_INTERVAL):
-                progress(counter.done, total)
-        except BaseException as error:  # it belongs to the caller's thread, which raises it
-            raised.append(error)
-
-    reporter = threading.Thread(target=report, name="replibank-progress", daemon=True)
-    reporter.start()
-    try:
-        yield
-    finally:
-        ended.set()
-        reporter.join()
-    if raised:
-        raise raised[0]
-    progress(counter.done, total)

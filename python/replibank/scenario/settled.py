@@ -1,15 +1,20 @@
 """What must hold before new customers may come to a bank that others have used: every branch has
 what was written before. A branch waits for the version itself; nothing here sleeps."""
 
+from __future__ import annotations
+
 import time
-from collections.abc import Iterable, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from .. import _core
+from .._base.words import some
 from ..errors import ConfigError, UnknownBranch
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+#: Seconds that a branch may take to answer in any case.
 LEAST_WAIT = 0.1
-"""Seconds that a branch may take to answer in any case."""
 
 
 class Settled(NamedTuple):
@@ -60,6 +65,17 @@ def settle(addresses: Mapping[int, str], patience: float, timeout: float) -> Set
     return Settled(balance, everything)
 
 
+def found(bank: _core.Bank, timeout: float) -> Settled | None:
+    """How a bank stands that goes on from its data, once its branches agree; None for a fresh one."""
+    if not any(bank.versions(timeout).wait().values()):
+        return None
+    bank.wait_until_converged(timeout).wait()
+    # Branches that agree have one balance and one version, whichever is asked.
+    balance = next(iter(bank.balances(0, timeout).wait().values()))
+    version = next(iter(bank.versions(timeout).wait().values()))
+    return Settled(balance, version)
+
+
 def note(settled: Settled, opening: int, *, fresh: str = "serve the input again for a fresh one") -> str:
     """What to tell people of a bank that does not stand at the input's opening balance. `fresh` is how
     to get a bank that does."""
@@ -81,9 +97,8 @@ def check_served(scenario: _core.Scenario, addresses: Iterable[int], hint: str) 
     served = set(addresses)
     for customer, branch, _ in scenario.customers:
         if branch not in served:
-            known = ", ".join(map(str, sorted(served)[:8])) + (" …" if len(served) > 8 else "")
             raise UnknownBranch(
-                f"customer {customer} needs branch {branch}, and there are only {known}: "
+                f"customer {customer} needs branch {branch}, and there are only {some(served)}: "
                 + hint.format(branch=branch)
             )
 

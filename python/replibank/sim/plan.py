@@ -3,25 +3,30 @@ checked here."""
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Iterable
 from numbers import Real
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _core
-from .._base.arguments import OPENING_MAX, whole
-from .._base.files import read_input
+from .._base.arguments import (
+    ACCOUNTS_MAX,
+    BRANCHES_MAX,
+    DURATION_MAX,
+    DURATION_MIN,
+    OPENING_MAX,
+    OPERATIONS_MAX,
+    SEED_MAX,
+    whole,
+)
+from .._base.files import text_of
 from ..errors import ConfigError, InputError
 
-SEED_MAX = 2**64 - 1
-BRANCHES_MAX = 8_000
-OPERATIONS_MAX = 100_000_000
-ACCOUNTS_MAX = 2**20
-DURATION_MIN = 1e-6
-DURATION_MAX = 366 * 86_400
+if TYPE_CHECKING:
+    import os
 
+#: The kinds of faults that can be given.
 FAULTS = (
     "loss",
     "duplication",
@@ -44,7 +49,6 @@ FAULTS = (
     "flood",
     "crowd",
 )
-"""The kinds of faults that can be given."""
 
 _COUNTS = {
     "branches": (1, BRANCHES_MAX),
@@ -92,10 +96,7 @@ def read(plan: str | os.PathLike[str]) -> _core.Plan:
     Raises:
         InputError: It cannot be read, or is none; the message names the file.
     """
-    if isinstance(plan, str) and plan.lstrip().startswith("{"):
-        name, text = "", plan
-    else:
-        name, text = f"{os.fspath(plan)}: ", read_input(plan, "plan").decode(errors="replace")
+    name, text = text_of(plan, "plan")
     try:
         return _core.Plan.parse(text)
     except ValueError as error:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import _core
+from .._base.arguments import TRACE_CAPACITY
 from .._base.child import child_program
-from ..scenario.run import _reporting
-from ..trace.trace import TRACE_CAPACITY, Trace
+from .._base.progress import reporting
+from ..trace.trace import Trace
+from ..verdict import Verdict
 from . import plan as plans
-from .simulation import Verdict
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Callable
 
 
@@ -96,12 +97,9 @@ def play(
         True
     """
     read = read_plan(plan, seed)
-    with ExitStack() as cleanup:
-        if data_dir is None:
-            data_dir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="replibank-"))
-        counter = _core.Progress()
-        with _reporting(progress, counter, read.operations):
-            return Play(read, run(read, processes, data_dir, counter))
+    counter = _core.Progress()
+    with reporting(progress, counter, read.operations):
+        return perform(read, counter, processes=processes, data_dir=data_dir)
 
 
 def read_plan(plan: str | os.PathLike[str] | None, seed: int | None) -> _core.Plan:
@@ -113,9 +111,12 @@ def read_plan(plan: str | os.PathLike[str] | None, seed: int | None) -> _core.Pl
     return plans.read(plan)
 
 
-def run(
-    plan: _core.Plan, processes: bool, data_dir: str | os.PathLike[str], counter: _core.Progress
-) -> _core.Played:
-    """Plays a plan that was read."""
+def perform(
+    plan: _core.Plan, counter: _core.Progress, *, processes: bool, data_dir: str | os.PathLike[str] | None
+) -> Play:
+    """Plays a plan that was read, and counts what is done. The arguments are those of `play`."""
     program = child_program() if processes else None
-    return _core.play(plan, program, Path(data_dir), TRACE_CAPACITY, counter).wait()
+    with ExitStack() as cleanup:
+        if data_dir is None:
+            data_dir = cleanup.enter_context(tempfile.TemporaryDirectory(prefix="replibank-"))
+        return Play(plan, _core.play(plan, program, Path(data_dir), TRACE_CAPACITY, counter).wait())

@@ -58,6 +58,15 @@ class Knowledge:
         self.head = [max(column) for column in zip(*self.known, strict=True)]
         self.head_total = sum(self.head)
 
+    def step(self, event: str, branch: int, origin: int, sequence: int) -> None:
+        """What one of the steps of `steps_of` says has happened."""
+        if event in ADVANCES:
+            self.advance(branch, origin, sequence)
+        elif event == "killed":
+            self.stop(branch)
+        elif event == "restarted":
+            self.start(branch)
+
     def advance(self, branch: int, origin: int, sequence: int) -> None:
         """The branch has the origin's operations up to this one."""
         gained = sequence - self.known[branch][origin]
@@ -123,7 +132,7 @@ class Steps:
 
 
 @dataclass(frozen=True)
-class Progress:
+class Playback:
     """How far everybody is.
 
     Attributes:
@@ -133,6 +142,24 @@ class Progress:
 
     head: np.ndarray[Any, np.dtype[np.int64]]
     known: Steps
+
+    @classmethod
+    def of(cls, trace: Trace, frame: pd.DataFrame) -> Playback:
+        """Plays a trace back."""
+        knowledge, _, steps = steps_of(trace, frame)
+        initial, had = list(knowledge.total), knowledge.head_total
+        places, known, heads, rows = [], [], [], []
+        for event, branch, origin, sequence, row in steps:
+            knowledge.step(event, branch, origin, sequence)
+            places.append(branch)
+            known.append(knowledge.total[branch] if knowledge.running[branch] else DOWN)
+            heads.append(knowledge.head_total)
+            rows.append(row)
+        times = frame["time_us"].to_numpy()[rows]
+        told = Steps.of(begin_us(trace, frame), times, places, known, initial)
+        # Of several rows at one time, the last says how things stood.
+        last = np.searchsorted(times, told.time_us, side="right")
+        return cls(np.insert(np.asarray(heads, dtype=np.int64), 0, had)[last], told)
 
     def behind(self, branch: int) -> np.ndarray[Any, np.dtype[np.int64]]:
         """How many operations the branch lacks at each time; `DOWN` while it does not run."""
@@ -201,34 +228,6 @@ def steps_of(
         strict=True,
     )
     return Knowledge(trace.branches, origins, had), origins, steps
-
-
-def play(knowledge: Knowledge, event: str, branch: int, origin: int, sequence: int) -> None:
-    """Does to `knowledge` what one of `steps_of` says."""
-    if event in ADVANCES:
-        knowledge.advance(branch, origin, sequence)
-    elif event == "killed":
-        knowledge.stop(branch)
-    elif event == "restarted":
-        knowledge.start(branch)
-
-
-def progress(trace: Trace, frame: pd.DataFrame) -> Progress:
-    """Plays a trace back."""
-    knowledge, _, steps = steps_of(trace, frame)
-    initial, had = list(knowledge.total), knowledge.head_total
-    places, known, heads, rows = [], [], [], []
-    for event, branch, origin, sequence, row in steps:
-        play(knowledge, event, branch, origin, sequence)
-        places.append(branch)
-        known.append(knowledge.total[branch] if knowledge.running[branch] else DOWN)
-        heads.append(knowledge.head_total)
-        rows.append(row)
-    times = frame["time_us"].to_numpy()[rows]
-    told = Steps.of(begin_us(trace, frame), times, places, known, initial)
-    # Of several rows at one time, the last says how things stood.
-    last = np.searchsorted(times, told.time_us, side="right")
-    return Progress(np.insert(np.asarray(heads, dtype=np.int64), 0, had)[last], told)
 
 
 def balances(trace: Trace, frame: pd.DataFrame, account: int) -> Steps:

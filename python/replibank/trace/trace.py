@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from importlib import import_module
 from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _core
 from .._base.extras import missing
-from .._base.files import read_input
+from .._base.files import text_of
+from .._base.words import plural, with_article
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    import os
+
     import pandas as pd
 
     from .._core import Version
 
     _Column = tuple[str, str, bytes, bytes | None, list[str] | None, bool]
-
-#: How many rows a trace keeps, of all branches, unless it is told.
-TRACE_CAPACITY = 1_000_000
 
 #: The most bytes that a trace's file may have; a million rows take some 150 MB.
 TRACE_BYTES_MAX = 2**30
@@ -77,14 +75,7 @@ class Trace:
             >>> replibank.Trace.read(header)
             <Trace of a bank: 1 branch, 0 rows>
         """
-        if isinstance(trace, str) and trace.lstrip().startswith("{"):
-            name, text = "", trace
-        else:
-            name = f"{os.fspath(trace)}: "
-            try:
-                text = read_input(trace, "trace", TRACE_BYTES_MAX).decode()
-            except UnicodeDecodeError as error:
-                raise InputError(f"{name}this is not UTF-8 (byte {error.start})") from None
+        name, text = text_of(trace, "trace", TRACE_BYTES_MAX)
         try:
             return cls(_core.Trace.parse(text))
         except ValueError as error:
@@ -202,7 +193,7 @@ class Trace:
         """
         from ..report import page  # noqa: PLC0415 (most traces are never shown so)
 
-        return page(self, history, title)
+        return page(self._core, self.to_dicts, history, title)
 
     def versions(self, time_us: int | None = None) -> dict[int, Version]:
         """What each branch had seen at a time, rebuilt from the rows.
@@ -256,17 +247,18 @@ class Trace:
         """
         return self._core.__arrow_c_stream__(requested_schema)
 
+    @property
+    def span(self) -> tuple[int, int] | None:
+        """The times of the first and of the last row, in microseconds; None: there are no rows."""
+        return self._core.span
+
     def __len__(self) -> int:
         return len(self._core)
 
     def _facts(self) -> list[str]:
-        branches, rows = len(self.branches), len(self)
-        facts = [
-            f"{branches} branch{'' if branches == 1 else 'es'}",
-            f"{rows:,} row{'' if rows == 1 else 's'}",
-        ]
-        if self._core.span is not None:
-            first, last = self._core.span
+        facts = [plural(len(self.branches), "branch"), plural(len(self), "row")]
+        if self.span is not None:
+            first, last = self.span
             facts.append(f"{(last - first) / 1e3:,.3f} ms")
         if self.lost:
             facts.append(f"{self.lost:,} more found no room")
@@ -298,8 +290,7 @@ def a_trace(given: object) -> Trace:
             hint = "it kept no trace: run it with trace=True, and give run.trace"
     else:
         hint = "a replibank.Trace is right"
-    article = "an" if kind[0] in "AEIOUaeiou" else "a"
-    raise TypeError(f"{article} {kind} is no trace: {hint}")
+    raise TypeError(f"{with_article(kind)} is no trace: {hint}")
 
 
 def read_trace(path: str | os.PathLike[str]) -> Trace:
@@ -312,23 +303,6 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
         InputError: It cannot be read, or is written wrongly; the message names the line.
     """
     return Trace.read(path)
-
-
-def capacity(trace: bool | int) -> int:
-    """How many rows a bank's trace is to keep; 0: there is none.
-
-    Raises:
-        TypeError, ValueError: The argument is neither a truth value nor a number of rows.
-    """
-    if isinstance(trace, bool):
-        return TRACE_CAPACITY if trace else 0
-    right = "True, False or the most rows that are kept, from 1, is"
-    if not hasattr(trace, "__index__"):
-        raise TypeError(f"trace {trace!r} is not right: {right}")
-    rows = trace.__index__()
-    if not 1 <= rows <= sys.maxsize:
-        raise ValueError(f"trace {rows} is not right: {right}")
-    return rows
 
 
 def _cells(column: _Column) -> list[Any]:
