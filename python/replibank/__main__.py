@@ -1,6 +1,8 @@
 """`python -m replibank`, and the command `replibank`. A Ctrl-C that comes while the command is still
 being imported ends it like a later one."""
 
+from __future__ import annotations
+
 import sys
 from typing import NoReturn
 

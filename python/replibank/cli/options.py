@@ -1,5 +1,7 @@
 """Options that several commands share, so that they read the same everywhere."""
 
+from __future__ import annotations
+
 import functools
 import math
 from collections.abc import Callable

@@ -1,6 +1,8 @@
 """The one table of what becomes which exit code, and of how a failure is told in one line."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,12 +19,16 @@ from ..errors import (
 from . import streams
 from .terminal import error
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 CHECK_FAILED = 1
 USAGE = 2
 UNREACHABLE = 3
 INTERRUPTED = 130
+
+#: Our output was not read to its end, so we do not claim to be done: what SIGPIPE gives others.
 STOPPED = 141
-"""Our output was not read to its end, so we do not claim to be done: what SIGPIPE gives others."""
 
 _UNREACHABLE = (Unreachable, DeadlineExceeded, NotConverged, ProcessError, ProtocolError, Refused, Closed)
 

@@ -1,16 +1,20 @@
 """A small simulation as a story: what befell the bank and what its customers were told, in the order
 of time. What was shrunk is small enough to be read so."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+#: A longer story is none.
 LINES_MAX = 16
-"""A longer story is none."""
 
 
+#: A shorter wait for an answer is not told.
 NOTEWORTHY_MS = 100
-"""A shorter wait for an answer is not told."""
 
 CONCERNS = {"local": "", "majority": ", for most branches", "all": ", for all branches"}
 VERBS = {"deposit": "deposits", "withdraw": "withdraws", "query": "asks for the balance"}

@@ -1,6 +1,8 @@
 """The standard streams as people leave them: closed, full, or with nobody at the other end. What was
 done stays done, whether or not anybody hears of it."""
 
+from __future__ import annotations
+
 import io
 import os
 import sys

@@ -23,6 +23,8 @@ The branches of a program are one bank. It starts with the first `Branch.start()
 once more begins a new bank, as when a notebook's cell runs again.
 """
 
+from __future__ import annotations
+
 from .template import Branch, Customer, Stub
 
 __all__ = ["Branch", "Customer", "Stub"]

@@ -13,6 +13,8 @@ kind where the background is dark: `plt.style.use("dark_background")` is all the
 changes a setting of matplotlib.
 """
 
+from __future__ import annotations
+
 from .._base.extras import missing
 
 try:

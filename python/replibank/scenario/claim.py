@@ -3,6 +3,8 @@ addresses in a file, under a name made from the input's path; `client` looks the
 lock that the system lets go of when its holder ends, however it ends: so what a killed server leaves
 behind is seen to be stale, and is simply taken over."""
 
+from __future__ import annotations
+
 import fcntl
 import hashlib
 import json
@@ -10,20 +12,24 @@ import os
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ..errors import ConfigError, Unreachable
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+#: Seconds between two looks at a file or a lock.
 LOOK_AGAIN = 0.02
-"""Seconds between two looks at a file or a lock."""
+
+#: Seconds of waiting before people are told.
 QUIET_AT_FIRST = 1.0
-"""Seconds of waiting before people are told."""
+
+#: Seconds for which a lock may be somebody's glance (`_is_held`) rather than a server.
 GLANCE = 0.3
-"""Seconds for which a lock may be somebody's glance (`_is_held`) rather than a server."""
 
 
 class Service(NamedTuple):

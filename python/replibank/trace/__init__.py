@@ -34,6 +34,8 @@ answered as the first try was has no row. Branches have their own order of rows;
 are in the order of time, and of their clocks at the same microsecond, so that causes come before effects.
 """
 
+from __future__ import annotations
+
 from .trace import Trace, read_trace
 
 __all__ = ["Trace", "read_trace"]
