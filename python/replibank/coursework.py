@@ -25,7 +25,7 @@ __all__ = ["branches", "customers", "join", "program", "serve_until_told", "writ
 PATIENCE = 10.0
 
 
-def branches(input: str) -> list[dict[str, Any]]:  # noqa: A002
+def branches(input: str) -> list[dict[str, Any]]:
     """The input's branch records, once all of the input is found right.
 
     Raises:
@@ -34,7 +34,7 @@ def branches(input: str) -> list[dict[str, Any]]:  # noqa: A002
     return _records(input, ("branch", "bank"))
 
 
-def customers(input: str) -> list[dict[str, Any]]:  # noqa: A002
+def customers(input: str) -> list[dict[str, Any]]:
     """The input's customer records, in file order, once all of the input is found right.
 
     Raises:
@@ -43,7 +43,7 @@ def customers(input: str) -> list[dict[str, Any]]:  # noqa: A002
     return _records(input, ("customer", "client"))
 
 
-def serve_until_told(input: str) -> int:  # noqa: A002
+def serve_until_told(input: str) -> int:
     """Starts the branches that the program has built, lets `join` find them, and waits for Ctrl-C,
     SIGTERM or `replibank serve --stop`.
 
@@ -63,7 +63,7 @@ def serve_until_told(input: str) -> int:  # noqa: A002
         return stop_requested.exit_code
 
 
-def join(input: str) -> None:  # noqa: A002
+def join(input: str) -> None:
     """Makes the branches that are served for this input those of the program's customers. Waits a
     while for them to appear, so that it does not matter which program starts first.
 

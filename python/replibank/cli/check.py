@@ -32,7 +32,7 @@ def command() -> None:
 @click.argument("output", metavar="OUTPUT")
 @options.order_option
 @options.json_option
-def grpc(input: str, output: str, order: str, as_json: bool) -> int:  # noqa: A002
+def grpc(input: str, output: str, order: str, as_json: bool) -> int:
     """Grade OUTPUT as an answer to INPUT, of the course's project 1.
 
     Every answer is compared with a replay of INPUT. Exit code 0: all is right;

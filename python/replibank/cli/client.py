@@ -42,7 +42,7 @@ from .summary import Summary
 @options.json_option
 def command(
     *,
-    input: str,  # noqa: A002
+    input: str,
     output: str,
     output_form: str,
     branches: tuple[str, ...],

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 STDOUT = "-"
 
 
-def check_output(output: str, input_: str | None, option: str = "--output") -> None:
+def check_output(output: str, input: str | None, option: str = "--output") -> None:
     """Refuses an output that cannot be written, or that is the input itself."""
     if output == STDOUT:
         if isinstance(sys.stdout, streams.Nowhere):
@@ -34,13 +34,13 @@ def check_output(output: str, input_: str | None, option: str = "--output") -> N
     if not target.parent.is_dir():
         where = f"{output}, a link to {target}," if path.is_symlink() else output
         raise click.UsageError(f"the directory of {where} does not exist: make it, or name another file")
-    if input_ is not None and target.exists() and Path(input_).exists() and target.samefile(input_):
+    if input is not None and target.exists() and Path(input).exists() and target.samefile(input):
         raise click.UsageError(f"{output} is the input: another file is right for {option}")
     if not all(os.access(place, os.W_OK) for place in written(target)):
         raise click.UsageError(f"{output} cannot be written (permission denied): name another file")
 
 
-def check_beside(option: str, file: str | None, input_: str | None, others: Mapping[str, str | None]) -> None:
+def check_beside(option: str, file: str | None, input: str | None, others: Mapping[str, str | None]) -> None:
     """Refuses a file beside the output that cannot be written, or that would be written over another.
 
     `others`: what each of the other files is, and its name.
@@ -51,7 +51,7 @@ def check_beside(option: str, file: str | None, input_: str | None, others: Mapp
         raise click.UsageError(
             f"{option} - is not right: a file is, for stdout has the output or the summary"
         )
-    check_output(file, input_, option)
+    check_output(file, input, option)
     for what, other in others.items():
         if other is not None and other != STDOUT and real_path(file) == real_path(other):
             raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")

@@ -7,6 +7,7 @@ import json
 import click
 
 from .. import _core
+from .._base.arguments import SEED_MAX
 from .._base.words import plural
 from ..sim.play import Play, perform, read_plan
 from . import options, paths, terminal
@@ -16,7 +17,7 @@ from .outcome import CHECK_FAILED
 @click.command("play")
 @click.argument("plan", metavar="[PLAN]", required=False)
 @click.option(
-    "--seed", type=click.IntRange(0, 2**64 - 1), help="Play what this seed draws (default: a new one)."
+    "--seed", type=click.IntRange(0, SEED_MAX), help="Play what this seed draws (default: a new one)."
 )
 @options.processes_option
 @click.option(
@@ -80,11 +81,11 @@ def command(
         }
         click.echo(json.dumps(facts))
     else:
-        summary(played)
+        print_text(played)
     return 0 if played.ok else CHECK_FAILED
 
 
-def summary(played: Play) -> None:
+def print_text(played: Play) -> None:
     terminal.say(f"seed         {played.seed}")
     parts = [(played.branches, "branch"), (played.operations, "operation"), (played.faults, "fault")]
     terminal.say(f"bank         {', '.join(plural(count, noun) for count, noun in parts)}")

@@ -38,7 +38,7 @@ def command(*, trace: str, output: str, history: str | None, title: str | None) 
     read = Trace.read(trace)
     page = read.to_html(None if history is None else Path(history), title=title or trace)
     paths.write_output(output, page)
-    terminal.summary(
+    terminal.table(
         {
             "trace": f"{plural(len(read.branches), 'branch')}, {plural(len(read), 'event')}"
             + (f", {read.lost:,} lost" if read.lost else ""),

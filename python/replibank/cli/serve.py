@@ -34,7 +34,7 @@ END_LIMIT = 10.0
 @options.json_option
 def command(
     *,
-    input: str,  # noqa: A002
+    input: str,
     stop: bool,
     propagation: str,
     topology: str,

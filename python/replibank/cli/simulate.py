@@ -126,7 +126,7 @@ def command(
     if as_json:
         print_json(run, small)
     else:
-        summary(run, so_far)
+        print_text(run, so_far)
         if not run.ok:
             failure(run, small, None if plan is not None else again(run.seed, given), save_plan)
     return 0 if run.ok else CHECK_FAILED
@@ -238,7 +238,7 @@ def size(run: Simulation) -> str:
     return ", ".join(plural(count, noun) for count, noun in parts)
 
 
-def summary(run: Simulation, so_far: SoFar) -> None:
+def print_text(run: Simulation, so_far: SoFar) -> None:
     seeds = so_far.seeds
     if seeds > 1:
         terminal.say(f"seeds        {seeds:,}, from {so_far.first} on")

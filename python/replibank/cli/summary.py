@@ -39,7 +39,7 @@ class Summary(NamedTuple):
         rows["balance"] = f"{self._opening()} at first, {self._closing()} at the end"
         rows["time"] = f"{self.seconds:.3f} s"
         rows["output"] = "standard output" if self.output == "-" else self.output
-        terminal.summary(rows)
+        terminal.table(rows)
 
     def print_json(self, propagation: str | None, topology: str | None) -> None:
         import json  # noqa: PLC0415

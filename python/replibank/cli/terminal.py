@@ -47,7 +47,7 @@ def error(text: str, *, after_echo: bool = False) -> None:
     say(("\n" if after_echo and on_terminal() else "") + f"{paint('error:', RED)} {text}")
 
 
-def summary(rows: dict[str, str]) -> None:
+def table(rows: dict[str, str]) -> None:
     """A small table: what, and how much."""
     width = max(map(len, rows)) + 2
     for name, value in rows.items():

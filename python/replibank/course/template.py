@@ -23,7 +23,7 @@ class Stub:
     def __init__(self, branch: int) -> None:
         self.branch = branch
 
-    def Query(self, request: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Query(self, request: Any = None) -> dict[str, Any]:
         """The balance, with every write that this program has made so far.
 
         Returns:
@@ -32,7 +32,7 @@ class Stub:
         balance = BANK.customer(self.branch).query(0, BANK.written, TIMEOUT).wait()
         return {"interface": "query", "balance": balance}
 
-    def Deposit(self, request: Any) -> dict[str, Any]:  # noqa: N802
+    def Deposit(self, request: Any) -> dict[str, Any]:
         """Deposits `request.money`.
 
         Returns:
@@ -43,7 +43,7 @@ class Stub:
         """
         return self._write("deposit", _field(request, "money"))
 
-    def Withdraw(self, request: Any) -> dict[str, Any]:  # noqa: N802
+    def Withdraw(self, request: Any) -> dict[str, Any]:
         """Withdraws `request.money`; "fail", and nothing moves, if there is less.
 
         Returns:
@@ -54,7 +54,7 @@ class Stub:
         """
         return self._write("withdraw", _field(request, "money"))
 
-    def Propagate_Deposit(self, request: Any) -> dict[str, Any]:  # noqa: N802
+    def Propagate_Deposit(self, request: Any) -> dict[str, Any]:
         """Waits until the branch has every write that this program has made so far.
 
         Branches tell each other by themselves: this moves no money, however often it is called.
@@ -64,7 +64,7 @@ class Stub:
         """
         return self._propagated("propagate_deposit")
 
-    def Propagate_Withdraw(self, request: Any) -> dict[str, Any]:  # noqa: N802
+    def Propagate_Withdraw(self, request: Any) -> dict[str, Any]:
         """As `Propagate_Deposit`.
 
         Returns:
@@ -75,7 +75,7 @@ class Stub:
     Propogate_Deposit = Propagate_Deposit
     Propogate_Withdraw = Propagate_Withdraw
 
-    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:
         """Does what `request.interface` names.
 
         Raises:
@@ -124,7 +124,7 @@ class Branch:
         TypeError: An argument is of the wrong type.
     """
 
-    def __init__(self, id: int, balance: int, branches: Iterable[int]) -> None:  # noqa: A002
+    def __init__(self, id: int, balance: int, branches: Iterable[int]) -> None:
         whole("id", id, 1, BRANCH_MAX)
         whole("balance", balance, 0, OPENING_MAX)
         _check_list("branches", branches, "a list of branch ids")
@@ -139,7 +139,7 @@ class Branch:
         BANK.add(id, balance, lambda: self.branches)
 
     @property
-    def stubList(self) -> list[Stub]:  # noqa: N802
+    def stubList(self) -> list[Stub]:
         return [Stub(branch) for branch in self.branches if branch != self.id]
 
     @property
@@ -165,32 +165,32 @@ class Branch:
         """Ends the bank, with all of its branches. Harmless when called again."""
         BANK.close()
 
-    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def MsgDelivery(self, request: Any, context: Any = None) -> dict[str, Any]:
         """Does what `request.interface` names. See `Stub.MsgDelivery`."""
         self.recvMsg.append(request)
         return self._stub.MsgDelivery(request)
 
-    def Query(self, request: Any = None, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Query(self, request: Any = None, context: Any = None) -> dict[str, Any]:
         """See `Stub.Query`."""
         self.recvMsg.append(request)
         return self._stub.Query(request)
 
-    def Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:
         """See `Stub.Deposit`."""
         self.recvMsg.append(request)
         return self._stub.Deposit(request)
 
-    def Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:
         """See `Stub.Withdraw`."""
         self.recvMsg.append(request)
         return self._stub.Withdraw(request)
 
-    def Propagate_Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Propagate_Deposit(self, request: Any, context: Any = None) -> dict[str, Any]:
         """See `Stub.Propagate_Deposit`."""
         self.recvMsg.append(request)
         return self._stub.Propagate_Deposit(request)
 
-    def Propagate_Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:  # noqa: N802
+    def Propagate_Withdraw(self, request: Any, context: Any = None) -> dict[str, Any]:
         """See `Stub.Propagate_Withdraw`."""
         self.recvMsg.append(request)
         return self._stub.Propagate_Withdraw(request)
@@ -217,7 +217,7 @@ class Customer:
         TypeError: An argument is of the wrong type.
     """
 
-    def __init__(self, id: int, events: Sequence[Mapping[str, Any]]) -> None:  # noqa: A002
+    def __init__(self, id: int, events: Sequence[Mapping[str, Any]]) -> None:
         whole("id", id, 1, BRANCH_MAX)
         _check_list("events", events, "a list of events")
         self.id = id
@@ -225,7 +225,7 @@ class Customer:
         self.recvMsg: list[dict[str, Any]] = []
         self.stub: Stub | None = None
 
-    def createStub(self) -> None:  # noqa: N802
+    def createStub(self) -> None:
         """Connects to the customer's branch, and starts the bank if need be.
 
         Raises:
@@ -234,7 +234,7 @@ class Customer:
         BANK.customer(self.id)
         self.stub = Stub(self.id)
 
-    def executeEvents(self) -> dict[str, Any]:  # noqa: N802
+    def executeEvents(self) -> dict[str, Any]:
         """Asks for one event after another, and keeps the answers in `recvMsg`.
 
         Returns:

@@ -6,16 +6,14 @@ from __future__ import annotations
 
 import sys
 from array import array
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
+
+from .._base.columns import numbers_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-#: Name, type, values, a byte a cell that is 1 where it is empty, the texts of a text's codes, and whether
-#: these are a category: see `columns` of the core's `Trace`.
-Column = tuple[str, str, bytes, bytes | None, list[str] | None, bool]
-
-FORMATS: dict[str, Literal["q", "Q", "I", "i"]] = {"int64": "q", "uint64": "Q", "uint32": "I", "text": "i"}
+    from .._base.columns import Column
 
 #: Stands for null in a column of 32-bit integers; in one of floats, NaN does.
 NULL_INT = -(2**31)
@@ -39,11 +37,9 @@ class Columns:
         self.layout: list[dict[str, Any]] = []
         self.accounts: list[str] = []
         self._pieces: list[bytes] = []
-        for name, kind, values, empty, texts, _ in columns:
-            numbers: Sequence[int | None] = memoryview(values).cast(FORMATS[kind]).tolist()
+        for column in columns:
+            name, texts, numbers = column[0], column[4], numbers_of(column)
             self.rows = len(numbers)
-            if empty is not None:
-                numbers = [None if gone else number for number, gone in zip(numbers, empty, strict=True)]
             if name == "account":
                 self.accounts = sorted({str(number) for number in numbers if number is not None}, key=int)
             if texts is None:

@@ -54,7 +54,7 @@ class Claim:
         ConfigError: Another process serves it; the text names that process and how to stop it.
     """
 
-    def __init__(self, input: str | Path) -> None:  # noqa: A002
+    def __init__(self, input: str | Path) -> None:
         self._lock, self._addresses = _paths(input)
         self._file = self._take(input)
         self._addresses.unlink(missing_ok=True)
@@ -85,7 +85,7 @@ class Claim:
     ) -> None:
         self.close()
 
-    def _take(self, input_: str | Path) -> int:
+    def _take(self, input: str | Path) -> int:
         deadline = time.monotonic() + GLANCE
         while True:
             file = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -98,14 +98,14 @@ class Claim:
                 if time.monotonic() > deadline:
                     os.close(file)
                     raise ConfigError(
-                        f"{input_} is served already, by process {_pid(self._lock)}: "
-                        f"stop it with `replibank serve --stop {input_}`"
+                        f"{input} is served already, by process {_pid(self._lock)}: "
+                        f"stop it with `replibank serve --stop {input}`"
                     ) from None
                 time.sleep(LOOK_AGAIN)
             os.close(file)
 
 
-def find(input: str | Path) -> Service | None:  # noqa: A002
+def find(input: str | Path) -> Service | None:
     """The branches that are served for this input now, if there are any."""
     lock, addresses = _paths(input)
     if not _is_held(lock):
@@ -118,7 +118,7 @@ def find(input: str | Path) -> Service | None:  # noqa: A002
     return Service(_pid(lock), {int(branch): address for branch, address in published.items()})
 
 
-def wait_for(input: str | Path, timeout: float, say: Callable[[str], None]) -> Service:  # noqa: A002
+def wait_for(input: str | Path, timeout: float, say: Callable[[str], None]) -> Service:
     """The branches that are served for this input, as soon as there are any.
 
     Args:
@@ -144,7 +144,7 @@ def wait_for(input: str | Path, timeout: float, say: Callable[[str], None]) -> S
     return service
 
 
-def stop(input: str | Path, timeout: float) -> int:  # noqa: A002
+def stop(input: str | Path, timeout: float) -> int:
     """Tells the server of this input to end, and waits until it has.
 
     Returns:
@@ -193,13 +193,13 @@ def directory() -> Path:
     return path
 
 
-def _paths(input_: str | Path) -> tuple[Path, Path]:
+def _paths(input: str | Path) -> tuple[Path, Path]:
     """The lock, which holds the server's process id, and the file of its addresses."""
     try:
-        path = Path(input_).resolve()
+        path = Path(input).resolve()
     except OSError:
         raise ConfigError(
-            f"{input_} is nowhere, for the working directory is gone: go to one that is there"
+            f"{input} is nowhere, for the working directory is gone: go to one that is there"
         ) from None
     name = hashlib.sha256(os.fsencode(path)).hexdigest()[:24]
     return directory() / f"{name}.lock", directory() / f"{name}.json"

@@ -18,7 +18,7 @@ Order = Literal["file", "id"]
 
 
 def read_scenario(
-    input: str | os.PathLike[str] | Sequence[Mapping[str, Any]],  # noqa: A002 (the course's word)
+    input: str | os.PathLike[str] | Sequence[Mapping[str, Any]],
     order: str = "file",
 ) -> _core.Scenario:
     """Reads and checks an input.

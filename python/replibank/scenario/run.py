@@ -140,7 +140,7 @@ class Result:
 
 
 def run(
-    input: str | os.PathLike[str] | Sequence[Mapping[str, Any]],  # noqa: A002 (the course's word)
+    input: str | os.PathLike[str] | Sequence[Mapping[str, Any]],
     *,
     propagation: Propagation = "stream",
     topology: Topology = "auto",

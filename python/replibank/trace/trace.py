@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from importlib import import_module
 from inspect import iscoroutinefunction
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from .. import _core
+from .._base.columns import numbers_of
 from .._base.extras import missing
 from .._base.files import text_of
 from .._base.words import plural, with_article
@@ -17,15 +18,11 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from .._base.columns import Column
     from .._core import Version
-
-    _Column = tuple[str, str, bytes, bytes | None, list[str] | None, bool]
 
 #: The most bytes that a trace's file may have; a million rows take some 150 MB.
 TRACE_BYTES_MAX = 2**30
-
-#: What the cells of each kind of column are, for `memoryview`.
-_FORMATS: dict[str, Literal["q", "Q", "I"]] = {"int64": "q", "uint64": "Q", "uint32": "I"}
 
 _INT64_MAX = 2**63 - 1
 
@@ -305,10 +302,8 @@ def read_trace(path: str | os.PathLike[str]) -> Trace:
     return Trace.read(path)
 
 
-def _cells(column: _Column) -> list[Any]:
-    _, kind, values, empty, texts, _ = column
-    numbers = memoryview(values).cast("i" if texts is not None else _FORMATS[kind]).tolist()
-    cells = numbers if texts is None else [texts[code] if texts else None for code in numbers]
-    if empty is None:
-        return cells
-    return [None if is_empty else cell for cell, is_empty in zip(cells, empty, strict=True)]
+def _cells(column: Column) -> list[Any]:
+    texts = column[4]
+    if texts is None:
+        return [*numbers_of(column)]
+    return [None if code is None or not texts else texts[code] for code in numbers_of(column)]
