@@ -12,11 +12,12 @@ from .. import _core
 from .._base.arguments import ACCOUNT_MAX, BRANCH_MAX, OPENING_MAX, PORT_MAX, capacity, whole
 from .._base.child import child_program
 from ..errors import ConfigError
-from ..trace.trace import Trace
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Iterator, Mapping
+
+    from ..trace.trace import Trace
 
 #: How branches tell each other: one message per link for whatever is new, or one call per operation.
 Propagation = Literal["stream", "unary"]
@@ -84,6 +85,8 @@ def trace_of(core: _core.Trace | None) -> Trace:
     """
     if core is None:
         raise ConfigError("this bank keeps no trace: start it with trace=True")
+    from ..trace.trace import Trace  # noqa: PLC0415 (most banks keep none)
+
     return Trace(core)
 
 
