@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ._base.files import read_input, write_atomically
 from .cli import serve, terminal
 from .cli.outcome import USAGE, guarded
-from .cli.signals import StopRequested, StopSignals
+from .cli.signals import StopSignals
 from .course.bank import BANK, TIMEOUT
 from .scenario import claim, settled
 from .scenario.read import parsed, read_scenario
@@ -50,17 +50,15 @@ def serve_until_told(input: str) -> int:
     Returns:
         The exit code: 130 after Ctrl-C, else 0.
     """
-    try:
-        with StopSignals() as signals, claim.Claim(input) as claimed:
-            try:
-                addresses = dict(BANK.addresses())
-                claimed.publish(addresses)
-                serve.announce(addresses, as_json=False)
-                signals.wait()
-            finally:
-                BANK.close()
-    except StopRequested as stop_requested:
-        return stop_requested.exit_code
+    with StopSignals() as signals, claim.Claim(input) as claimed:
+        try:
+            addresses = dict(BANK.addresses())
+            claimed.publish(addresses)
+            serve.announce(addresses, as_json=False)
+            signals.wait()
+        finally:
+            BANK.close()
+    return signals.exit_code
 
 
 def join(input: str) -> None:

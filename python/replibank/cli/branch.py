@@ -10,7 +10,7 @@ from .._base.arguments import BRANCH_MAX, OPENING_MAX
 from .._base.words import plural
 from . import options, terminal
 from .serve import announce
-from .signals import StopRequested, StopSignals
+from .signals import StopSignals
 
 
 @click.command("branch")
@@ -62,24 +62,22 @@ def command(
     """
     named = parse_pairs("--peer", peers)
     options.note_on_mesh(propagation, topology)
-    try:
-        with StopSignals() as signals:
-            served = _core.serve_branch(
-                branch,
-                resolve(listen, least=0),
-                named,
-                {0: balance},
-                propagation,
-                topology,
-                propagation_delay,
-                data_dir,
-                durability,
-            ).wait()
-            try:
-                announce({branch: served.address}, as_json)
-                terminal.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
-                signals.wait(served.check)
-            finally:
-                served.close().wait()
-    except StopRequested as stop_requested:
-        return stop_requested.exit_code
+    with StopSignals() as signals:
+        served = _core.serve_branch(
+            branch,
+            resolve(listen, least=0),
+            named,
+            {0: balance},
+            propagation,
+            topology,
+            propagation_delay,
+            data_dir,
+            durability,
+        ).wait()
+        try:
+            announce({branch: served.address}, as_json)
+            terminal.say(f"serving branch {branch} with {plural(len(named), 'peer')}: end with Ctrl-C")
+            signals.wait(served.check)
+        finally:
+            served.close().wait()
+    return signals.exit_code

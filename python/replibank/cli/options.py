@@ -49,7 +49,7 @@ def help_without_command(function: Decorated) -> Decorated:
     return shown  # type: ignore[return-value]
 
 
-def note_on_mesh(propagation: str, topology: str) -> None:
+def note_on_mesh(propagation: str, topology: str, **_: object) -> None:
     """Says which option changes nothing."""
     if propagation == "unary" and topology in {"overlay", "ring"}:
         terminal.say(f"note: unary propagation is always a mesh: --topology {topology} changes nothing")
@@ -120,6 +120,9 @@ data_options = together(
         "system has it (buffered): faster, but lost if the machine fails, though not if a process does.",
     ),
 )
+
+#: What `bank.launch.launch` is called with.
+bank_options = together(topology_options, processes_option, data_options, delay_option)
 
 timeout_option = click.option(
     "--timeout",

@@ -4,6 +4,7 @@ written, and nothing is left running."""
 from __future__ import annotations
 
 import time
+from typing import Any
 
 import click
 
@@ -19,11 +20,8 @@ from .summary import Summary
 @click.command("run")
 @options.input_argument
 @options.output_options
-@options.topology_options
-@options.processes_option
-@options.data_options
+@options.bank_options
 @options.order_option
-@options.delay_option
 @options.timeout_option
 @click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
 @click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
@@ -34,18 +32,13 @@ def command(
     input: str,
     output: str,
     output_form: str,
-    propagation: str,
-    topology: str,
-    processes: bool,
-    data_dir: str | None,
-    durability: str,
     order: str,
-    propagation_delay: float,
     timeout: float,
     trace: str | None,
     history: str | None,
     plot: str | None,
     as_json: bool,
+    **bank_options: Any,
 ) -> None:
     """Start the branches of INPUT, run its customers, write OUTPUT.
 
@@ -69,23 +62,18 @@ def command(
     paths.check_beside("--plot", plot, input, {"output": output, "trace": trace, "history": history})
     picture = None if plot is None else pictures.form(plot)
     scenario = read_scenario(input, order)
-    options.note_on_mesh(propagation, topology)
+    options.note_on_mesh(**bank_options)
     progress = _core.Progress()
     call = launch(
         dict.fromkeys(scenario.branches, scenario.opening),
-        propagation=propagation,
-        topology=topology,
-        processes=processes,
-        propagation_delay=propagation_delay,
-        data_dir=data_dir,
-        durability=durability,
         trace=not (trace is history is plot is None),
+        **bank_options,
     )
     with running(call) as bank:
         if history is not None:
             # A bank that goes on from its data has none: that is said before anything is done.
             bank.history().wait()
-        standing = None if data_dir is None else found(bank, timeout)
+        standing = None if bank_options["data_dir"] is None else found(bank, timeout)
         if standing is not None and standing.balance != scenario.opening:
             fresh = "another --data-dir makes a fresh one"
             terminal.say(note(standing, scenario.opening, fresh=fresh))
@@ -103,7 +91,8 @@ def command(
         pictures.write(rows, plot, "convergence", picture)
     opening = None if standing is None else standing.balance
     summary = Summary(scenario, set(balances.values()), time.perf_counter() - began, output, opening)
+    links = bank_options["propagation"], bank_options["topology"]
     if as_json:
-        summary.print_json(propagation, topology)
+        summary.print_json(*links)
     else:
-        summary.print(propagation, topology, "a process each" if processes else "in one process")
+        summary.print(*links, "a process each" if bank_options["processes"] else "in one process")

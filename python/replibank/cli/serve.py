@@ -4,7 +4,7 @@ the input's name."""
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,7 +14,7 @@ from ..errors import ProcessError
 from ..scenario import claim
 from ..scenario.read import read_scenario
 from . import options, streams, terminal
-from .signals import StopRequested, StopSignals
+from .signals import StopSignals
 
 if TYPE_CHECKING:
     from .. import _core
@@ -26,25 +26,10 @@ END_LIMIT = 10.0
 @click.command("serve")
 @options.input_argument
 @click.option("--stop", is_flag=True, help="End the branches that are served for INPUT.")
-@options.topology_options
-@options.processes_option
-@options.data_options
+@options.bank_options
 @options.order_option
-@options.delay_option
 @options.json_option
-def command(
-    *,
-    input: str,
-    stop: bool,
-    propagation: str,
-    topology: str,
-    processes: bool,
-    data_dir: str | None,
-    durability: str,
-    order: str,
-    propagation_delay: float,
-    as_json: bool,
-) -> int:
+def command(*, input: str, stop: bool, order: str, as_json: bool, **bank_options: Any) -> int:
     """Start the branches of INPUT and keep them running.
 
     A line `branch ID HOST:PORT` on standard output tells that a branch answers.
@@ -63,29 +48,18 @@ def command(
         else:
             terminal.say(f"stopped the branches of {input} (process {pid})")
         return 0
-    options.note_on_mesh(propagation, topology)
+    options.note_on_mesh(**bank_options)
     scenario = read_scenario(input, order)
-    call = launch(
-        dict.fromkeys(scenario.branches, scenario.opening),
-        propagation=propagation,
-        topology=topology,
-        processes=processes,
-        propagation_delay=propagation_delay,
-        data_dir=data_dir,
-        durability=durability,
-    )
-    try:
-        with StopSignals() as signals, claim.Claim(input) as claimed, running(call) as bank:
-            addresses = bank.addresses()
-            claimed.publish(addresses)
-            announce(addresses, as_json)
-            terminal.say(
-                f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or "
-                f"`replibank serve --stop {input}`"
-            )
-            signals.wait(FailureReporter(bank).look)
-    except StopRequested as stop_requested:
-        return stop_requested.exit_code
+    call = launch(dict.fromkeys(scenario.branches, scenario.opening), **bank_options)
+    with StopSignals() as signals, claim.Claim(input) as claimed, running(call) as bank:
+        addresses = bank.addresses()
+        claimed.publish(addresses)
+        announce(addresses, as_json)
+        terminal.say(
+            f"serving {plural(len(addresses), 'branch')}: end with Ctrl-C or `replibank serve --stop {input}`"
+        )
+        signals.wait(FailureReporter(bank).look)
+    return signals.exit_code
 
 
 class FailureReporter:

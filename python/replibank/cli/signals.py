@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType, TracebackType
+    from types import FrameType
 
 #: Seconds between two looks at what is served.
 LOOK_AGAIN = 0.5
@@ -20,28 +20,21 @@ WATCHED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequested(BaseException):
-    """This process was told to end.
-
-    Attributes:
-        number: The signal that said so.
-    """
-
-    def __init__(self, number: int) -> None:
-        super().__init__(f"told to end by {signal.Signals(number).name}")
-        self.number = number
-
-    @property
-    def exit_code(self) -> int:
-        """130 after Ctrl-C; 0 after the others, which are how a server is meant to end."""
-        return 130 if self.number == signal.SIGINT else 0
+    """This process was told to end."""
 
 
 class StopSignals:
-    """While open, the first of the signals raises `StopRequested` in the main thread."""
+    """While open, the first of the signals raises `StopRequested` in the main thread. That ends the block,
+    and goes no further.
+
+    Attributes:
+        exit_code: 130 after Ctrl-C; 0 after the others, which are how a server is meant to end.
+    """
 
     def __init__(self) -> None:
         self._before = {number: signal.getsignal(number) for number in WATCHED}
         self._was_stopped = False
+        self.exit_code = 0
         # A signal may reach a thread of the core, and then interrupts no wait of this one: a byte in
         # a pipe does.
         self._read, self._write = os.pipe()
@@ -56,14 +49,13 @@ class StopSignals:
                 signal.signal(number, self._tell)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, _: object, raised: BaseException | None, __: object) -> bool:
         for number, before in self._before.items():
             signal.signal(number, before)
         signal.set_wakeup_fd(self._wakeup)
         os.close(self._read)
         os.close(self._write)
+        return isinstance(raised, StopRequested)
 
     def wait(self, look: Callable[[], None] | None = None) -> NoReturn:
         """Blocks until `StopRequested` is raised. `look` is called every now and then, and may raise too."""
@@ -77,4 +69,5 @@ class StopSignals:
     def _tell(self, number: int, _frame: FrameType | None) -> None:
         if not self._was_stopped:
             self._was_stopped = True
-            raise StopRequested(number)
+            self.exit_code = 130 if number == signal.SIGINT else 0
+            raise StopRequested(f"told to end by {signal.Signals(number).name}")

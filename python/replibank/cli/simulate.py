@@ -61,18 +61,12 @@ def command(
     *,
     seed: int | None,
     plan: str | None,
-    branches: int | None,
-    operations: int | None,
-    latency: str | None,
-    propagation: str | None,
-    topology: str | None,
-    faults: tuple[str, ...],
-    bug: str | None,
     seeds: int | None,
     trace: str | None,
     history: str | None,
     save_plan: str | None,
     as_json: bool,
+    **given: Any,
 ) -> int:
     """Run the bank in virtual time, under faults from a seed.
 
@@ -87,22 +81,16 @@ def command(
       replibank simulate --bug retry-counts-twice
       replibank simulate --seed 7 --trace trace.jsonl --history history.jsonl
     """
-    given = {
-        "branches": branches,
-        "operations": operations,
-        "latency": latency,
-        "propagation": propagation,
-        "topology": topology,
-        "faults": faults or None,
-        "bug": bug,
-    }
+    # In the order of the options, whatever the order of the words was.
+    names = [parameter.name or "" for parameter in click.get_current_context().command.params]
+    given = {name: given[name] if given[name] != () else None for name in names if name in given}
     refuse_beside(plan, {"seed": seed, "seeds": seeds, **given})
-    if bug == "list":
+    if given["bug"] == "list":
         show_bugs()
         return 0
     check_files({"--trace": trace, "--history": history, "--save-plan": save_plan}, plan, seeds or 1)
     if seeds is None:
-        is_search = bug is not None and seed is None
+        is_search = given["bug"] is not None and seed is None
         seeds = SEEDS_FOR_A_BUG if is_search else 1
     # One number is drawn, and the seeds count up from it: so it says which ones were run.
     first = secrets.randbits(32) if seed is None else seed

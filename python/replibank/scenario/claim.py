@@ -20,7 +20,6 @@ from ..errors import ConfigError, Unreachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import TracebackType
 
 #: Seconds between two looks at a file or a lock.
 LOOK_AGAIN = 0.02
@@ -80,9 +79,7 @@ class Claim:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, raised: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _take(self, input: str | Path) -> int:
