@@ -283,3 +283,11 @@ def test_the_help_says_what_can_be_given() -> None:
     # The core knows the same kinds.
     with pytest.raises(ValueError, match=kinds.replace(" or", ",")):
         replibank.simulate(faults=["fire"])
+
+
+def test_a_crash_counts_once_among_what_was_survived() -> None:
+    counts = replibank.simulate(seed=7, branches=3, faults=["crash"]).counts
+    assert counts["crashes"] > 0
+    survived = sum(counts[name] for name in ("lost", "doubled", "breaks", "faults"))
+    said = command("simulate", "--seed", "7", "--branches", "3", "--fault", "crash").stderr
+    assert f"survived     {survived:,} losses" in said
