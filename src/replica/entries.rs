@@ -1,9 +1,10 @@
-//! The accounts of one page, by id and in the order of their last change. A bank of many branches has
-//! many pages of few accounts: those are kept in one short list, and only a longer one has an index.
+//! The accounts of one page, by id and in the order of their last change, and what the page stands on. A bank
+//! of many branches has many pages of few accounts that stand on nothing: those are one short list. What only
+//! others need is kept out of their way, for what a page takes decides how fast a replica looks through them.
 
 use std::collections::BTreeMap;
 
-use super::Entry;
+use super::{Entry, Past};
 use crate::types::AccountId;
 
 /// Up to this many accounts, to look at each is quicker than to keep an index.
@@ -14,8 +15,15 @@ const FEW: usize = 8;
 pub(super) struct Entries {
     /// In the order in which they came here.
     rows: Vec<Entry>,
-    /// Where they stand; `None` while they are few.
-    index: Option<Box<Index>>,
+    rare: Option<Box<Rare>>,
+}
+
+/// What few pages have.
+#[derive(Clone, Debug, Default)]
+struct Rare {
+    /// Where the accounts stand; `None` while they are few.
+    index: Option<Index>,
+    past: Vec<Past>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -30,8 +38,26 @@ impl Entries {
         self.position(account).map(|position| &self.rows[position])
     }
 
+    fn index(&self) -> Option<&Index> {
+        self.rare.as_ref().and_then(|rare| rare.index.as_ref())
+    }
+
+    /// What the page stands on.
+    pub(super) fn past(&self) -> &[Past] {
+        self.rare.as_ref().map_or(&[], |rare| &rare.past)
+    }
+
+    pub(super) fn past_mut(&mut self) -> &mut Vec<Past> {
+        &mut self.rare.get_or_insert_default().past
+    }
+
+    /// How many accounts it has.
+    pub(super) fn len(&self) -> usize {
+        self.rows.len()
+    }
+
     fn position(&self, account: AccountId) -> Option<usize> {
-        match &self.index {
+        match self.index() {
             None => self.rows.iter().position(|row| row.account == account),
             Some(index) => index.accounts.get(&account).copied(),
         }
@@ -49,7 +75,7 @@ impl Entries {
             }
             self.rows.push(entry);
         }
-        if let Some(index) = &mut self.index {
+        if let Some(index) = self.rare.as_mut().and_then(|rare| rare.index.as_mut()) {
             if let Some(earlier) = earlier {
                 index.changes.remove(&earlier.sequence);
             }
@@ -57,16 +83,15 @@ impl Entries {
             index.changes.insert(entry.sequence, position);
         } else if self.rows.len() > FEW {
             let rows = || self.rows.iter().enumerate();
-            self.index = Some(Box::new(Index {
-                accounts: rows().map(|(position, row)| (row.account, position)).collect(),
-                changes: rows().map(|(position, row)| (row.sequence, position)).collect(),
-            }));
+            let accounts = rows().map(|(position, row)| (row.account, position)).collect();
+            let changes = rows().map(|(position, row)| (row.sequence, position)).collect();
+            self.rare.get_or_insert_default().index = Some(Index { accounts, changes });
         }
     }
 
     /// The entries that changed after `base`, oldest change first.
     pub(super) fn changed_after(&self, base: u64) -> Vec<Entry> {
-        match &self.index {
+        match self.index() {
             None => {
                 // Of the right size at once: there are many.
                 let mut changed = Vec::with_capacity(self.count_after(base));
@@ -80,7 +105,7 @@ impl Entries {
 
     /// How many changed after `base`.
     pub(super) fn count_after(&self, base: u64) -> usize {
-        match &self.index {
+        match self.index() {
             None => self.rows.iter().filter(|row| row.sequence > base).count(),
             Some(index) => index.changes.range(base + 1..).count(),
         }
@@ -92,7 +117,7 @@ impl Entries {
 
     /// Whether the index says what the rows say, and no two rows are of one account or one change.
     pub(super) fn is_consistent(&self) -> bool {
-        let Some(index) = &self.index else {
+        let Some(index) = self.index() else {
             let differ = |(position, row): (usize, &Entry)| {
                 self.rows[..position].iter().all(|other| other.account != row.account && other.sequence != row.sequence)
             };

@@ -38,6 +38,16 @@ struct InFlight {
     receipts: Vec<ReceiptKey>,
 }
 
+/// What a peer's version has shown.
+#[derive(Debug, Default)]
+pub(super) struct Learned {
+    /// What it has that is not here.
+    pub(super) ahead: Vec<(Origin, u64)>,
+    /// Whether more was taken for known than is certain: of a life that is not known here, nobody here knows what it
+    /// stands on, so the peer is taken to have all of its branch's earlier ones, until versions are compared again.
+    pub(super) presumes: bool,
+}
+
 /// Whose page a receipt is for, and which branch has it.
 pub(super) type ReceiptKey = (Origin, BranchId);
 
@@ -95,14 +105,16 @@ impl Flights {
         }
     }
 
-    /// The peer's whole version: every page is to be looked at again. Returns whether more was taken for known than
-    /// is certain: of a life that is not known here, nobody here knows what it stands on, so the peer is taken to
-    /// have all of its branch's earlier ones, until versions are compared again.
-    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) -> bool {
+    /// The peer's whole version: every page is to be looked at again.
+    pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) -> Learned {
         self.known.iter_mut().for_each(|known| known.sequence = 0);
-        let mut presumes = false;
+        let mut learned = Learned::default();
         for &(origin, sequence) in version {
-            match ledger.find(origin) {
+            let known = ledger.find(origin);
+            if sequence > known.map_or(0, |index| ledger.page(index).sequence) {
+                learned.ahead.push((origin, sequence));
+            }
+            match known {
                 Some(index) => {
                     self.known_mut(index).sequence = sequence;
                     self.learn_past(index, sequence, ledger);
@@ -111,7 +123,7 @@ impl Flights {
                 None if origin.branch == ledger.own().origin.branch => {}
                 None => {
                     for index in ledger.earlier_lives(origin) {
-                        presumes = true;
+                        learned.presumes = true;
                         self.raise(index, Known { sequence: ledger.page(index).sequence, confirm_through: 0 });
                     }
                 }
@@ -119,7 +131,7 @@ impl Flights {
         }
         self.expect();
         self.look_again();
-        presumes
+        learned
     }
 
     /// Who has a page so far has what it stands on.

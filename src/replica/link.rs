@@ -143,12 +143,13 @@ impl Link {
     /// The peer's whole version, by its greeting or its answer to ours. Starts a repair.
     pub(super) fn learn(&mut self, version: &[(Origin, u64)], ledger: &Ledger) {
         (self.greeted, self.is_asked) = (true, false);
-        self.ahead = version.iter().copied().filter(|&(origin, there)| ledger.sequence(origin) < there).collect();
         self.greeting = Greeting::Done;
         self.greet_again_at = None;
         self.repair_at = None;
         self.resend_after = self.pace.resend_after;
-        self.denied |= self.flights.learn(version, ledger);
+        let learned = self.flights.learn(version, ledger);
+        self.ahead = learned.ahead;
+        self.denied |= learned.presumes;
         self.repairing = true;
     }
 
@@ -219,7 +220,11 @@ impl Link {
     }
 
     pub(super) fn next_deadline(&self) -> Option<Time> {
-        [self.resend_at, self.greet_again_at, self.repair_at, self.owed.next_deadline()].into_iter().flatten().min()
+        let earlier = |one: Option<Time>, other: Option<Time>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        earlier(earlier(self.resend_at, self.greet_again_at), earlier(self.repair_at, self.owed.next_deadline()))
     }
 
     /// Asks for the peer's version.

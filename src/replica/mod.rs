@@ -167,7 +167,7 @@ pub struct Replica {
     waits: Waits,
     links: BTreeMap<BranchId, Link>,
     /// The links that have room, and so must be told of a change.
-    idle: BTreeSet<BranchId>,
+    idle: Vec<BranchId>,
     /// Those among them that let changes gather, by the time until which they do.
     paced: BTreeSet<(Time, BranchId)>,
     busy: Busy,
@@ -207,7 +207,7 @@ impl Replica {
             waits: Waits::default(),
             busy: Busy::new(),
             links: config.links.into_iter().map(link).collect(),
-            idle: BTreeSet::new(),
+            idle: Vec::new(),
             paced: BTreeSet::new(),
             now: Time(0),
             receipts: Receipts::default(),
@@ -309,10 +309,11 @@ impl Replica {
         // Once it is on disk, what waits for that is asked for again.
         let is_held = self.disk.as_ref().is_some_and(|disk| disk.holds(peer));
         if message.is_none() && link.has_room() && !is_held {
-            match link.paced_until(now, &self.ledger) {
-                Some(at) => self.paced.insert((at, peer)),
-                None => self.idle.insert(peer),
-            };
+            if let Some(at) = link.paced_until(now, &self.ledger) {
+                self.paced.insert((at, peer));
+            } else if let Err(place) = self.idle.binary_search(&peer) {
+                self.idle.insert(place, peer);
+            }
         }
         message
     }
@@ -366,7 +367,7 @@ impl Replica {
 
     /// Something is to be told to this peer that somebody waits for.
     fn wake(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
-        let is_idle = self.idle.remove(&peer);
+        let is_idle = self.idle.binary_search(&peer).map(|place| self.idle.remove(place)).is_ok();
         let before = self.paced.len();
         self.paced.retain(|&(_, paced)| paced != peer);
         if is_idle || self.paced.len() < before {
@@ -376,9 +377,7 @@ impl Replica {
 
     /// Something changed that somebody waits for: wakes every link that is not busy.
     fn wake_all(&mut self, outputs: &mut Vec<Output>) {
-        while let Some(peer) = self.idle.pop_first() {
-            outputs.push(Output::Ready(peer));
-        }
+        outputs.extend(self.idle.drain(..).map(Output::Ready));
         self.wake_paced(Time(u64::MAX), outputs);
     }
 

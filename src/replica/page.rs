@@ -91,32 +91,32 @@ pub(super) struct Page {
     /// Every operation up to here is counted.
     pub(super) sequence: u64,
     pub(super) confirm_through: u64,
+    /// The own page may stand on some that begin with its next operation.
     entries: Entries,
-    /// In the order of their keys. The own page may have some that begin with its next operation.
-    past: Vec<Past>,
 }
 
 impl Page {
     pub(super) fn new(origin: Origin) -> Self {
-        Self { origin, sequence: 0, confirm_through: 0, entries: Entries::default(), past: Vec::new() }
+        Self { origin, sequence: 0, confirm_through: 0, entries: Entries::default() }
     }
 
     /// From its next operation on, the page stands on that one too.
     pub(super) fn stand_on(&mut self, origin: Origin, sequence: u64) {
         let from = self.sequence + 1;
-        self.past.retain(|past| past.key() != (from, origin));
+        let past = self.entries.past_mut();
+        past.retain(|past| past.key() != (from, origin));
         // One order, whoever tells it: a page is compared, and a disk does not keep the order in which pages came.
-        let place = self.past.partition_point(|past| past.key() < (from, origin));
-        self.past.insert(place, Past { from, origin, sequence });
+        let place = past.partition_point(|past| past.key() < (from, origin));
+        past.insert(place, Past { from, origin, sequence });
     }
 
     pub(super) fn has_past(&self) -> bool {
-        !self.past.is_empty()
+        !self.entries.past().is_empty()
     }
 
     /// What it stands on as it is now, of what began after operation `base`.
     pub(super) fn past_after(&self, base: u64) -> impl Iterator<Item = Past> + '_ {
-        self.past.iter().copied().filter(move |past| base < past.from && past.from <= self.sequence)
+        self.entries.past().iter().copied().filter(move |past| base < past.from && past.from <= self.sequence)
     }
 
     /// Counts an operation of the origin itself. Refuses what would pass the limit of a total. Returns whether
@@ -135,7 +135,7 @@ impl Page {
         self.sequence += 1;
         entry.sequence = self.sequence;
         self.entries.put(entry);
-        Ok(self.sequence == 1 || self.past.last().is_some_and(|past| past.from == self.sequence))
+        Ok(self.sequence == 1 || self.entries.past().last().is_some_and(|past| past.from == self.sequence))
     }
 
     /// What is counted of an account so far.
@@ -157,7 +157,11 @@ impl Page {
 
     /// How many entries [`Page::delta`] would hold.
     pub(super) fn changed_since(&self, base: u64) -> usize {
-        self.entries.count_after(base)
+        match self.entries.len() {
+            // Of most pages, without a look at it: its last change is the page's.
+            1 => usize::from(base < self.sequence),
+            _ => self.entries.count_after(base),
+        }
     }
 
     /// The delta that one plain operation amounts to, for a peer that sends no totals.
@@ -186,7 +190,9 @@ impl Page {
             return Ok(Joined::Known);
         }
         self.confirm_through = self.confirm_through.max(delta.confirm_through);
-        self.past.extend(delta.past.iter().filter(|past| past.from > self.sequence));
+        if !delta.past.is_empty() {
+            self.entries.past_mut().extend(delta.past.iter().filter(|past| past.from > self.sequence));
+        }
         for entry in &delta.entries {
             let mine = self.entry(entry.account);
             if entry.sequence > mine.sequence {
@@ -223,7 +229,7 @@ impl Page {
             let missing = counted.iter().find(|entry| !told.contains(&entry.account));
             return missing.map_or(Ok(()), |entry| Err(two_contents(entry.sequence, entry.account)));
         }
-        if delta.past.is_empty() && self.past.is_empty() {
+        if delta.past.is_empty() && !self.has_past() {
             return Ok(());
         }
         let told = delta.past.iter().filter(|past| past.from <= self.sequence);

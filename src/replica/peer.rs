@@ -13,7 +13,7 @@ impl Replica {
     pub(super) fn link_up(&mut self, peer: BranchId, outputs: &mut Vec<Output>) {
         if let Some(link) = self.links.get_mut(&peer) {
             link.up();
-            self.idle.remove(&peer);
+            self.idle.retain(|&idle| idle != peer);
             self.paced.retain(|&(_, paced)| paced != peer);
             self.unsay(peer);
             outputs.push(Output::Ready(peer));
@@ -38,14 +38,19 @@ impl Replica {
         }
     }
 
-    /// A life was heard of. If it is a later one than before of its branch, what those had may be lost, and nobody
-    /// waits in them.
+    /// A life was heard of.
     fn hear(&mut self, life: Origin) {
         if self.lives.hear(&self.branches, life) {
-            self.is_to_seek = self.waits.has_requests();
-            self.holders.begin(&self.branches, life);
-            self.receipts.overtaken_by(life);
+            self.begin_life(life);
         }
+    }
+
+    /// It is a later one than before of its branch: what those had may be lost, and nobody waits in them.
+    #[cold]
+    fn begin_life(&mut self, life: Origin) {
+        self.is_to_seek = self.waits.has_requests();
+        self.holders.begin(&self.branches, life);
+        self.receipts.overtaken_by(life);
     }
 
     /// In which life a peer speaks; if it does not say, in its latest.
