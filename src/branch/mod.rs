@@ -333,6 +333,11 @@ impl Branch {
         self.core.saves()
     }
 
+    /// The fuse of its disk, if it has one: tests fill a disk so.
+    pub fn fuse(&self) -> Option<Fuse> {
+        self.disk.as_ref().map(|(fuse, _)| fuse.clone())
+    }
+
     /// Returns when it has failed.
     pub async fn failed(&self) -> BranchError {
         self.core.failed().await
