@@ -4,7 +4,7 @@
 use replibank::{
     types::{MAX_AMOUNT, Propagation},
     wire::{
-        MAX_PEER_MESSAGE_BYTES,
+        MAX_PEER_MESSAGE_BYTES, most_bytes,
         proto::{self, peer_message::Kind},
     },
 };
@@ -270,4 +270,35 @@ async fn oversized_message_is_refused_at_both_doors() {
     assert_eq!(bed.state().await, before);
     bed.goes_on().await;
     bed.close().await;
+}
+
+/// A large message travels in parts. Those of a message that this bank cannot have are refused before they fill the
+/// memory.
+#[tokio::test]
+async fn parts_of_what_is_no_message_of_this_bank_end_the_stream() {
+    const PART_BYTES: usize = 1 << 20;
+    let part = |bytes, is_last| Kind::Part(proto::Part { data: vec![0; bytes], is_last });
+    let greeting = || Kind::Greeting(proto::Greeting { version: version(&[]) });
+    let endless = std::iter::repeat_with(|| part(PART_BYTES, false)).take(most_bytes(2) / PART_BYTES + 1);
+    let lies = [
+        (endless.collect(), "field part: is beyond the"),
+        (vec![part(0, false)], "field part: is empty"),
+        (vec![part(1, false), greeting()], "field kind: comes between the parts of another message"),
+        (vec![part(1, true)], "field part: is the last of no message"),
+    ];
+    for (lie, cause) in lies {
+        let mut bed = Bed::new(Propagation::Stream).await;
+        let mut peer = bed.meet().await;
+        let before = bed.state().await;
+        for message in lie {
+            peer.try_say(Some(message)).await;
+        }
+        let status = peer.ended().await;
+        assert_eq!(status.code(), Code::InvalidArgument, "{cause}: {status:?}");
+        assert!(status.message().contains(cause), "{cause}: {status:?}");
+        assert_eq!(bed.state().await, before, "{cause}");
+        assert_logged_once(cause);
+        bed.goes_on().await;
+        bed.close().await;
+    }
 }

@@ -108,6 +108,37 @@ async fn stream_to_a_bank_that_propagates_by_calls_is_refused() {
     bed.close().await;
 }
 
+/// The other way round: who only calls hears nothing, so a call to a bank of streams is half a link.
+#[tokio::test]
+async fn call_to_a_bank_that_propagates_by_streams_is_refused() {
+    let mut bed = Bed::new(Propagation::Stream).await;
+    let mut client = bed.client().await;
+    let before = bed.state().await;
+    let operation = proto::PropagatedOperation { origin: HOSTILE, sequence: 1, amount: 5, ..Default::default() };
+    let page = delta(HOSTILE, 0, 1, &[(0, 1, 5, 0)]);
+    for (operation, delta) in [(Some(operation), None), (None, Some(page))] {
+        let call = proto::PropagateDepositRequest { operation, delta, mark: None };
+        let status = soon("a call", client.propagate_deposit(call)).await.expect_err("it is refused");
+        assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
+        assert!(status.message().contains("has stream propagation and takes no calls"), "{status:?}");
+    }
+    assert_eq!(bed.state().await, before);
+    assert_eq!(log_lines().len(), 1);
+    bed.goes_on().await;
+    bed.close().await;
+}
+
+/// A branch takes no writes if all who answered refuse it. Whoever only takes the name of a peer must not bring that
+/// about.
+#[tokio::test]
+async fn stranger_under_the_name_of_a_linked_peer_stops_no_writes() {
+    let mut bed = Bed::new(Propagation::Stream).await;
+    let posing = Hello { branch: branch(HONEST), bank: bed.hello().bank ^ 1, ..bed.hello() };
+    assert_refused(bed.dial(posing).await, Code::FailedPrecondition, "of another bank");
+    bed.goes_on().await;
+    bed.close().await;
+}
+
 /// What a branch owes to others when a link ends must reach them, also if it ended by a fault.
 #[tokio::test]
 async fn end_of_one_link_by_a_fault_is_told_to_the_others() {
