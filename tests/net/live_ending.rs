@@ -7,7 +7,9 @@ use replibank::{
     customer::Customer,
     topology::Shape,
     types::{AccountId, Action, Amount, Operation, OperationKind, Propagation, Terms},
+    wire::proto::{self, bank_service_client::BankServiceClient},
 };
+use tonic::Code;
 
 use crate::common::branch;
 
@@ -62,7 +64,14 @@ async fn what_was_acknowledged_arrives_though_it_is_held_back() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_else_has_is_counted_and_nobody_is_waited_for_who_is_not_there() {
     let lone = Served::start(config(1, 2, Some("127.0.0.1:1".to_owned()), Duration::ZERO)).await.expect("it serves");
-    deposit(&Customer::connect(&lone.address().to_string(), SOON).await.expect("it serves"), 7).await;
+    let address = lone.address().to_string();
+    deposit(&Customer::connect(&address, SOON).await.expect("it serves"), 7).await;
+    assert_eq!(lone.flush().await, 7);
+    // It is still there, and says so; but what it took now, it would tell nobody.
+    let mut customer = BankServiceClient::connect(format!("http://{address}")).await.expect("it listens");
+    let late = proto::DepositRequest { amount: 1, ..Default::default() };
+    let refused = customer.deposit(late).await.expect_err("it takes no more");
+    assert_eq!((refused.code(), refused.message()), (Code::Unavailable, "the branch is stopping"));
     assert_eq!(lone.close().await, 7);
 }
 

@@ -56,3 +56,18 @@ async fn what_is_cut_stays_apart_and_heals_and_its_history_holds() {
         bank.close().await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_fault_that_is_in_force_befalls_a_branch_that_comes_back() {
+    let bank = Bank::start(BankConfig::new((1..=2).map(branch), 400)).await.expect("the bank starts");
+    let late = Fault::Delay { by: Duration::from_secs(3600), messages: Messages::From(vec![(branch(2), branch(1))]) };
+    let fault = bank.inflict(late).await.expect("it can be");
+    bank.kill(branch(2)).await.expect("it runs");
+    bank.restart(branch(2)).await.expect("it comes back");
+    let customer = bank.customer(branch(2), SOON).await.expect("it is served");
+    customer.write(deposit(0, 70), &Terms::default()).await.expect("a deposit");
+    assert!(matches!(bank.wait_until_converged(NEVER).await, Err(BankError::NotConverged { .. })));
+    bank.lift(fault).await.expect("it is lifted");
+    bank.wait_until_converged(SOON).await.expect("the bank converges");
+    bank.close().await;
+}
