@@ -336,6 +336,25 @@ fn one_request_has_one_place() {
     assert_eq!(kinds(shared)[0], AnomalyKind::LostWrite);
 }
 
+/// So many deposits of the largest amount that their sum has more bits than a balance.
+#[test]
+fn a_sum_beyond_all_bits_does_not_come_back_as_another_one() {
+    const LARGEST: i64 = (1 << 48) - 1;
+    let told = |last: i64| {
+        let mut lines = Vec::new();
+        for id in 1..=32_769 {
+            let sum = LARGEST.checked_mul(i64::from(id)).and_then(|sum| sum.checked_add(400));
+            lines.push(invoke(id, 1, &format!(r#""action":"deposit","amount":{LARGEST}"#)));
+            lines.push(committed(id, sum.unwrap_or(last), "1", id));
+        }
+        kinds(lines)
+    };
+    let (wrapped, impossible) = (LARGEST.wrapping_mul(32_769).wrapping_add(400), AnomalyKind::ImpossibleRead);
+    // Nobody withdrew, and no sum is that.
+    assert_eq!(told(wrapped), [AnomalyKind::OutOfBounds, impossible, impossible]);
+    assert_eq!(told(i64::MAX), [AnomalyKind::OutOfBounds], "as far as a balance can tell");
+}
+
 #[test]
 fn an_overdraft_is_told_and_is_no_broken_promise() {
     let withdraw = r#""action":"withdraw","amount":300"#;
