@@ -15,7 +15,7 @@ use replibank::{
     types::{AccountId, BranchId, Incarnation, Origin, Propagation},
     wire::proto::{self, bank_service_client::BankServiceClient, replication_service_client::ReplicationServiceClient},
 };
-use tonic::{Code, Status, transport::Channel};
+use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
 const SOON: Duration = Duration::from_secs(20);
@@ -120,5 +120,46 @@ async fn a_status_shows_nothing_that_is_not_on_disk() {
         tokio::task::yield_now().await;
     }
     write.await.unwrap().expect_err("it is not on disk");
+    served.close().await;
+}
+
+/// The next error of a stream of answers.
+async fn error<T>(mut answers: Streaming<T>) -> Status {
+    let error = async {
+        loop {
+            match answers.message().await {
+                Ok(Some(_)) => {}
+                Ok(None) => panic!("it ended as if all were well"),
+                Err(status) => return status,
+            }
+        }
+    };
+    soon("the end", error).await
+}
+
+#[tokio::test]
+async fn who_listens_when_the_disk_fails_is_told_why() {
+    let place = Place::new();
+    let served = serve(&place, 1).await;
+    let to = channel(&served).await;
+    let mut bank = BankServiceClient::new(to.clone());
+    let mut watches = Vec::new();
+    // One looks at every change, and one was to sleep for an hour.
+    for interval_us in [0, 3_600_000_000] {
+        let mut watch = bank.watch(proto::WatchRequest { interval_us }).await.expect("a watch").into_inner();
+        soon("a snapshot", watch.message()).await.expect("it serves").expect("it serves");
+        watches.push(watch);
+    }
+    let stream = bank.execute(tokio_stream::pending()).await.expect("a stream").into_inner();
+    served.fuse().expect("it has a disk").blow();
+    deposit(&to).await.expect_err("it is not on disk");
+    let failure = served.failed().await.to_string();
+    let mut errors = vec![error(stream).await];
+    for watch in watches {
+        errors.push(error(watch).await);
+    }
+    for told in errors {
+        assert_eq!((told.code(), told.message()), (Code::Unavailable, failure.as_str()));
+    }
     served.close().await;
 }
