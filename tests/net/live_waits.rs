@@ -109,12 +109,15 @@ async fn a_call_that_is_given_up_takes_its_request_with_it() {
 async fn a_stream_that_breaks_takes_its_requests_with_it() {
     let served = served();
     let mut client = client(&served).await;
-    let asked = proto::ExecuteRequest { at_least: version(2), ..batch(300) };
-    let (sender, responses) = execute(&mut client, asked).await;
-    waiting(&served, 300).await;
-    drop((sender, responses));
-    waiting(&served, 0).await;
-    assert_eq!(balance(&mut client).await, 400);
+    // A stream of which 1,024 wait is not read any more: it does not hear of its end, and is only dropped.
+    for count in [300, 1024] {
+        let asked = proto::ExecuteRequest { at_least: version(2), ..batch(count) };
+        let (sender, responses) = execute(&mut client, asked).await;
+        waiting(&served, count as usize).await;
+        drop((sender, responses));
+        waiting(&served, 0).await;
+        assert_eq!(balance(&mut client).await, 400);
+    }
     served.close().await;
 }
 
