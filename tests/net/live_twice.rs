@@ -3,10 +3,19 @@
 
 use std::time::Duration;
 
-use replibank::{bank::Served, types::Propagation, wire::proto};
+use replibank::{
+    bank::Served,
+    types::{Incarnation, Propagation},
+    wire::{
+        Hello,
+        proto::{self, replication_service_client::ReplicationServiceClient},
+    },
+};
+use tokio_stream::StreamExt;
 use tonic::Code;
 
 use super::served::{self, client, deposit, nobody};
+use crate::common::branch;
 
 const SOON: Duration = Duration::from_secs(30);
 
@@ -66,4 +75,27 @@ async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
     let alone = serve(1, "127.0.0.1:0", (2, &port)).await;
     until(&peer, |status| status.links[0].connected && status.claims.is_empty()).await;
     assert!(until(&alone, |status| status.links[0].connected).await.claims.is_empty());
+}
+
+/// It reaches no peer, so it can hand nothing over: what it took now, only it would have.
+#[tokio::test]
+async fn a_process_that_hears_of_a_later_one_takes_no_more_requests() {
+    let served = serve(2, "127.0.0.1:0", (1, "127.0.0.1:1")).await;
+    let mut customer = client(&served).await;
+    deposit(&mut customer).await.expect("it serves");
+    let proto::StatusResponse { bank, incarnation, .. } = until(&served, |_| true).await;
+    let heard = Incarnation(incarnation + 1);
+    let hello = Hello { branch: branch(1), bank, life: Incarnation(0), heard, rival: None };
+    let hello = proto::ReplicateRequest { message: Some(proto::PeerMessage::hello(hello)) };
+    let mut peer = ReplicationServiceClient::connect(format!("http://{}", served.address())).await.unwrap();
+    let said = tokio_stream::once(hello).chain(tokio_stream::pending());
+    let mut heard = peer.replicate(said).await.expect("a peer is welcome").into_inner();
+    // Its hello, and a greeting: then it has read ours.
+    for _ in 0..2 {
+        tokio::time::timeout(SOON, heard.message()).await.expect("soon").expect("an answer").expect("an answer");
+    }
+    let refused = deposit(&mut customer).await.expect_err("it takes no more");
+    assert!(refused.code() == Code::Unavailable && refused.message().contains("another process"), "{refused}");
+    assert_eq!(served.failure(), None);
+    assert_eq!(served.close().await, 1);
 }
