@@ -23,6 +23,7 @@ mod fuzz_replica;
 mod hostile_dialled;
 mod hostile_peer;
 mod hostile_session;
+mod live_disk;
 mod live_ending;
 mod live_faults;
 mod live_refused;

@@ -1,13 +1,7 @@
 //! A branch on a disk that fails: what it told is there, it tells nothing more, and says why to all who ask.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that fails panics")]
-#![cfg(feature = "net")]
-
-mod common;
-
 use std::{collections::BTreeSet, time::Duration};
 
-use common::{disk::Place, origin};
 use replibank::{
     branch::{self, Branch, Data},
     store::Durability,
@@ -17,6 +11,8 @@ use replibank::{
 };
 use tonic::{Code, Status, Streaming, transport::Channel};
 use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
+
+use crate::common::{self, disk::Place, origin};
 
 const SOON: Duration = Duration::from_secs(20);
 
