@@ -148,16 +148,23 @@ async fn greet(
         Known::TellThatWeAreBack => {
             // A branch that is served alone does not know yet whether its peers are of its bank.
             has = ask(core, channels.to(address).await?).await?;
-            let (origin, entries, past) = (core.own(), Vec::new(), Vec::new());
-            let nothing = Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past };
-            let call = Call { number: 0, operation: None, delta: nothing };
-            let (_, _, arrived) = tell(core, peer, channels.to(address).await?, &call).await?;
+            let (_, _, arrived) = tell(core, peer, channels.to(address).await?, &nothing(core)).await?;
             core.acknowledged(peer, arrived);
         }
         Known::Ask => return ask(core, channels.to(address).await?).await,
     }
     *known = Known::Ask;
     Ok(has)
+}
+
+/// A call that only says who calls.
+pub(super) fn nothing(core: &Core) -> Call {
+    let (origin, entries, past) = (core.own(), Vec::new(), Vec::new());
+    Call {
+        number: 0,
+        operation: None,
+        delta: Delta { origin, base: 0, sequence: 0, entries, confirm_through: 0, past },
+    }
 }
 
 async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
@@ -194,18 +201,26 @@ pub(super) async fn tell(
         let mark = core.sent(message);
         if core.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
     };
-    let (sequence, life, mark, bytes) = match PropagateRequest::new(call) {
+    let page = call.delta.origin;
+    let is_handed_over = page.branch == core.own().branch && core.is_overtaken();
+    let handed_over_by = is_handed_over.then_some(core.own().incarnation.0);
+    let (sequence, life, rival, mark, bytes) = match PropagateRequest::new(call) {
         PropagateRequest::Deposit(mut request) => {
+            request.handed_over_by = handed_over_by;
             request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_deposit(request)).await?.into_inner();
-            (response.sequence, response.incarnation, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.rival, response.mark.take(), core.measure(&response))
         }
         PropagateRequest::Withdraw(mut request) => {
+            request.handed_over_by = handed_over_by;
             request.mark = mark(core.measure(&request))?;
             let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
-            (response.sequence, response.incarnation, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.rival, response.mark.take(), core.measure(&response))
         }
     };
+    if let Some(rival) = rival.filter(|_| page == core.own()) {
+        link::meet_rival(core, Incarnation(rival));
+    }
     let mark = mark.and_then(|mark| mark.read());
     Ok((vec![(call.delta.origin, sequence)], life.map(Incarnation), Arrived { mark, bytes }))
 }

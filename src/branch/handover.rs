@@ -1,20 +1,23 @@
 //! The end of a process whose branch another process serves, in a life that began later: it serves nobody any
 //! more, and its peers take no links of it. What only it has, it hands over by calls, and then it ends.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use tokio::time::sleep;
 use tonic::Status;
 
 use super::{
     BranchError,
-    calls::{ask, tell},
+    calls::{ask, nothing, tell},
     channels::Channels,
     core::Core,
     error::describe,
     link::Backoff,
 };
 use crate::{replica::Call, types::BranchId};
+
+/// How long the end may wait for those peers that need not hear of it.
+const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Waits until the branch is overtaken, and then until some peer has all that its lives wrote, or it is told to stop.
 pub(super) async fn run(core: Arc<Core>, peers: BTreeMap<BranchId, String>, channels: Arc<Channels>) {
@@ -32,6 +35,11 @@ pub(super) async fn run(core: Arc<Core>, peers: BTreeMap<BranchId, String>, chan
             match handed_over {
                 Ok(()) => {
                     log::warn!("branch {}: branch {peer} has all that this process wrote", core.own().branch);
+                    tokio::select! {
+                        () = tell_others(&core, peer, &peers, &channels) => {}
+                        () = sleep(TELL_WITHIN) => {}
+                        () = core.stopped() => {}
+                    }
                     return core.fail(BranchError::Superseded { life });
                 }
                 Err(status) => {
@@ -46,13 +54,28 @@ pub(super) async fn run(core: Arc<Core>, peers: BTreeMap<BranchId, String>, chan
     }
 }
 
+/// The others hear the same, those that can be reached at once.
+async fn tell_others(core: &Core, told: BranchId, peers: &BTreeMap<BranchId, String>, channels: &Channels) {
+    for (&peer, address) in peers.iter().filter(|&(&peer, _)| peer != told) {
+        if let Err(status) = hand_over(core, peer, address, channels).await {
+            log::info!(
+                "branch {}: {peer} is not told that two processes claim it: {}",
+                core.own().branch,
+                describe(&status)
+            );
+        }
+    }
+}
+
 async fn hand_over(core: &Core, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
     core.mended(peer).await;
     let channel = channels.to(address).await?;
     let (has, _) = ask(core, channel.clone()).await?;
-    for delta in core.written_beyond(&has).await? {
-        let (origin, sequence) = (delta.origin, delta.sequence);
-        let call = Call { number: 0, operation: None, delta };
+    let deltas = core.written_beyond(&has).await?;
+    let calls = deltas.into_iter().map(|delta| Call { number: 0, operation: None, delta });
+    // Also where there is nothing to hand over, the peer hears that two processes claim the branch.
+    for call in std::iter::once(nothing(core)).chain(calls) {
+        let (origin, sequence) = (call.delta.origin, call.delta.sequence);
         let (has, ..) = tell(core, peer, channel.clone(), &call).await?;
         if has.iter().all(|&(page, there)| page != origin || there < sequence) {
             return Err(Status::aborted(format!("it does not take page {origin} as far as {sequence}")));

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     record, trace,
-    types::{BranchId, Origin, Propagation},
+    types::{BranchId, Incarnation, Origin, Propagation},
     wire::{
         Cutter, Hello, Joiner, MAX_PEER_MESSAGE_BYTES,
         proto::{self, replication_service_client::ReplicationServiceClient},
@@ -159,15 +159,33 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
     Ok(())
 }
 
+/// Another process of the own branch was heard of: a later one, or one that should have ended.
+pub(super) fn meet_rival(core: &Core, life: Incarnation) {
+    core.overtaken_by(life);
+    if life < core.own().incarnation {
+        core.claimed(Origin { incarnation: life, ..core.own() });
+    }
+}
+
+/// A call tells this page. Calls do not say who calls, but for one that hands over since it knows that it is
+/// overtaken. Returns the life of the other process, if two claim the page's branch.
+pub(super) fn meet_caller(core: &Core, page: Origin, handed_over_by: Option<Incarnation>) -> Option<Incarnation> {
+    let latest = core.latest_life(page.branch);
+    if page.incarnation > latest {
+        core.began_anew(page.branch);
+    }
+    if let Some(incarnation) = handed_over_by.filter(|&life| life < latest) {
+        core.claimed(Origin { incarnation, ..page });
+    }
+    if page.incarnation < latest { Some(latest) } else { core.rival(page.branch) }
+}
+
 /// Whether one who says this is the process that serves its branch; hears whether we are.
 fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
     core.overtaken_by(hello.heard);
     // Of another life than this one, it is an old story.
-    if let Some(incarnation) = hello.rival
-        && hello.heard == core.own().incarnation
-        && incarnation < hello.heard
-    {
-        core.claimed(Origin { incarnation, ..core.own() });
+    if let Some(life) = hello.rival.filter(|_| hello.heard == core.own().incarnation) {
+        meet_rival(core, life);
     }
     let latest = core.latest_life(hello.branch);
     if hello.life > latest {

@@ -16,13 +16,20 @@ use super::{
     link, panics,
 };
 use crate::{
-    trace::Mark,
-    types::{OperationKind, Propagation},
+    types::{Incarnation, OperationKind, Propagation},
     wire::{
         Propagated,
         proto::{self, replication_service_server::ReplicationService},
     },
 };
+
+/// The answer to a call, of either kind.
+struct Answered {
+    sequence: u64,
+    mark: Option<proto::Mark>,
+    incarnation: Option<u64>,
+    rival: Option<u64>,
+}
 
 /// The replication service of one branch.
 pub(super) struct ReplicationServer {
@@ -39,17 +46,27 @@ impl ReplicationServer {
         Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.core.measure(call) }
     }
 
-    async fn propagated(&self, told: Propagated, arrived: Arrived) -> Result<(u64, Option<Mark>), Status> {
-        panics::guarded(&self.core, "a peer's call", pin!(self.core.propagated(told, arrived))).await?
+    async fn propagated(
+        &self,
+        told: Propagated,
+        handed_over_by: Option<u64>,
+        arrived: Arrived,
+    ) -> Result<Answered, Status> {
+        self.take_calls(&told)?;
+        let page = told.origin;
+        let rival = link::meet_caller(&self.core, page, handed_over_by.map(Incarnation)).map(|life| life.0);
+        let joined = pin!(self.core.propagated(told, arrived));
+        let (sequence, mark) = panics::guarded(&self.core, "a peer's call", joined).await??;
+        Ok(Answered { sequence, mark: mark.map(Into::into), incarnation: Some(self.core.own().incarnation.0), rival })
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one. But a life that
     /// is over hands over what only it has.
     fn take_calls(&self, told: &Propagated) -> Result<(), Status> {
-        let is_over = told.origin.incarnation < self.core.latest_life(told.origin.branch);
+        let is_over = || told.origin.incarnation < self.core.latest_life(told.origin.branch);
         match self.core.propagation() {
             Propagation::Unary => Ok(()),
-            Propagation::Stream if is_over && told.operation.is_none() => Ok(()),
+            Propagation::Stream if told.operation.is_none() && is_over() => Ok(()),
             Propagation::Stream => Err(Status::failed_precondition(format!(
                 "branch {} has stream propagation and takes no calls: both need the same propagation",
                 self.core.own().branch
@@ -68,11 +85,10 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
+        let handed_over_by = told.handed_over_by;
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
-        self.take_calls(&told)?;
-        let (sequence, mark) = self.propagated(told, arrived).await?;
-        let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
-        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation }))
+        let Answered { sequence, mark, incarnation, rival } = self.propagated(told, handed_over_by, arrived).await?;
+        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation, rival }))
     }
 
     async fn propagate_withdraw(
@@ -81,11 +97,10 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
+        let handed_over_by = told.handed_over_by;
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
-        self.take_calls(&told)?;
-        let (sequence, mark) = self.propagated(told, arrived).await?;
-        let (mark, incarnation) = (mark.map(Into::into), Some(self.core.own().incarnation.0));
-        Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation }))
+        let Answered { sequence, mark, incarnation, rival } = self.propagated(told, handed_over_by, arrived).await?;
+        Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation, rival }))
     }
 
     async fn replicate(

@@ -234,10 +234,10 @@ impl PropagateRequest {
         });
         match call.operation.map(|(_, operation)| operation.kind) {
             None | Some(OperationKind::Deposit) => {
-                Self::Deposit(proto::PropagateDepositRequest { operation, delta, mark: None })
+                Self::Deposit(proto::PropagateDepositRequest { operation, delta, ..Default::default() })
             }
             Some(OperationKind::Withdraw) => {
-                Self::Withdraw(proto::PropagateWithdrawRequest { operation, delta, mark: None })
+                Self::Withdraw(proto::PropagateWithdrawRequest { operation, delta, ..Default::default() })
             }
         }
     }

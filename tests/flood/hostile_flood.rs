@@ -128,7 +128,7 @@ async fn flood_of_calls_that_lie_is_a_few_lines_in_the_log() {
     let mut client = bed.client().await;
     for sequence in 1..=5_000 {
         let lie = delta(HOSTILE, sequence, 0, &[]);
-        let request = proto::PropagateDepositRequest { operation: None, delta: Some(lie), mark: None };
+        let request = proto::PropagateDepositRequest { delta: Some(lie), ..Default::default() };
         let refused = client.propagate_deposit(request).await.expect_err("it cannot be true");
         assert_eq!(refused.code(), Code::InvalidArgument);
     }
@@ -136,7 +136,7 @@ async fn flood_of_calls_that_lie_is_a_few_lines_in_the_log() {
     assert!(matches!(&lines[..], [(log::Level::Warn, line)] if line.contains("ends before it begins")), "{lines:?}");
     for claimed in 2..=5_000 {
         let lie = delta(SERVED, 0, claimed, &[(0, claimed, claimed, 0)]);
-        let request = proto::PropagateDepositRequest { operation: None, delta: Some(lie), mark: None };
+        let request = proto::PropagateDepositRequest { delta: Some(lie), ..Default::default() };
         let refused = client.propagate_deposit(request).await.expect_err("it cannot be true");
         assert_eq!(refused.code(), Code::FailedPrecondition);
     }

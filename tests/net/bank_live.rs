@@ -242,7 +242,7 @@ async fn news_without_any_other_event_wakes_those_who_wait_for_it() {
         let mut peer =
             ReplicationServiceClient::connect(format!("http://{}", served.address())).await.expect("it listens");
         let operation = proto::PropagatedOperation { origin: 2, sequence: 1, amount: 170, ..Default::default() };
-        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark: None };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), ..Default::default() };
         peer.propagate_deposit(told).await.expect("the call is taken");
     };
     let waited = tokio::time::timeout(SOON, served.reached(&news));

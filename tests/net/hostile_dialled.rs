@@ -40,7 +40,7 @@ impl ReplicationService for Fake {
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         self.met.add_permits(1);
         (self.answers)()
-            .map(|sequence| Response::new(proto::PropagateDepositResponse { sequence, mark: None, incarnation: None }))
+            .map(|sequence| Response::new(proto::PropagateDepositResponse { sequence, ..Default::default() }))
     }
 
     async fn propagate_withdraw(
@@ -63,7 +63,9 @@ impl ReplicationService for Fake {
             other => other,
         };
         let message = move |kind| {
-            Ok(proto::ReplicateResponse { message: Some(proto::PeerMessage { kind: fill(kind), mark: None }) })
+            Ok(proto::ReplicateResponse {
+                message: Some(proto::PeerMessage { kind: fill(kind), ..Default::default() }),
+            })
         };
         let said = tokio_stream::iter((self.says)()?).map(message);
         // The stream stays open for as long as the branch keeps its own end open.

@@ -124,7 +124,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
     for ((operation, delta), code, cause) in false_deltas().into_iter().map(repair).chain(calls) {
         let mut bed = Bed::new(Propagation::Unary).await;
         let mut client = bed.client().await;
-        let told = proto::PropagateDepositRequest { operation: None, delta: Some(page()), mark: None };
+        let told = proto::PropagateDepositRequest { delta: Some(page()), ..Default::default() };
         client.propagate_deposit(told).await.expect("an honest call");
         if code == Code::FailedPrecondition && operation.is_some() {
             bed.goes_on().await;
@@ -133,7 +133,7 @@ async fn what_cannot_be_true_in_a_call_is_refused_with_a_status_and_harms_nobody
         assert_eq!(log_lines(), [], "an honest peer is no news");
 
         let lie = format!("{operation:?}, {delta:?}");
-        let request = proto::PropagateDepositRequest { operation, delta, mark: None };
+        let request = proto::PropagateDepositRequest { operation, delta, ..Default::default() };
         let status = soon("a call", client.propagate_deposit(request)).await.expect_err(&lie);
         assert_eq!(status.code(), code, "{lie}: {status:?}");
         assert!(status.message().contains(cause), "{lie}: {status:?}");
@@ -181,11 +181,11 @@ async fn stale_and_repeated_pages_are_ignored_in_silence() {
 async fn stale_and_repeated_calls_are_ignored_in_silence() {
     let mut bed = Bed::new(Propagation::Unary).await;
     let mut client = bed.client().await;
-    let told = proto::PropagateDepositRequest { operation: None, delta: Some(page()), mark: None };
+    let told = proto::PropagateDepositRequest { delta: Some(page()), ..Default::default() };
     client.propagate_deposit(told).await.expect("an honest call");
     let before = bed.state().await;
     for delta in stale_pages() {
-        let told = proto::PropagateWithdrawRequest { operation: None, delta: Some(delta.clone()), mark: None };
+        let told = proto::PropagateWithdrawRequest { delta: Some(delta.clone()), ..Default::default() };
         let answer = client.propagate_withdraw(told).await.expect("what is old is no fault");
         if delta.origin == HOSTILE {
             assert_eq!(answer.get_ref().sequence, 2, "{delta:?}");
@@ -194,7 +194,7 @@ async fn stale_and_repeated_calls_are_ignored_in_silence() {
     // The operation was counted before; the last one leaves a gap.
     for (sequence, amount) in [(1, 10), (2, 7), (2, 9999), (5, 1)] {
         let operation = proto::PropagatedOperation { origin: HOSTILE, sequence, amount, ..Default::default() };
-        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark: None };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), ..Default::default() };
         let answer = client.propagate_deposit(told).await.expect("what is old is no fault");
         assert_eq!(answer.get_ref().sequence, 2);
     }
@@ -263,7 +263,7 @@ async fn oversized_message_is_refused_at_both_doors() {
     assert_logged_once("too large");
 
     let mut client = bed.client().await;
-    let request = proto::PropagateDepositRequest { operation: None, delta: Some(huge), mark: None };
+    let request = proto::PropagateDepositRequest { delta: Some(huge), ..Default::default() };
     let status = soon("a call", client.propagate_deposit(request)).await.expect_err("it is too large");
     assert_eq!(status.code(), Code::OutOfRange, "{status:?}");
     assert_logged_once("too large");

@@ -117,7 +117,7 @@ async fn call_to_a_bank_that_propagates_by_streams_is_refused() {
     let operation = proto::PropagatedOperation { origin: HOSTILE, sequence: 1, amount: 5, ..Default::default() };
     let page = delta(HOSTILE, 0, 1, &[(0, 1, 5, 0)]);
     for (operation, delta) in [(Some(operation), None), (None, Some(page))] {
-        let call = proto::PropagateDepositRequest { operation, delta, mark: None };
+        let call = proto::PropagateDepositRequest { operation, delta, ..Default::default() };
         let status = soon("a call", client.propagate_deposit(call)).await.expect_err("it is refused");
         assert_eq!(status.code(), Code::FailedPrecondition, "{status:?}");
         assert!(status.message().contains("has stream propagation and takes no calls"), "{status:?}");

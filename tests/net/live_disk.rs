@@ -51,7 +51,7 @@ async fn deposit(channel: &Channel) -> Result<(), Status> {
 /// A peer's deposit of 10.
 async fn propagate(channel: &Channel, sequence: u64) -> Result<(), Status> {
     let operation = proto::PropagatedOperation { origin: 2, sequence, amount: 10, ..Default::default() };
-    let request = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark: None };
+    let request = proto::PropagateDepositRequest { operation: Some(operation), ..Default::default() };
     soon("a call", ReplicationServiceClient::new(channel.clone()).propagate_deposit(request)).await.map(drop)
 }
 

@@ -151,7 +151,7 @@ async fn a_peer_without_a_trace_is_told_of_without_a_name() {
     let senseless = proto::Mark { sender: 0, message_id: 9, clock: u64::MAX };
     for (sequence, mark) in [(1, None), (2, Some(senseless))] {
         let operation = proto::PropagatedOperation { origin: 2, sequence, amount: 5, ..Default::default() };
-        let told = proto::PropagateDepositRequest { operation: Some(operation), delta: None, mark };
+        let told = proto::PropagateDepositRequest { operation: Some(operation), mark, ..Default::default() };
         let answer = peer.propagate_deposit(told).await.expect("the call is taken").into_inner();
         assert_eq!(answer.sequence, sequence);
         assert!(answer.mark.is_some(), "branch 1 keeps a trace");

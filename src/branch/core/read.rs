@@ -57,8 +57,8 @@ impl Core {
         // Both answers look the same.
         let bytes = self.measure(&proto::PropagateDepositResponse {
             sequence,
-            mark: None,
             incarnation: Some(self.own().incarnation.0),
+            ..Default::default()
         });
         let kind = MessageKind::Acknowledgement;
         let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });

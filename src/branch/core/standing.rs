@@ -129,6 +129,11 @@ impl Core {
         });
     }
 
+    /// Whether a later life of the branch was heard of.
+    pub(in crate::branch) fn is_overtaken(&self) -> bool {
+        self.standing.borrow().overtaken_by.is_some()
+    }
+
     /// Returns when a later life of the branch was heard of.
     pub(in crate::branch) async fn overtaken(&self) -> Incarnation {
         let mut standing = self.standing.subscribe();
