@@ -35,6 +35,7 @@ def markdown(results):
         "",
         "Written by `make bench`, which repeats it. Runs that are compared alternate; a ratio is that of",
         "neighbours. Medians, with the least and the most; clients and servers share the processors.",
+        "What was tried beside it is in [TRIED.md](TRIED.md).",
         "",
         f"- {results['date']}, replibank at {results['commit']}",
         f"- {processors}, {machine['memory_gib']} GiB, {machine['system']}",
