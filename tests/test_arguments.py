@@ -37,7 +37,7 @@ def bank() -> Iterator[Bank]:
 )
 def test_accounts(bank: Bank, ask: Callable[[Bank, Any], Any], value: Any, kind: type[Exception]) -> None:
     with pytest.raises(
-        kind, match=r"^account .* is not right: a whole number from 0 to 18446744073709551615 is"
+        kind, match=r"^account .* is not right: give a whole number from 0 to 18446744073709551615"
     ):
         ask(bank, value)
 
@@ -47,7 +47,7 @@ def test_accounts(bank: Bank, ask: Callable[[Bank, Any], Any], value: Any, kind:
     [(0, ValueError), (-1, ValueError), (2**40, ValueError), ("1", TypeError), (True, TypeError)],
 )
 def test_branches(bank: Bank, value: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=r"^branch .* is not right: a whole number from 1 to 4294967295 is$"):
+    with pytest.raises(kind, match=r"^branch .* is not right: give a whole number from 1 to 4294967295$"):
         bank.customer(value)
 
 
@@ -67,17 +67,17 @@ def test_branches(bank: Bank, value: Any, kind: type[Exception]) -> None:
     ids=["query", "execute", "customer", "wait_until_converged", "Customer"],
 )
 def test_timeouts(bank: Bank, ask: Callable[[Bank, Any], Any], value: Any, kind: type[Exception]) -> None:
-    with pytest.raises(kind, match=r"^timeout .* is not right: seconds above 0 and up to 86400 are$"):
+    with pytest.raises(kind, match=r"^timeout .* is not right: give seconds above 0 and up to 86400$"):
         ask(bank, value)
 
 
 @pytest.mark.parametrize("value", [NAN, -1.0, "x", None])
 def test_delays(bank: Bank, value: Any) -> None:
     with pytest.raises(
-        (ValueError, TypeError), match=r"^propagation_delay .* is not right: seconds from 0 to "
+        (ValueError, TypeError), match=r"^propagation_delay .* is not right: give seconds from 0 to "
     ):
         Bank({1: 400}, propagation_delay=value)
-    with pytest.raises((ValueError, TypeError), match=r"^interval .* is not right: seconds from 0 to "):
+    with pytest.raises((ValueError, TypeError), match=r"^interval .* is not right: give seconds from 0 to "):
         bank.customer(1).watch(value)
 
 
@@ -86,13 +86,13 @@ def test_delays(bank: Bank, value: Any) -> None:
     [
         (
             {"branches": [(1, 4)]},
-            r"branches \[\(1, 4\)\] is not right: a dict of opening balances by branch id is",
+            r"branches \[\(1, 4\)\] is not right: give a dict of opening balances by branch id",
         ),
-        ({"branches": None}, "branches None is not right: a dict of opening balances by branch id is"),
-        ({"ports": [1]}, r"ports \[1\] is not right: a dict of ports by branch id is"),
-        ({"accounts": [1]}, r"accounts \[1\] is not right: a dict of opening balances by account id is"),
-        ({"propagation": 5}, 'propagation 5 is not right: "stream" and "unary" are'),
-        ({"topology": None}, 'topology None is not right: "auto", "mesh", "overlay" and "ring" are'),
+        ({"branches": None}, "branches None is not right: give a dict of opening balances by branch id"),
+        ({"ports": [1]}, r"ports \[1\] is not right: give a dict of ports by branch id"),
+        ({"accounts": [1]}, r"accounts \[1\] is not right: give a dict of opening balances by account id"),
+        ({"propagation": 5}, 'propagation 5 is not right: give "stream" or "unary"'),
+        ({"topology": None}, 'topology None is not right: give "auto", "mesh", "overlay" or "ring"'),
     ],
     ids=["branches", "no branches", "ports", "accounts", "propagation", "topology"],
 )
@@ -106,13 +106,13 @@ def test_banks(options: dict[str, Any], message: str) -> None:
 
 def test_what_execute_and_deposit_take(bank: Bank) -> None:
     wrong: Any = 5
-    with pytest.raises(TypeError, match="actions 5 is not right: a list of Deposit, Withdraw and Query is"):
+    with pytest.raises(TypeError, match="actions 5 is not right: give a list of Deposit, Withdraw and Query"):
         bank.customer(1).execute(wrong)
-    with pytest.raises(TypeError, match="amounts 5 is not right: a list of whole numbers is"):
+    with pytest.raises(TypeError, match="amounts 5 is not right: give a list of whole numbers"):
         bank.customer(1).deposit_many(wrong)
-    with pytest.raises(TypeError, match="amount 'x' is not right: a whole number from 1 to"):
+    with pytest.raises(TypeError, match="amount 'x' is not right: give a whole number from 1 to"):
         bank.customer(1).deposit_many(["x"])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match='concern 5 is not right: "local", "majority" and "all" are'):
+    with pytest.raises(TypeError, match='concern 5 is not right: give "local", "majority" or "all"'):
         bank.customer(1).deposit(1, concern=wrong)
 
 
@@ -126,7 +126,7 @@ def test_what_execute_and_deposit_take(bank: Bank) -> None:
 )
 def test_addresses(address: str) -> None:
     # With a day to connect in, only a refusal at once is one.
-    message = "address .* is not right: HOST:PORT with a port from 1 to 65535 is, such as 127.0.0.1:5001"
+    message = "address .* is not right: give HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:5001"
     with pytest.raises(ValueError, match=message):
         Customer(address, timeout=86_400)
     with pytest.raises(ValueError, match=message):
@@ -135,7 +135,7 @@ def test_addresses(address: str) -> None:
 
 def test_an_address_that_is_none(bank: Bank) -> None:
     wrong: Any = None
-    with pytest.raises(TypeError, match="address None is not right: HOST:PORT"):
+    with pytest.raises(TypeError, match="address None is not right: give HOST:PORT"):
         Customer(wrong)
     port = bank.addresses[1].partition(":")[2]
     with Customer(f"localhost:{port}") as customer:
@@ -162,12 +162,12 @@ def test_what_is_closed_is_not_entered_again() -> None:
 @pytest.mark.parametrize(
     ("name", "right", "outside"),
     [
-        ("seed", "a whole number from 0 to 18446744073709551615 is", [-1, 2**64]),
-        ("branches", "a whole number from 1 to 8000 is", [0, 8001]),
-        ("operations", "a whole number from 1 to 100000000 is", [0, 100_000_001]),
-        ("accounts", "a whole number from 1 to 1048576 is", [0, 2**20 + 1]),
-        ("opening", "a whole number from 0 to 9007199254740991 is", [-1, 2**53]),
-        ("duration", "seconds from 0.000001 to 31622400 are", [0, -1.0, 1e-7, 31_622_401, NAN, 10**400]),
+        ("seed", "give a whole number from 0 to 18446744073709551615", [-1, 2**64]),
+        ("branches", "give a whole number from 1 to 8000", [0, 8001]),
+        ("operations", "give a whole number from 1 to 100000000", [0, 100_000_001]),
+        ("accounts", "give a whole number from 1 to 1048576", [0, 2**20 + 1]),
+        ("opening", "give a whole number from 0 to 9007199254740991", [-1, 2**53]),
+        ("duration", "give seconds from 0.000001 to 31622400", [0, -1.0, 1e-7, 31_622_401, NAN, 10**400]),
     ],
     ids=lambda value: value if isinstance(value, str) and value.isalpha() else "",
 )
@@ -186,17 +186,20 @@ def test_numbers_of_simulate(name: str, right: str, outside: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"latency": 2000}, r'^latency 2000 is not right: "2000" \(microseconds\) or another'),
-        ({"topology": 5}, '^topology 5 is not right: "auto", "mesh", "overlay" and "ring" are$'),
-        ({"propagation": 5}, '^propagation 5 is not right: "stream", "unary" and "calls" are$'),
-        ({"concern": 5}, '^concern 5 is not right: "local", "majority" and "all" are$'),
-        ({"bug": 5}, r"^bug 5 is not right: the name of one of bugs\(\) is$"),
-        ({"sessions": 1}, "^sessions 1 is not right: True and False are$"),
-        ({"durable": "no"}, "^durable 'no' is not right: True and False are$"),
+        (
+            {"latency": 2000},
+            r'^latency 2000 is not right: give microseconds as a text, such as "2000", or another',
+        ),
+        ({"topology": 5}, '^topology 5 is not right: give "auto", "mesh", "overlay" or "ring"$'),
+        ({"propagation": 5}, '^propagation 5 is not right: give "stream", "unary" or "calls"$'),
+        ({"concern": 5}, '^concern 5 is not right: give "local", "majority" or "all"$'),
+        ({"bug": 5}, r"^bug 5 is not right: give the name of one of bugs\(\)$"),
+        ({"sessions": 1}, "^sessions 1 is not right: give True or False$"),
+        ({"durable": "no"}, "^durable 'no' is not right: give True or False$"),
         ({"faults": "crash"}, r"^faults is a text: give a list, as \['crash'\]$"),
-        ({"faults": 5}, "^faults 5 is not right: a list of kinds of faults is$"),
-        ({"faults": ["crash", 5]}, "^fault 5 is not right: one of loss, duplication, .* is$"),
-        ({"plan": {}}, r"^plan \{\} is not right: a plan's JSON, as text, is$"),
+        ({"faults": 5}, "^faults 5 is not right: give a list of kinds of faults$"),
+        ({"faults": ["crash", 5]}, "^fault 5 is not right: give one of loss, duplication, .*$"),
+        ({"plan": {}}, r"^plan \{\} is not right: give a plan's JSON, as text$"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )

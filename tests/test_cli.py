@@ -179,9 +179,9 @@ TWICE = ["--peer", "2=127.0.0.1:9", "--peer", "2=127.0.0.1:8"]
         (["run", "{input}", "-o", "o.json", "--nothing"], "--nothing"),
         (["run", "{input}", "-o", ""], "--output is empty"),
         (["run", "", "-o", "o.json"], "the name of the input is empty"),
-        (["run", "{input}", "-o", "o.json", "--timeout", "nan"], "nan is no number of seconds"),
-        (["run", "{input}", "-o", "o.json", "--propagation-delay", "nan"], "nan is no number of seconds"),
-        (["client", "{input}", "-o", "o.json", "--wait", "nan"], "nan is no number of seconds"),
+        (["run", "{input}", "-o", "o.json", "--timeout", "nan"], "nan is not a number of seconds"),
+        (["run", "{input}", "-o", "o.json", "--propagation-delay", "nan"], "nan is not a number of seconds"),
+        (["client", "{input}", "-o", "o.json", "--wait", "nan"], "nan is not a number of seconds"),
         (["walk"], "walk"),
         (["check", "math", "a", "b"], "math"),
         (["client", "{input}", "-o", "o.json", "--branch", "here"], "2=127.0.0.1:5002"),
@@ -274,7 +274,7 @@ def test_a_reader_that_has_enough_is_no_traceback(tmp_path):
 
 
 #: What a bank says of a deposit that a long propagation delay has kept from everybody else.
-LOST = "branch 1 ends with 1 operations that no other branch is known to have: they are lost"
+LOST = "branch 1 ends with 1 operation that no other branch is known to have: it is lost"
 
 
 def test_what_takes_too_long_is_exit_code_3(tmp_path):

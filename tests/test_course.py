@@ -195,31 +195,36 @@ def test_mistakes_are_named():
 @pytest.mark.parametrize(
     ("kind", "arguments", "error", "says"),
     [
-        (Branch, ("a", 400, [1]), TypeError, "id 'a' is not right: a whole number from 1 to 4294967295 is"),
-        (Branch, (0, 400, [1]), ConfigError, "id 0 is not right: a whole number from 1 to 4294967295 is"),
-        (Branch, (True, 400, [1]), TypeError, "id True is not right: a whole number from 1 to 4294967295 is"),
+        (Branch, ("a", 400, [1]), TypeError, "id 'a' is not right: give a whole number from 1 to 4294967295"),
+        (Branch, (0, 400, [1]), ConfigError, "id 0 is not right: give a whole number from 1 to 4294967295"),
+        (
+            Branch,
+            (True, 400, [1]),
+            TypeError,
+            "id True is not right: give a whole number from 1 to 4294967295",
+        ),
         (
             Branch,
             (1, -4, [1]),
             ConfigError,
-            "balance -4 is not right: a whole number from 0 to 9007199254740991 is",
+            "balance -4 is not right: give a whole number from 0 to 9007199254740991",
         ),
         (
             Branch,
             (1, 4.5, [1]),
             TypeError,
-            "balance 4.5 is not right: a whole number from 0 to 9007199254740991 is",
+            "balance 4.5 is not right: give a whole number from 0 to 9007199254740991",
         ),
-        (Branch, (1, 400, 3), TypeError, "branches 3 is not right: a list of branch ids is"),
-        (Branch, (1, 400, "12"), TypeError, "branches '12' is not right: a list of branch ids is"),
+        (Branch, (1, 400, 3), TypeError, "branches 3 is not right: give a list of branch ids"),
+        (Branch, (1, 400, "12"), TypeError, "branches '12' is not right: give a list of branch ids"),
         (
             Branch,
             (1, 400, [1, "b"]),
             TypeError,
-            "branches 'b' is not right: a whole number from 1 to 4294967295 is",
+            "branches 'b' is not right: give a whole number from 1 to 4294967295",
         ),
-        (Customer, (1, 3), TypeError, "events 3 is not right: a list of events is"),
-        (Customer, ("a", []), TypeError, "id 'a' is not right: a whole number from 1 to 4294967295 is"),
+        (Customer, (1, 3), TypeError, "events 3 is not right: give a list of events"),
+        (Customer, ("a", []), TypeError, "id 'a' is not right: give a whole number from 1 to 4294967295"),
     ],
     ids=str,
 )
@@ -236,7 +241,9 @@ def test_wrong_arguments_are_refused_where_they_are_given_and_harm_nobody(
 def test_an_unknown_interface_is_told_the_right_spellings(three):
     with pytest.raises(ValueError, match="'transfer' is not right") as raised:
         three[0].MsgDelivery({"interface": "transfer"}, None)
-    assert str(raised.value).endswith(": query, deposit, withdraw, propagate_deposit, propagate_withdraw are")
+    assert str(raised.value).endswith(
+        ": give one of query, deposit, withdraw, propagate_deposit, propagate_withdraw"
+    )
 
 
 @pytest.mark.parametrize("edition", ["50x50", "100x100"])

@@ -138,7 +138,7 @@ def test_an_amount_that_is_none_is_refused_before_it_is_sent(amount: object, kin
         customer = bank.customer(1)
         for operation in (customer.deposit, customer.withdraw, Deposit, Withdraw):
             with pytest.raises(
-                kind, match=r"amount .* is not right: a whole number from 1 to 281474976710655 is"
+                kind, match=r"amount .* is not right: give a whole number from 1 to 281474976710655"
             ):
                 operation(amount)  # type: ignore[operator]
         assert customer.query() == 400
@@ -153,7 +153,7 @@ def test_conditions_that_cannot_be_are_refused() -> None:
                 customer.query(timeout=timeout)
         with pytest.raises(ValueError, match='concern "most" is not right'):
             customer.deposit(1, concern="most")  # type: ignore[arg-type]
-        with pytest.raises(TypeError, match="at_least 5 is not right: a Version or a Receipt is"):
+        with pytest.raises(TypeError, match="at_least 5 is not right: give a Version or a Receipt"):
             customer.query(at_least=5)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="action 5 is not right"):
             customer.execute([5])  # type: ignore[list-item]

@@ -198,10 +198,10 @@ def test_what_cannot_be_is_said(bank: replibank.Bank) -> None:
         (lambda: bank.partition([1], [1, 2]), replibank.ConfigError, "branch 1 is in two groups"),
         (lambda: bank.partition([1], []), replibank.ConfigError, "a group of a partition is empty"),
         (lambda: bank.partition([1], [4]), replibank.UnknownBranch, "no branch 4: this bank has"),
-        (lambda: bank.partition(1, 2), TypeError, "group 1 is not right: a list of branch ids is"),  # type: ignore[arg-type]
+        (lambda: bank.partition(1, 2), TypeError, "group 1 is not right: give a list of branch ids"),  # type: ignore[arg-type]
         (lambda: bank.partition([1], ["2"]), TypeError, "branch '2' is not right"),  # type: ignore[list-item]
-        (lambda: bank.delay(-1), ValueError, "seconds -1 is not right: seconds from 0 to 86400 are"),
-        (lambda: bank.drop(1.2), ValueError, "share 1.2 is not right: a number from 0 to 1 is"),
+        (lambda: bank.delay(-1), ValueError, "seconds -1 is not right: give seconds from 0 to 86400"),
+        (lambda: bank.drop(1.2), ValueError, "share 1.2 is not right: give a number from 0 to 1"),
         (lambda: bank.drop("most"), TypeError, "share 'most' is not right"),  # type: ignore[arg-type]
         (lambda: bank.drop(0.1, [9]), replibank.UnknownBranch, "no branch 9"),
         (lambda: bank.drop(0.1, [1], links=[(1, 2)]), replibank.ConfigError, "give one of them"),

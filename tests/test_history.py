@@ -114,7 +114,7 @@ def test_a_verdict_says_how_much_it_rests_on() -> None:
     assert verdict.ok
     assert (verdict.operations, verdict.answered, verdict.faults, verdict.answered_in_faults) == (1, 1, 1, 1)
     assert (verdict.unknown, verdict.settled, verdict.restarts) == (0, 0, 0)
-    assert repr(verdict) == "<Verdict: ok, 0 anomalies, 1 of 1 operations answered, 1 in 1 faults>"
+    assert repr(verdict) == "<Verdict: ok, 0 anomalies, 1 of 1 operation answered, 1 in 1 fault>"
     assert "faults       1 fault, in which 1 operation was answered" in str(verdict)
 
 

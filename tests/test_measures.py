@@ -130,9 +130,9 @@ def test_what_is_no_trace_is_refused(name: str) -> None:
     assert told == [
         "a Simulation is no trace: give its trace: run.trace",
         "a Bank is no trace: give its trace: bank.trace()",
-        "an int is no trace: a replibank.Trace is right",
-        "a NoneType is no trace: a replibank.Trace is right",
-        "a DataFrame is no trace: a replibank.Trace is right",
+        "an int is no trace: give a replibank.Trace",
+        "a NoneType is no trace: give a replibank.Trace",
+        "a DataFrame is no trace: give a replibank.Trace",
     ]
 
 
@@ -209,7 +209,7 @@ def test_consistency_is_the_share_of_branches_that_have_a_write(two_writes: Any)
 
 @pytest.mark.parametrize("t_ms", [-1, float("nan"), [0.0, -0.5], np.array([[1.0, np.nan]])])
 def test_consistency_at_no_time_is_refused(two_writes: Any, t_ms: Any) -> None:
-    with pytest.raises(ValueError, match=r"t_ms (-1|nan|-0\.5) is not right: milliseconds from 0 are"):
+    with pytest.raises(ValueError, match=r"t_ms (-1|nan|-0\.5) is not right: give milliseconds from 0"):
         measures.consistency(two_writes, t_ms)
 
 
@@ -253,7 +253,7 @@ def test_a_percentile_is_the_nearest_rank(percentile: float, rank: int) -> None:
 
 @pytest.mark.parametrize("percentile", [0, -1, 100.1, math.nan])
 def test_a_percentile_out_of_range_is_refused(two_writes: Any, percentile: float) -> None:
-    with pytest.raises(ValueError, match="is not right: above 0 and up to 100 is"):
+    with pytest.raises(ValueError, match="is not right: give a number above 0 and up to 100"):
         measures.latency(two_writes, [percentile])
 
 

@@ -150,7 +150,7 @@ def test_what_is_no_trace_and_no_axes_is_refused(name: str, three: Any) -> None:
             with pytest.raises(TypeError, match=told):
                 plot.compare(three, given, kind=kind) if kind else DRAWN[name](given)
     if name in DRAWN:
-        with pytest.raises(TypeError, match="ax is not right, of type int: Axes of matplotlib are"):
+        with pytest.raises(TypeError, match="ax is of type int: give Axes of matplotlib"):
             DRAWN[name](three, ax=3)
     else:
         with pytest.raises(TypeError, match="a dict is no trace"):
@@ -186,7 +186,7 @@ def test_spacetime_shows_the_messages_of_its_window(three: Any) -> None:
 
 @pytest.mark.parametrize("window", [(2.0, 1.0), "quiet", (1, 2, 3), 5, (float("nan"), 1.0)])
 def test_a_window_that_is_none_is_refused(window: Any, three: Any) -> None:
-    with pytest.raises(ValueError, match="is not right: 'all', 'busiest' or"):
+    with pytest.raises(ValueError, match="is not right: give 'all', 'busiest' or"):
         plot.spacetime(three, window=window)
 
 
@@ -217,9 +217,9 @@ def test_compared_runs_have_the_same_scales(three: Any) -> None:
 
 
 def test_a_comparison_of_nothing_is_refused(three: Any) -> None:
-    with pytest.raises(ValueError, match="kind 'pie' is not right: convergence, lag"):
+    with pytest.raises(ValueError, match="kind 'pie' is not right: give one of convergence, lag"):
         plot.compare(three, three, kind="pie")
-    with pytest.raises(ValueError, match="no trace is not right"):
+    with pytest.raises(ValueError, match="no trace was given"):
         plot.staleness({})
 
 
@@ -354,8 +354,8 @@ def test_a_run_draws_its_picture(tmp_path: Path) -> None:
     [
         (["--plot", "out.txt"], "out.txt: a picture's name ends in .png, .svg, .pdf"),
         (["--plot", "-"], "--plot - is not right"),
-        (["--plot", "out.json"], "out.json is the output too: another file is right for --plot"),
-        (["--plot", "a.png", "--trace", "a.png"], "a.png is the trace too: another file is right for --plot"),
+        (["--plot", "out.json"], "out.json is the output too: name another file for --plot"),
+        (["--plot", "a.png", "--trace", "a.png"], "a.png is the trace too: name another file for --plot"),
     ],
 )
 def test_a_run_refuses_what_it_cannot_draw(words: list[str], told: str, tmp_path: Path) -> None:

@@ -271,7 +271,7 @@ def test_a_verdict_is_listed_and_jumped_to(browser: Chromium, tmp_path: Path) ->
     file = tmp_path / "report.html"
     file.write_text(run.trace.to_html(run.history))
     browser.open(file)
-    assert text(browser, "#verdict-text") == "a promise is broken"
+    assert text(browser, "#verdict-text") == "broken: something happened that must never happen"
     assert browser.run("document.querySelectorAll('#anomalies li').length") == len(run.verdict.anomalies)
     assert run.verdict.anomalies[0].text in text(browser, "#anomalies").replace("\n", " ")
     browser.run("document.querySelector('#anomalies button').click()")

@@ -216,7 +216,7 @@ def test_records_that_cannot_be_run_are_refused(records: list[Any], message: str
 
 @pytest.mark.parametrize("wrong", [5, None, b"input.json", {"id": 1}])
 def test_what_is_no_input_at_all_is_a_type_error(wrong: Any) -> None:
-    with pytest.raises(TypeError, match="is not right: a path or a list of records is"):
+    with pytest.raises(TypeError, match="is not right: give a path or a list of records"):
         replibank.run(wrong)
 
 

@@ -199,8 +199,8 @@ def test_unreachable_address(start, path, tmp_path):
     assert code == 3
     assert complained.startswith("error: ")
     assert complained.count("\n") == 1
-    assert complained.endswith(": a longer --wait is right for a branch that starts later\n")
-    with pytest.raises(replibank.Unreachable, match=": a longer timeout is right") as raised:
+    assert complained.endswith(": give a longer --wait if the branch starts later\n")
+    with pytest.raises(replibank.Unreachable, match=": give a longer timeout") as raised:
         replibank.Customer(branches[0].partition("1=")[2], timeout=0.1)
     assert raised.value.may_have_happened is False
     assert not (tmp_path / "o.json").exists()
@@ -253,7 +253,7 @@ def test_no_money_moves_if_a_branch_is_not_served(start, path, tmp_path):
     ]:
         code, _, said = finish(start("client", path, "-o", tmp_path / "o.json", *options))
         assert code == 2
-        assert said == f"error: customer 3 needs branch 3, and there are only 1: {hint}\n"
+        assert said == f"error: customer 3 needs branch 3, and only branch 1 was named: {hint}\n"
     with replibank.Customer(served[1]) as customer:
         assert customer.query() == OPENING
 

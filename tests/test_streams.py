@@ -51,7 +51,7 @@ def test_the_output_is_written_whoever_listens(shell, tmp_path, streams):
 def test_a_closed_standard_output_takes_no_output(shell):
     done = shell("$R run input.json -o - >&-")
     assert done.returncode == 2
-    assert done.stderr.startswith("error: standard output is closed: a file is right for --output")
+    assert done.stderr.startswith("error: standard output is closed: name a file for --output")
     assert done.stderr.count("\n") == 1
 
 

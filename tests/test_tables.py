@@ -27,7 +27,7 @@ def test_a_verdict_is_short_and_says_what_is_broken() -> None:
     assert "Verdict: broken" in html
     assert len(re.findall("<tr>", html)) <= 3 + 5 + 1
     assert run.verdict.anomalies[0].kind in html
-    assert "no promise is broken" in replibank.simulate(seed=7, branches=3)._repr_html_()
+    assert "ok: no promise was broken" in replibank.simulate(seed=7, branches=3)._repr_html_()
 
 
 def test_a_simulation_says_what_befell_it() -> None:
@@ -35,7 +35,7 @@ def test_a_simulation_says_what_befell_it() -> None:
     html = run._repr_html_()
     assert "Simulation of seed 7" in html
     assert "3 branches, 50 operations" in html
-    assert f"{run.counts['lost']:,} lost" in html
+    assert f"{run.counts['lost']:,} lost message" in html
     assert "planted" not in html
     wrong = replibank.simulate(seed=7, branches=3, bug="absolute-balance")
     assert "absolute-balance" in wrong._repr_html_()

@@ -207,7 +207,7 @@ def test_arguments_that_are_out_of_range_are_refused() -> None:
             bank.watch(interval=0)
         with pytest.raises(ValueError, match="window -1 is not right"):
             bank.watch(window=-1)
-    with pytest.raises(ValueError, match="no address is not right"):
+    with pytest.raises(ValueError, match="no address was given"):
         replibank.watch({})
     with pytest.raises(replibank.ConfigError, match="'nowhere' is not an address"):
         replibank.watch({1: "nowhere"})

@@ -226,7 +226,7 @@ def start_bank(
     durability: str = "synced",
     trace_capacity: int = 0,
 ) -> Call[Bank]:
-    """`branches`: id to "HOST:PORT", or None for a loopback port of the system's choice.
+    """`branches`: id to "HOST:PORT", or None: the system chooses a loopback port.
     `program`: the command of a child process a branch, which is to call `supervised_branch`;
     None: branches live in this process. `data_dir`: holds a directory for each branch; None: in
     memory only. `durability`: "synced" or "buffered". `trace_capacity`: the most rows that the trace

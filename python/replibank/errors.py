@@ -250,5 +250,5 @@ def with_option(error: Unreachable, option: str) -> Unreachable:
     """The same, with the name of what says how long was tried, if the time was what ended it."""
     if "tried for" not in error.message:
         return error
-    longer = f"{error.message}: a longer {option} is right for a branch that starts later"
+    longer = f"{error.message}: give a longer {option} if the branch starts later"
     return Unreachable(longer, error.may_have_happened)

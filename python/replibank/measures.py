@@ -162,7 +162,7 @@ def versions_behind(trace: Trace, bins: int | None = None) -> pd.DataFrame:
         index, most = times, None
     else:
         if bins < 1:
-            raise ValueError(f"{bins} bins are not right: a positive number is")
+            raise ValueError(f"{bins} bins are not right: give a positive number")
         end = max(int(times[-1]), int(frame["time_us"].max()) if len(frame) else 0) + 1
         edges = np.linspace(times[0], end, bins + 1)
         index = edges[:-1]
@@ -322,7 +322,7 @@ def consistency(trace: Trace, t_ms: Any) -> Any:
     wanted = np.asarray(t_ms, dtype=float)
     wrong = wanted[~(wanted >= 0)]
     if wrong.size:
-        raise ValueError(f"t_ms {wrong.flat[0]:g} is not right: milliseconds from 0 are")
+        raise ValueError(f"t_ms {wrong.flat[0]:g} is not right: give milliseconds from 0")
     seen = visibility(trace).loc[:, running(trace, frame)].to_numpy().ravel()
     if len(seen) == 0:
         found = np.full(wanted.shape, np.nan)
@@ -397,7 +397,7 @@ def latency(trace: Trace, percentiles: Sequence[float] = (50, 90, 99, 100)) -> p
     """
     for percentile in percentiles:
         if not 0 < percentile <= 100:
-            raise ValueError(f"percentile {percentile:g} is not right: above 0 and up to 100 is")
+            raise ValueError(f"percentile {percentile:g} is not right: give a number above 0 and up to 100")
     frame = frame_of(trace)
     answered = frame[frame["event"].isin((*COMMITS, "query", "refused")) & frame["waited_us"].notna()]
     waits = answered["waited_us"].astype("int64")

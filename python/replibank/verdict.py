@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import _core
 from ._base import tables
 from ._base.files import text_of
+from ._base.words import plural
 from .errors import InputError
 
 if TYPE_CHECKING:
@@ -91,22 +92,22 @@ class Verdict:
         return "ok" if self.ok else "nothing was examined"
 
     def __repr__(self) -> str:
-        rests_on = f"{self.answered} of {self.operations} operations answered"
+        anomalies = "1 anomaly" if len(self.anomalies) == 1 else f"{len(self.anomalies):,} anomalies"
+        rests_on = f"{self.answered:,} of {plural(self.operations, 'operation')} answered"
         if self.faults:
-            rests_on += f", {self.answered_in_faults} in {self.faults} faults"
-        return f"<Verdict: {self._word()}, {len(self.anomalies)} anomalies, {rests_on}>"
+            rests_on += f", {self.answered_in_faults:,} in {plural(self.faults, 'fault')}"
+        return f"<Verdict: {self._word()}, {anomalies}, {rests_on}>"
 
     def _repr_html_(self) -> str:
         shown: list[tuple[str, object]] = [
-            ("operations", f"{self.operations:,}, {self.answered:,} answered"),
+            ("answered", f"{self.answered:,} of {plural(self.operations, 'operation')}"),
             ("balances told", f"{self.reads:,}"),
-            ("faults", f"{self.faults:,}, in which {self.answered_in_faults:,} were answered"),
+            ("in faults", f"{self.answered_in_faults:,} answered in {plural(self.faults, 'fault')}"),
         ]
         shown += [(anomaly.kind, anomaly.text) for anomaly in self.anomalies[:ANOMALIES_SHOWN]]
         if len(self.anomalies) > ANOMALIES_SHOWN:
             shown.append(("…", f"and {len(self.anomalies) - ANOMALIES_SHOWN} more: see anomalies"))
-        word = "no promise is broken" if self.ok else self._word()
-        return tables.facts(f"Verdict: {word}", shown)
+        return tables.facts(f"Verdict: {self._word()}", shown)
 
 
 def check(history: str | os.PathLike[str]) -> Verdict:

@@ -21,7 +21,7 @@ use crate::{
 /// A bank to start.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct BankConfig {
-    /// The branches, and where each listens; `None`: a loopback port of the system's choice.
+    /// The branches, and where each listens; `None`: the system chooses a loopback port.
     pub branches: BTreeMap<BranchId, Option<SocketAddr>>,
     /// The accounts and their opening balances, 0 to 2^53 - 1.
     pub accounts: BTreeMap<AccountId, i64>,
@@ -67,7 +67,7 @@ impl BankConfig {
         }
         if self.branches.len() > MAX_ORIGINS / 2 {
             let (count, limit) = (self.branches.len(), MAX_ORIGINS / 2);
-            return Err(BankError::Config { reason: format!("{count} branches were given: {limit} are the most") });
+            return Err(BankError::Config { reason: format!("{count} branches were given: give {limit} at most") });
         }
         self.check_ports()?;
         check_accounts(&self.accounts, self.propagation)
@@ -163,9 +163,7 @@ pub(super) fn check_accounts(accounts: &BTreeMap<AccountId, i64>, propagation: P
     for (account, &opening) in accounts {
         if !(0..=MAX_OPENING).contains(&opening) {
             return Err(BankError::Config {
-                reason: format!(
-                    "account {account} opens with {opening}: a whole number from 0 to {MAX_OPENING} is right"
-                ),
+                reason: format!("account {account} opens with {opening}: give a whole number from 0 to {MAX_OPENING}"),
             });
         }
     }

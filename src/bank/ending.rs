@@ -16,8 +16,13 @@ pub(super) const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 /// Says of a branch that ends what is only there.
 pub(super) fn report(branch: BranchId, unshared: u64, is_kept: bool) {
     if unshared > 0 {
-        let kept = if is_kept { "they are in its data directory" } else { "they are lost" };
-        log::warn!("branch {branch} ends with {unshared} operations that no other branch is known to have: {kept}");
+        let (operations, they_are) = if unshared == 1 {
+            ("1 operation".to_owned(), "it is")
+        } else {
+            (format!("{unshared} operations"), "they are")
+        };
+        let kept = if is_kept { "in its data directory" } else { "lost" };
+        log::warn!("branch {branch} ends with {operations} that no other branch is known to have: {they_are} {kept}");
     }
 }
 

@@ -90,7 +90,7 @@ impl Fault {
                 Ok(())
             }
             Self::Drop { share, .. } | Self::DropOfCustomers { share, .. } if !(0.0..=1.0).contains(share) => {
-                wrong(format!("share {share} is not right: a number from 0 to 1 is"))
+                wrong(format!("share {share} is not right: give a number from 0 to 1"))
             }
             Self::DropOfCustomers { branches, .. } => known(branches),
             Self::Delay { messages, .. } | Self::Drop { messages, .. } => match messages {

@@ -156,7 +156,7 @@ impl Ask {
             "query" => Action::Query { account },
             "deposit" => write(OperationKind::Deposit)?,
             "withdraw" => write(OperationKind::Withdraw)?,
-            other => return Err(format!("unknown action {other:?}: query, deposit and withdraw are right")),
+            other => return Err(format!("unknown action {other:?}: write query, deposit or withdraw")),
         };
         Ok(Invocation {
             id: self.id,
@@ -308,20 +308,20 @@ fn branch(id: u32) -> Result<BranchId, String> {
 }
 
 fn read_balance((account, balance): (String, i64)) -> Result<(AccountId, i64), String> {
-    let id = account.parse().map_err(|_| format!("{account:?} is no account: a whole number is right"))?;
+    let id = account.parse().map_err(|_| format!("{account:?} is not an account: write a whole number"))?;
     Ok((AccountId(id), balance))
 }
 
 fn concern(name: &str) -> Result<Concern, String> {
     let known = [Concern::Local, Concern::Majority, Concern::All];
     let found = known.into_iter().find(|concern| concern.to_string() == name);
-    found.ok_or_else(|| format!("unknown concern {name:?}: local, majority and all are right"))
+    found.ok_or_else(|| format!("unknown concern {name:?}: write local, majority or all"))
 }
 
 /// "2", or "2.1764" for a later life.
 fn origin(name: &str) -> Result<Origin, String> {
     let (id, life) = name.split_once('.').unwrap_or((name, "0"));
-    let wrong = || format!("{name:?} is no origin: \"2\", or \"2.1764\" for a later life of branch 2, is right");
+    let wrong = || format!("{name:?} is not an origin: write \"2\", or \"2.1764\" for a later life of branch 2");
     let (id, life) = (id.parse().map_err(|_| wrong())?, life.parse().map_err(|_| wrong())?);
     Ok(Origin { branch: branch(id)?, incarnation: Incarnation(life) })
 }

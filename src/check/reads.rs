@@ -195,7 +195,7 @@ impl Reads {
             if index.is_some_and(|index| writes.has_all(index, sequence, read.at)) {
                 continue;
             }
-            let missing = self.claim(writes, origin, sequence, read.at).map_err(|why| format!("its version {why}"))?;
+            let missing = self.claim(writes, origin, sequence, read.at).map_err(|why| format!("it {why}"))?;
             // Of several lives of a branch, each shows other open writes.
             let before = missing_of.filter(|&(branch, _)| branch == origin.branch && !writes.lives.is_doubled(branch));
             if before.is_none() {
@@ -224,11 +224,11 @@ impl Reads {
         let counts = operations(sequence);
         if missing > in_life {
             let placed = usize::try_from(sequence).unwrap_or(usize::MAX) - missing;
-            let could = match placed + in_life {
-                0 => "none".to_owned(),
-                count => format!("only {count}"),
+            let asked = match placed + in_life {
+                0 => "none had".to_owned(),
+                count => format!("only {count} had"),
             };
-            return Err(format!("counts {counts} of branch {origin}, but {could} could have been"));
+            return Err(format!("counts {counts} of branch {origin}, where {asked} been asked for"));
         }
         let lives = self.claimed.iter().filter(|(other, _)| other.branch == origin.branch);
         let in_all = lives.map(|(_, &missing)| missing).fold(0, usize::saturating_add);
@@ -238,7 +238,7 @@ impl Reads {
         {
             return Err(format!(
                 "counts {counts} of branch {origin}; with what other answers show of its lives, {in_all} writes of \
-                 unknown outcome have counted, but only {open} could have"
+                 unknown outcome have counted, where only {open} had been asked for"
             ));
         }
         Ok(missing)

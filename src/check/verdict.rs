@@ -170,13 +170,12 @@ impl fmt::Display for Verdict {
         }
         let limits = self.anomalies.iter().filter(|anomaly| !anomaly.is_breach()).count();
         match (self.is_broken(), self.has_examined(), limits) {
-            (true, _, _) => write!(f, "verdict      a promise is broken"),
+            (true, _, _) => write!(f, "verdict      broken: something happened that must never happen"),
             (false, false, _) => write!(f, "verdict      nothing was examined: no operation was answered"),
-            (false, true, 0) => write!(f, "verdict      nothing is wrong"),
-            (false, true, _) => write!(
-                f,
-                "verdict      no promise is broken; accounts were overdrawn, which branches cannot prevent alone"
-            ),
+            (false, true, 0) => write!(f, "verdict      ok: no promise was broken"),
+            (false, true, _) => {
+                write!(f, "verdict      ok, with overdrawn accounts: branches alone cannot prevent that")
+            }
         }
     }
 }

@@ -126,7 +126,10 @@ pub(super) fn action(item: &Bound<'_, PyAny>) -> PyResult<Action> {
     } else if let Ok(query) = item.cast::<Query>() {
         Ok(Action::Query { account: AccountId(query.get().account) })
     } else {
-        Err(PyTypeError::new_err(format!("action {} is not right: a Deposit, a Withdraw or a Query is", item.repr()?)))
+        Err(PyTypeError::new_err(format!(
+            "action {} is not right: give a Deposit, a Withdraw or a Query",
+            item.repr()?
+        )))
     }
 }
 

@@ -42,7 +42,7 @@ pub(super) fn branch_of(value: &Bound<'_, PyAny>) -> PyResult<BranchId> {
 
 /// A whole number in a range. Neither `True` nor 1.0 is one; NumPy's integers are.
 fn whole(name: &str, value: &Bound<'_, PyAny>, least: u64, most: u64) -> PyResult<u64> {
-    let wrong = |found: String| format!("{name} {found} is not right: a whole number from {least} to {most} is");
+    let wrong = |found: String| format!("{name} {found} is not right: give a whole number from {least} to {most}");
     if value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(wrong(value.to_string())));
     }
@@ -59,13 +59,13 @@ fn whole(name: &str, value: &Bound<'_, PyAny>, least: u64, most: u64) -> PyResul
 
 /// Seconds, above 0 and at most a day.
 pub(super) fn timeout(value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    let right = format!("seconds above 0 and up to {TIMEOUT_MAX} are");
+    let right = format!("give seconds above 0 and up to {TIMEOUT_MAX}");
     seconds("timeout", value, &right, |seconds| seconds > 0.0)
 }
 
 /// Seconds, from 0 to a day.
 pub(super) fn delay(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> {
-    seconds(name, value, &format!("seconds from 0 to {TIMEOUT_MAX} are"), |seconds| seconds >= 0.0)
+    seconds(name, value, &format!("give seconds from 0 to {TIMEOUT_MAX}"), |seconds| seconds >= 0.0)
 }
 
 fn seconds(name: &str, value: &Bound<'_, PyAny>, right: &str, enough: fn(f64) -> bool) -> PyResult<Duration> {
@@ -92,7 +92,7 @@ pub(super) fn zero_branch() -> PyErr {
 
 /// "HOST:PORT" to dial, with a host by name or number.
 pub(super) fn dialled(value: &Bound<'_, PyAny>) -> PyResult<String> {
-    let right = "HOST:PORT with a port from 1 to 65535 is, such as 127.0.0.1:5001";
+    let right = "give HOST:PORT with a port from 1 to 65535, such as 127.0.0.1:5001";
     let Ok(text) = value.extract::<String>() else {
         return Err(PyTypeError::new_err(format!("address {} is not right: {right}", value.repr()?)));
     };
@@ -117,32 +117,31 @@ fn is_port(text: &str) -> bool {
 
 /// "HOST:PORT" with a literal host.
 pub(super) fn address(name: &str, text: &str) -> PyResult<SocketAddr> {
-    text.parse()
-        .map_err(|_| PyValueError::new_err(format!("{name} {text:?} is not right: \"127.0.0.1:5001\" would be")))
+    text.parse().map_err(|_| PyValueError::new_err(format!("{name} {text:?} is not right: give \"127.0.0.1:5001\"")))
 }
 
 /// `auto`, `mesh`, ...
 pub(super) fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
-    word("topology", value, "\"auto\", \"mesh\", \"overlay\" and \"ring\"")?
+    word("topology", value, "\"auto\", \"mesh\", \"overlay\" or \"ring\"")?
         .parse()
         .map_err(PyValueError::new_err::<String>)
 }
 
 /// `unary` or `stream`.
 pub(super) fn propagation(value: &Bound<'_, PyAny>) -> PyResult<Propagation> {
-    word("propagation", value, "\"stream\" and \"unary\"")?.parse().map_err(PyValueError::new_err::<String>)
+    word("propagation", value, "\"stream\" or \"unary\"")?.parse().map_err(PyValueError::new_err::<String>)
 }
 
 /// `local`, `majority` or `all`.
 pub(super) fn concern(value: &Bound<'_, PyAny>) -> PyResult<Concern> {
-    let names = "\"local\", \"majority\" and \"all\"";
+    let names = "\"local\", \"majority\" or \"all\"";
     let name = word("concern", value, names)?;
     let known = [Concern::Local, Concern::Majority, Concern::All].into_iter().find(|known| known.to_string() == name);
-    known.ok_or_else(|| PyValueError::new_err(format!("concern {name:?} is not right: {names} are")))
+    known.ok_or_else(|| PyValueError::new_err(format!("concern {name:?} is not right: give {names}")))
 }
 
 fn word(name: &str, value: &Bound<'_, PyAny>, names: &str) -> PyResult<String> {
-    let wrong = || Ok::<_, PyErr>(format!("{name} {} is not right: {names} are", value.repr()?));
+    let wrong = || Ok::<_, PyErr>(format!("{name} {} is not right: give {names}", value.repr()?));
     value.extract::<String>().or_else(|_| Err(PyTypeError::new_err(wrong()?)))
 }
 

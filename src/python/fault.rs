@@ -29,7 +29,7 @@ pub(super) fn drop(share: f64, messages: Messages) -> Fault {
 
 /// A number from 0 to 1.
 pub(super) fn share(value: &Bound<'_, PyAny>) -> PyResult<f64> {
-    let right = "a number from 0 to 1 is";
+    let right = "give a number from 0 to 1";
     match value.extract::<f64>() {
         Ok(share) if !value.is_instance_of::<PyBool>() => {
             if (0.0..=1.0).contains(&share) {
@@ -65,7 +65,7 @@ pub(super) fn messages(
 pub(super) fn ids(name: &str, value: &Bound<'_, PyAny>) -> PyResult<BTreeSet<BranchId>> {
     let Ok(items) = value.try_iter() else {
         return Err(PyTypeError::new_err(format!(
-            "{name} {} is not right: a list of branch ids is, such as [1, 2]",
+            "{name} {} is not right: give a list of branch ids, such as [1, 2]",
             value.repr()?
         )));
     };
@@ -76,7 +76,7 @@ fn pairs(value: &Bound<'_, PyAny>) -> PyResult<Vec<(BranchId, BranchId)>> {
     let wrong = |found: &Bound<'_, PyAny>| {
         let found = found.repr()?;
         Ok::<_, PyErr>(PyTypeError::new_err(format!(
-            "links {found} is not right: a list of pairs of branch ids is, such as [(1, 2)]"
+            "links {found} is not right: give a list of pairs of branch ids, such as [(1, 2)]"
         )))
     };
     let Ok(items) = value.try_iter() else { return Err(wrong(value)?) };

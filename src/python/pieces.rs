@@ -83,7 +83,7 @@ fn collect<'py>(
 ) -> PyResult<Vec<Action>> {
     let py = items.py();
     let Ok(iterator) = items.try_iter() else {
-        return Err(PyTypeError::new_err(format!("{name} {} is not right: {right} is", items.repr()?)));
+        return Err(PyTypeError::new_err(format!("{name} {} is not right: give {right}", items.repr()?)));
     };
     let mut taken = Vec::with_capacity(items.len().unwrap_or(0));
     let mut turns = Turns::new();

@@ -24,6 +24,6 @@ fn version(value: &Bound<'_, PyAny>) -> PyResult<types::Version> {
     } else if let Ok(receipt) = value.cast::<Receipt>() {
         Ok(receipt.get().version().0)
     } else {
-        Err(PyTypeError::new_err(format!("at_least {} is not right: a Version or a Receipt is", value.repr()?)))
+        Err(PyTypeError::new_err(format!("at_least {} is not right: give a Version or a Receipt", value.repr()?)))
     }
 }

@@ -51,7 +51,7 @@ impl Version {
         for (key, count) in sequences.into_iter().flatten() {
             let origin = origin(&key)?;
             let sequence = count.extract::<u64>().map_err(|_| {
-                let message = format!("count {count} of {key} is not right: a whole number from 0 is");
+                let message = format!("count {count} of {key} is not right: give a whole number from 0");
                 if count.extract::<i128>().is_ok() {
                     PyValueError::new_err(message)
                 } else {
@@ -127,7 +127,7 @@ impl Version {
 fn origin(key: &Bound<'_, PyAny>) -> PyResult<Origin> {
     let (branch, incarnation) =
         key.extract::<u32>().map(|branch| (branch, 0)).or_else(|_| key.extract::<(u32, u64)>()).map_err(|_| {
-            PyTypeError::new_err(format!("key {key} is not right: a branch id or (branch, incarnation) is"))
+            PyTypeError::new_err(format!("key {key} is not right: give a branch id or (branch, incarnation)"))
         })?;
     let branch =
         BranchId::new(branch).ok_or_else(|| PyValueError::new_err("branch id 0 is not right: ids begin at 1"))?;

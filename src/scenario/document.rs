@@ -119,7 +119,7 @@ impl fmt::Display for DocumentFlaw {
             Self::TooLarge { size } => {
                 write!(f, "the file has {size} bytes: at most {MAX_INPUT_BYTES} (64 MiB) are read")
             }
-            Self::Empty => write!(f, "the file is empty: one JSON array of records, [ ... ], is right"),
+            Self::Empty => write!(f, "the file is empty: write one JSON array of records, [ ... ]"),
             Self::ByteOrderMark { encoding } => {
                 write!(f, "the file starts with a byte order mark ({encoding}): save it as UTF-8 without one")
             }
@@ -127,12 +127,12 @@ impl fmt::Display for DocumentFlaw {
                 write!(f, "byte {offset} of the file, 0x{byte:02x}, is not UTF-8: save the file as UTF-8")
             }
             Self::NotAnArray { found } => {
-                write!(f, "the top level is {found}: one array of records, [ ... ], is right")
+                write!(f, "the top level is {found}: write one array of records, [ ... ]")
             }
             Self::Syntax { reason, near, right } if near.is_empty() => write!(f, "not JSON: {reason}: {right}"),
             Self::Syntax { reason, near, right } => write!(f, "not JSON: {reason}, near `{near}`: {right}"),
             Self::SecondDocument => {
-                write!(f, "a second document begins after the array has ended: one array is right (was it appended?)")
+                write!(f, "a second document begins after the array has ended: write one array (was it appended?)")
             }
             Self::DuplicateKey { key } => {
                 write!(f, "the key {key} stands twice in one object: keep one of the two")
@@ -145,7 +145,7 @@ impl fmt::Display for DocumentFlaw {
                 write!(f, "the file holds more than {MAX_VALUES} values: divide it into several files")
             }
             Self::NumberTooLarge { found } => {
-                write!(f, "the number {found} is too large to read: whole numbers up to {MAX_OPENING} are right")
+                write!(f, "the number {found} is too large to read: write a whole number up to {MAX_OPENING}")
             }
         }
     }

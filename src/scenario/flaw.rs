@@ -166,11 +166,11 @@ impl fmt::Display for RecordFlaw {
                     None => write!(f, ": found {found}"),
                 }
             }
-            Self::NotAText { found, right } => write!(f, "{found} is not a text: {right} is right"),
+            Self::NotAText { found, right } => write!(f, "{found} is not a text: write {right}"),
             Self::UnknownWord { found, near: Some(near), right } => {
-                write!(f, "{found} is unknown: did you mean {near:?}? ({right} is right)")
+                write!(f, "{found} is unknown: did you mean {near:?}? (write {right})")
             }
-            Self::UnknownWord { found, near: None, right } => write!(f, "{found} is unknown: {right} is right"),
+            Self::UnknownWord { found, near: None, right } => write!(f, "{found} is unknown: write {right}"),
             Self::NotAnArray { found } => write!(f, "{found} is not an array: write [ ... ], with one object an event"),
             Self::Number { found, flaw, right } => write_number(f, found, *flaw, *right),
             Self::LogicalClock => {

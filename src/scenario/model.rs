@@ -96,7 +96,7 @@ impl FromStr for Order {
         match text {
             "file" => Ok(Self::File),
             "id" => Ok(Self::Id),
-            other => Err(format!("unknown order {other:?}: file and id are right")),
+            other => Err(format!("unknown order {other:?}: give file or id")),
         }
     }
 }

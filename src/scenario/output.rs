@@ -114,7 +114,7 @@ impl FromStr for OutputForm {
         match text {
             "current" => Ok(Self::Current),
             "old" => Ok(Self::Old),
-            other => Err(format!("unknown output form {other:?}: current and old are right")),
+            other => Err(format!("unknown output form {other:?}: give current or old")),
         }
     }
 }

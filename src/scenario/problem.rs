@@ -168,14 +168,20 @@ impl fmt::Display for ProblemKind {
         match self {
             Self::Document(error) => error.fmt(f),
             Self::MissingEntry => write!(f, "the entry is missing: each customer record has one, in file order"),
-            Self::ExtraEntry { found, right } => write!(f, "{found} is one too many: {right} entries are right"),
+            Self::ExtraEntry { found, right } => {
+                let entries = if *right == 1 { "1 entry is".to_owned() } else { format!("{right} entries are") };
+                write!(f, "{found} is one too many: {entries} right")
+            }
             Self::WrongType { found, right } => write!(f, "{found} is not {right}"),
             Self::MissingField { right, found } if found.is_empty() => write!(f, "{right} is missing"),
             Self::MissingField { right, found } => write!(f, "{right} is missing: found {found}"),
             Self::ExtraField { found } => write!(f, "{found} does not belong here: remove it"),
             Self::WrongValue { field, found, right } => write!(f, "{field} is {found}: {right} is right"),
             Self::MissingReply { right } => write!(f, "the reply is missing: {right} is right"),
-            Self::ExtraReply { found, right } => write!(f, "{found} is one reply too many: {right} are right"),
+            Self::ExtraReply { found, right } => {
+                let are = if *right == 1 { "is" } else { "are" };
+                write!(f, "{found} is one reply too many: {right} {are} right")
+            }
         }
     }
 }

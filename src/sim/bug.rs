@@ -78,7 +78,7 @@ impl FromStr for Bug {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|bug| bug.to_string() == text).ok_or_else(|| {
             let names: Vec<String> = Self::ALL.iter().map(Self::to_string).collect();
-            format!("unknown bug {text:?}: {} are right", names.join(", "))
+            format!("unknown bug {text:?}: give one of {}", names.join(", "))
         })
     }
 }

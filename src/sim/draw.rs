@@ -51,7 +51,7 @@ impl Choice {
     pub fn check(&self) -> Result<(), String> {
         let within = |what: &str, value: Option<u64>, least: u64, most: u64| match value {
             Some(value) if !(least..=most).contains(&value) => {
-                Err(format!("{what} is {value}: {least} to {most} are right"))
+                Err(format!("{what} is {value}: give {least} to {most}"))
             }
             Some(_) | None => Ok(()),
         };

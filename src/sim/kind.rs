@@ -103,7 +103,7 @@ impl std::str::FromStr for FaultKind {
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(kind, _)| kind).ok_or_else(|| {
             let names = Self::ALL.map(|(_, name)| name).join(", ");
-            format!("unknown fault {text:?}: {names} are right")
+            format!("unknown fault {text:?}: give one of {names}")
         })
     }
 }

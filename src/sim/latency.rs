@@ -41,8 +41,8 @@ impl std::str::FromStr for Latency {
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
             format!(
-                "unknown latency {text:?}: microseconds as in \"2000\", \"100-5000\" or \"log-normal:2000:0.5\" \
-                 (median and sigma), or \"continents\" are right"
+                "latency {text:?} is not right: write microseconds, such as \"2000\", \"100-5000\" or \"log-normal:2000:0.5\" \
+                 (median and sigma), or \"continents\""
             )
         };
         let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
@@ -75,7 +75,7 @@ impl Latency {
             Self::Uniform(least, most) if least <= most => Ok(()),
             Self::Uniform(least, most) => Err(format!("a latency from {least} to {most} us has no values")),
             Self::LogNormal { sigma, .. } if (0.0..=5.0).contains(sigma) => Ok(()),
-            Self::LogNormal { sigma, .. } => Err(format!("sigma is {sigma}: 0 to 5 is right")),
+            Self::LogNormal { sigma, .. } => Err(format!("sigma is {sigma}: give 0 to 5")),
             Self::Regions(table) if !table.is_empty() && table.iter().all(|row| row.len() == table.len()) => Ok(()),
             Self::Regions(_) => Err("a table of regions needs as many columns as rows, and one at least".to_owned()),
         }

@@ -206,7 +206,7 @@ impl std::str::FromStr for Level {
             "local" => Ok(Self::Local),
             "majority" => Ok(Self::Majority),
             "all" => Ok(Self::All),
-            other => Err(format!("unknown concern {other:?}: local, majority and all are right")),
+            other => Err(format!("unknown concern {other:?}: write local, majority or all")),
         }
     }
 }
@@ -258,7 +258,7 @@ impl Plan {
             if (least..=most).contains(&value) {
                 Ok(())
             } else {
-                Err(format!("{what} is {value}: {least} to {most} are right"))
+                Err(format!("{what} is {value}: give {least} to {most}"))
             }
         };
         within("branches", self.branches.into(), 1, MAX_BRANCHES.into())?;
@@ -266,7 +266,7 @@ impl Plan {
         within("the number of operations", self.operations.len() as u64, 0, MAX_OPERATIONS as u64)?;
         for &opening in &self.openings {
             if !(0..=crate::types::MAX_OPENING).contains(&opening) {
-                return Err(format!("an opening is {opening}: 0 to {} are right", crate::types::MAX_OPENING));
+                return Err(format!("an opening is {opening}: give 0 to {}", crate::types::MAX_OPENING));
             }
         }
         self.topology.parse::<crate::topology::Shape>()?;
@@ -324,7 +324,7 @@ impl Plan {
 pub(super) const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
 
 fn share(what: &str, value: f64) -> Result<(), String> {
-    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{what} is {value}: 0 to 1 is right")) }
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{what} is {value}: give 0 to 1")) }
 }
 
 impl Network {
@@ -335,7 +335,7 @@ impl Network {
         if let Some(Strays { share: value, within_us }) = self.strays {
             share("the share of strays", value)?;
             if within_us > MAX_TIME_US {
-                return Err(format!("within_us is {within_us}: 0 to {MAX_TIME_US} are right"));
+                return Err(format!("within_us is {within_us}: write 0 to {MAX_TIME_US}"));
             }
         }
         self.latency.check()

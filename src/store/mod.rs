@@ -54,7 +54,7 @@ impl FromStr for Durability {
         match name {
             "synced" => Ok(Self::Synced),
             "buffered" => Ok(Self::Buffered),
-            other => Err(format!("durability {other:?} is not right: \"synced\" or \"buffered\" is")),
+            other => Err(format!("durability {other:?} is not right: give \"synced\" or \"buffered\"")),
         }
     }
 }

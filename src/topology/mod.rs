@@ -50,7 +50,7 @@ impl FromStr for Shape {
         [Self::Auto, Self::Mesh, Self::Overlay, Self::Ring]
             .into_iter()
             .find(|shape| shape.to_string() == text)
-            .ok_or_else(|| format!("unknown topology {text:?}: auto, mesh, overlay and ring are right"))
+            .ok_or_else(|| format!("unknown topology {text:?}: give auto, mesh, overlay or ring"))
     }
 }
 

@@ -269,7 +269,7 @@ impl Cells<'_> {
                 Ok(Some(Range { origin, from, through }))
             }
             (Some(_), Some(from), Some(through)) => {
-                Err(format!("sequence_from is {from} and sequence_through {through}: 1 or more, in order, are right"))
+                Err(format!("sequence_from is {from} and sequence_through {through}: write 1 or more, in order"))
             }
             (..) => Err("origin, sequence_from and sequence_through belong together: all or none".to_owned()),
         }
@@ -372,7 +372,7 @@ pub(super) fn read_origin(text: &str) -> Result<Origin, String> {
     let (branch, incarnation) = text.split_once('.').unwrap_or((text, "0"));
     let branch = branch.parse().ok().and_then(BranchId::new);
     let (Some(branch), Ok(incarnation)) = (branch, incarnation.parse()) else {
-        return Err(format!("origin {text:?} is unknown: \"2\" is right, or \"2.1700000000000000\" for a later life"));
+        return Err(format!("origin {text:?} is unknown: write \"2\", or \"2.1700000000000000\" for a later life"));
     };
     Ok(Origin { branch, incarnation: Incarnation(incarnation) })
 }
@@ -386,7 +386,7 @@ fn client<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ClientId>
     let text = Option::<Cow<str>>::deserialize(deserializer)?;
     let read = |text: Cow<str>| {
         let number = if text.len() == 16 { u64::from_str_radix(&text, 16) } else { text.parse() };
-        number.map_err(|_| format!("client {text:?} is none: 16 hex digits are right, or a small number"))
+        number.map_err(|_| format!("client {text:?} is unknown: write 16 hex digits, or a small number"))
     };
     text.map(read).transpose().map(|number| number.map(ClientId)).map_err(de::Error::custom)
 }

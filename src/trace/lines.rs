@@ -100,7 +100,7 @@ fn read(line: &str, header: &Header, last: Option<&Row>, clocks: &mut BTreeMap<B
         return Err(format!("branch {} is none of the branches in line 1", row.branch));
     }
     if row.at.0 > MAX_TIME_US {
-        return Err(format!("time_us is {}: 0 to {MAX_TIME_US} are right", row.at.0));
+        return Err(format!("time_us is {}: write 0 to {MAX_TIME_US}", row.at.0));
     }
     if let Some(last) = last.filter(|last| last.at > row.at) {
         return Err(format!("time goes back from {} to {} us: sort the rows by time", last.at.0, row.at.0));

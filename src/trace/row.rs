@@ -259,7 +259,7 @@ impl FromStr for MessageKind {
     fn from_str(text: &str) -> Result<Self, String> {
         let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
         let right = || Self::ALL.map(Self::name).join(", ");
-        known.ok_or_else(|| format!("message {text:?} is unknown: one of {} is right", right()))
+        known.ok_or_else(|| format!("message {text:?} is unknown: write one of {}", right()))
     }
 }
 
@@ -343,7 +343,7 @@ impl FromStr for EventName {
         let right = || Self::all().map(Self::name).collect::<Vec<_>>().join(", ");
         Self::all()
             .find(|event| event.name() == text)
-            .ok_or_else(|| format!("event {text:?} is unknown: one of {} is right", right()))
+            .ok_or_else(|| format!("event {text:?} is unknown: write one of {}", right()))
     }
 }
 

@@ -63,7 +63,7 @@ pub struct AmountError {
 
 impl fmt::Display for AmountError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "amount {} is out of range: a whole number from 1 to {MAX_AMOUNT} is right", self.value)
+        write!(f, "amount {} is out of range: give a whole number from 1 to {MAX_AMOUNT}", self.value)
     }
 }
 

@@ -28,7 +28,7 @@ impl FromStr for Propagation {
         match text {
             "unary" => Ok(Self::Unary),
             "stream" => Ok(Self::Stream),
-            other => Err(format!("unknown propagation {other:?}: unary and stream are right")),
+            other => Err(format!("unknown propagation {other:?}: give stream or unary")),
         }
     }
 }

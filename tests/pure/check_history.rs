@@ -71,7 +71,7 @@ fn a_bank_that_keeps_its_promises_is_not_accused() {
     assert!(verdict.is_ok() && verdict.anomalies.is_empty(), "{verdict}");
     let Verdict { operations, answered, reads, unknown, settled, .. } = verdict;
     assert_eq!((operations, answered, reads, unknown, settled), (3, 3, 5, 0, 2));
-    assert!(verdict.to_string().ends_with("nothing is wrong"));
+    assert!(verdict.to_string().ends_with("verdict      ok: no promise was broken"));
 }
 
 #[test]
@@ -87,9 +87,12 @@ fn a_history_in_which_nothing_was_answered_is_not_examined() {
     assert_eq!(ends(lines![invoke(1, 1, DEPOSIT), r#""event":"unknown","id":1"#]), nothing);
     assert_eq!(ends(lines![settled(1, 400, "{}"), settled(2, 400, "{}")]), nothing);
     let refused = r#""event":"refused","id":1,"reason":"overloaded","limit":9"#;
-    assert_eq!(ends(lines![invoke(1, 1, DEPOSIT), refused]), (true, false, "verdict      nothing is wrong".to_owned()));
+    assert_eq!(
+        ends(lines![invoke(1, 1, DEPOSIT), refused]),
+        (true, false, "verdict      ok: no promise was broken".to_owned())
+    );
     let differ = ends(lines![settled(1, 400, "{}"), settled(2, 401, "{}")]);
-    assert_eq!(differ, (false, true, "verdict      a promise is broken".to_owned()));
+    assert_eq!(differ, (false, true, "verdict      broken: something happened that must never happen".to_owned()));
 }
 
 #[test]
@@ -413,7 +416,7 @@ fn a_history_that_is_written_wrongly_is_refused_with_its_line() {
         (&[ask, r#"{"at":0,"event":"unknown","id":1}"#], "line 3: time goes back from 1 to 0 us"),
         (&[&ask.replace(r#""branch":1"#, r#""branch":9"#)], "line 2: branch 9 is none of the bank's branches"),
         (&[&ask.replace(r#""branch":1"#, r#""branch":0"#)], "line 2: a branch is 0: ids count from 1"),
-        (&[&ask.replace("query", "look")], "line 2: unknown action \"look\": query, deposit and withdraw are right"),
+        (&[&ask.replace("query", "look")], "line 2: unknown action \"look\": write query, deposit or withdraw"),
         (&[&ask.replace("query", "deposit")], "line 2: a deposit needs an amount"),
         (&[&ask.replace("query", "deposit"), done], "line 2: a deposit needs an amount"),
     ];

@@ -157,7 +157,7 @@ fn every_planted_fault_is_found() {
         (
             r#""result": "fail"}"#,
             r#""result": "fail"}, {"interface": "query"}"#,
-            r#"entry 2 (customer 2), event 2: {"interface": "query"} is one reply too many: 1 are right"#,
+            r#"entry 2 (customer 2), event 2: {"interface": "query"} is one reply too many: 1 is right"#,
         ),
         (
             r#"[{"interface": "withdraw", "result": "fail"}]"#,
@@ -236,16 +236,16 @@ fn entries_out_of_file_order_are_found() {
 #[test]
 fn a_file_that_is_no_output_is_called_what_it_is() {
     let files = [
-        (String::new(), "the file is empty: one JSON array of records, [ ... ], is right"),
+        (String::new(), "the file is empty: write one JSON array of records, [ ... ]"),
         (
             format!("{RIGHT}\n{RIGHT}"),
-            "line 5, column 1: a second document begins after the array has ended: one array is right (was it appended?)",
+            "line 5, column 1: a second document begins after the array has ended: write one array (was it appended?)",
         ),
         (
             RIGHT.replace('"', "'"),
             "line 2, column 6: not JSON: a single quote, near `{'`: texts and keys stand in double quotes, \"so\"",
         ),
-        (r#"{"id": 1, "recv": []}"#.to_owned(), "the top level is an object: one array of records, [ ... ], is right"),
+        (r#"{"id": 1, "recv": []}"#.to_owned(), "the top level is an object: write one array of records, [ ... ]"),
     ];
     for (text, message) in files {
         assert_eq!(found(&text, None), [message]);

@@ -81,7 +81,7 @@ fn a_form_is_read_and_written_by_name() {
     for form in [OutputForm::Current, OutputForm::Old] {
         assert_eq!(form.to_string().parse(), Ok(form));
     }
-    assert_eq!("new".parse::<OutputForm>(), Err("unknown output form \"new\": current and old are right".to_owned()));
+    assert_eq!("new".parse::<OutputForm>(), Err("unknown output form \"new\": give current or old".to_owned()));
 }
 
 #[test]

@@ -20,8 +20,8 @@ fn with_events(events: &str) -> String {
 
 #[test]
 fn a_file_that_is_not_one_json_array_is_refused() {
-    let array = "one array of records, [ ... ], is right";
-    let empty = "the file is empty: one JSON array of records, [ ... ], is right".to_owned();
+    let array = "write one array of records, [ ... ]";
+    let empty = "the file is empty: write one JSON array of records, [ ... ]".to_owned();
     let quotes = "texts and keys stand in double quotes, \"so\"";
     let words = "JSON writes true, false and null";
     let digits = "a number is written as digits, without a plus sign or leading zeros";
@@ -65,17 +65,17 @@ fn a_file_that_is_not_one_json_array_is_refused() {
         (b"[\"\\x\"]", "line 1, column 4: not JSON: an unknown escape, near `[\"\\x`: write \\\\ for a backslash".into()),
         (b"[\"\\ud800\"]", "line 1, column 9: not JSON: half a character in \\u escapes, near `[\"\\ud800\"`: write the character itself".into()),
         ("[\"\\u12é\"]".as_bytes(), "line 1, column 7: not JSON: an unknown escape, near `[\"\\u12é`: write \\\\ for a backslash".into()),
-        (b"[] []", "line 1, column 4: a second document begins after the array has ended: one array is right (was it appended?)".into()),
-        (b"[]\n{}", "line 2, column 1: a second document begins after the array has ended: one array is right (was it appended?)".into()),
+        (b"[] []", "line 1, column 4: a second document begins after the array has ended: write one array (was it appended?)".into()),
+        (b"[]\n{}", "line 2, column 1: a second document begins after the array has ended: write one array (was it appended?)".into()),
         (b"[]]", "line 1, column 3: not JSON: a bracket that closes nothing, near `[]]`: remove it".into()),
         (b"[],", "line 1, column 3: not JSON: a comma after the array has ended, near `[],`: remove it".into()),
         (b"[]\nend", "line 2, column 1: not JSON: text after the array has ended, near `e`: remove it: the file is one array".into()),
         (b"[{\"id\": 1, \"id\": 2}]", "line 1, column 12: the key \"id\" stands twice in one object: keep one of the two".into()),
         (b"[{\"id\": 1,\n \" id \": 2}]", "line 2, column 2: the key \"id\" stands twice in one object: keep one of the two".into()),
         (b"[{\"x\": [{\"y\": 1, \"y\": 1}]}]", "line 1, column 18: the key \"y\" stands twice in one object: keep one of the two".into()),
-        (b"[{\"id\": -1e400}]", "line 1, column 9: the number -1e400 is too large to read: whole numbers up to 9007199254740991 are right".into()),
+        (b"[{\"id\": -1e400}]", "line 1, column 9: the number -1e400 is too large to read: write a whole number up to 9007199254740991".into()),
         // What follows the number is no part of it: it would reach the terminal as it stands.
-        (b"[9e999\x1b[31m]", "line 1, column 2: the number 9e999 is too large to read: whole numbers up to 9007199254740991 are right".into()),
+        (b"[9e999\x1b[31m]", "line 1, column 2: the number 9e999 is too large to read: write a whole number up to 9007199254740991".into()),
     ];
     for (bytes, message) in files {
         assert_eq!(refusal(bytes, Order::File), message, "{}", String::from_utf8_lossy(bytes));
@@ -84,7 +84,7 @@ fn a_file_that_is_not_one_json_array_is_refused() {
 
 #[test]
 fn a_record_that_cannot_be_run_is_refused() {
-    let types = r#""customer" or "branch" (older files: "client" or "bank") is right"#;
+    let types = r#"write "customer" or "branch" (older files: "client" or "bank")"#;
     let id = "write a whole number from 1 to 4294967295";
     let balance = "write a whole number from 0 to 9007199254740991";
     let records = [
@@ -135,7 +135,7 @@ fn a_record_that_cannot_be_run_is_refused() {
 
 #[test]
 fn an_event_that_cannot_be_run_is_refused() {
-    let interfaces = r#""query", "deposit" or "withdraw" is right"#;
+    let interfaces = r#"write "query", "deposit" or "withdraw""#;
     let home = "is not branch 1: in project 1 customer 1 talks to branch 1 alone (events that choose their branch belong to project 3)";
     let event_id = "write a whole number of at most 18 digits, or leave the id out";
     let events = [
@@ -215,7 +215,7 @@ fn an_amount_that_is_no_whole_number_in_range_is_refused() {
     assert_eq!(
         message,
         format!(
-            "line 1, column 122: the number 1{}... is too large to read: whole numbers up to 9007199254740991 are right",
+            "line 1, column 122: the number 1{}... is too large to read: write a whole number up to 9007199254740991",
             "0".repeat(56)
         )
     );

@@ -241,11 +241,11 @@ fn later_plans_that_cannot_be_are_refused() {
     let said = wrong(&|plan| "stream".clone_into(&mut plan.propagation));
     assert_eq!(said, "calls are for unary propagation, and this plan's is stream");
     let said = wrong(&|plan| plan.calls.as_mut().expect("calls").plain.push(4));
-    assert_eq!(said, "a plain branch is 4: 1 to 3 are right");
-    assert_eq!(wrong(&|plan| plan.window = 0), "window is 0: 1 to 1048576 are right");
+    assert_eq!(said, "a plain branch is 4: give 1 to 3");
+    assert_eq!(wrong(&|plan| plan.window = 0), "window is 0: give 1 to 1048576");
     let disk = DiskPlan { save_us: (0, 1), flush_us: Some(u64::MAX) };
     assert!(wrong(&|plan| plan.disk = Some(disk)).starts_with("flush_us is"));
     let memory = Memory { clients: 0, answers: 4, client_for_us: 0 };
-    assert_eq!(wrong(&|plan| plan.memory = Some(memory)), "memory.clients is 0: 1 to 1048576 are right");
+    assert_eq!(wrong(&|plan| plan.memory = Some(memory)), "memory.clients is 0: give 1 to 1048576");
     assert!(wrong(&|plan| plan.bug = Some(replibank::sim::Bug::LostUpdate)).contains("acts on sessions"));
 }

@@ -224,9 +224,9 @@ fn a_plan_that_cannot_be_is_refused() {
         change(&mut plan);
         simulate(&plan, Record::default(), &mut quietly).expect_err("it is wrong")
     };
-    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: 1 to 8000 are right");
-    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: 0 to 1 is right");
-    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: 1 to 3 are right");
+    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: give 1 to 8000");
+    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: give 0 to 1");
+    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: give 1 to 3");
     assert!(wrong(&|plan| plan.topology = "star".to_owned()).starts_with("unknown topology \"star\""));
     assert!(Plan::parse("{}").expect_err("empty").starts_with("this is no plan: missing field `seed`"));
 }

@@ -20,7 +20,7 @@ def parse_pairs(option: str, pairs: Iterable[str]) -> dict[int, str]:
     for text in pairs:
         branch, address = parse_pair(text)
         if branch in addresses:
-            raise ConfigError(f"{option} names branch {branch} twice: one address for each branch is right")
+            raise ConfigError(f"{option} names branch {branch} twice: give one address for each branch")
         addresses[branch] = address
     return addresses
 
@@ -29,7 +29,7 @@ def parse_pair(text: str) -> tuple[int, str]:
     """`ID=HOST:PORT` into the branch and the address to dial."""
     branch, found, address = text.partition("=")
     if not found:
-        raise ConfigError(f"{text!r} is not an address of a branch: 2=127.0.0.1:5002 would be")
+        raise ConfigError(f"{text!r} is not an address of a branch: write 2=127.0.0.1:5002")
     return _branch(branch, text), resolve(address)
 
 
@@ -44,13 +44,13 @@ def parse_lines(text: bytes, name: str) -> dict[int, str]:
                 id_ = _branch(branch, f"{name}, line {number}")
                 if id_ in addresses:
                     raise ConfigError(
-                        f"{name}, line {number}: branch {id_} is named a second time: once is right"
+                        f"{name}, line {number}: branch {id_} is named a second time: name it once"
                     )
                 addresses[id_] = resolve(address)
             case _:
                 raise ConfigError(
                     f"{name}, line {number}: {line[:60]!r} is not an address of a branch: "
-                    "branch 2 127.0.0.1:5002 would be"
+                    "write branch 2 127.0.0.1:5002"
                 )
     return addresses
 
@@ -61,7 +61,7 @@ def resolve(address: str, least: int = 1) -> str:
     host, found, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     if not (found and host and port.isascii() and port.isdigit()):
-        raise ConfigError(f"{address!r} is not an address: 127.0.0.1:5002 or branch2.example:5002 would be")
+        raise ConfigError(f"{address!r} is not an address: write 127.0.0.1:5002 or branch2.example:5002")
     if not least <= int(port) <= PORT_MAX:
         raise ConfigError(f"{address!r} is not an address: ports are from {least} to {PORT_MAX}")
     try:
@@ -74,5 +74,5 @@ def resolve(address: str, least: int = 1) -> str:
 
 def _branch(text: str, where: str) -> int:
     if not (text.isascii() and text.isdigit() and 0 < int(text) <= BRANCH_MAX):
-        raise ConfigError(f"{where}: {text!r} is not the id of a branch: a whole number from 1 is")
+        raise ConfigError(f"{where}: {text!r} is not the id of a branch: write a whole number from 1")
     return int(text)

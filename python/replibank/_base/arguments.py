@@ -46,7 +46,7 @@ def whole(name: str, value: object, least: int, most: int) -> int:
         TypeError: It is no whole number.
         ConfigError: It is out of the range.
     """
-    right = f"a whole number from {least} to {most} is"
+    right = f"give a whole number from {least} to {most}"
     if isinstance(value, bool) or not hasattr(value, "__index__"):
         raise TypeError(f"{name} {value!r} is not right: {right}")
     number = operator.index(value)
@@ -62,7 +62,7 @@ def mapping(name: str, value: Mapping[int, int], right: str) -> dict[int, int]:
         TypeError: It has none.
     """
     if not hasattr(value, "items"):
-        raise TypeError(f"{name} {value!r} is not right: a dict of {right} is")
+        raise TypeError(f"{name} {value!r} is not right: give a dict of {right}")
     return dict(value.items())
 
 
@@ -74,7 +74,7 @@ def capacity(trace: bool | int) -> int:
     """
     if isinstance(trace, bool):
         return TRACE_CAPACITY if trace else 0
-    right = "True, False or the most rows that are kept, from 1, is"
+    right = "give True, False or the most rows that are kept, from 1"
     if not hasattr(trace, "__index__"):
         raise TypeError(f"trace {trace!r} is not right: {right}")
     rows = trace.__index__()

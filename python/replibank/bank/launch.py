@@ -121,7 +121,7 @@ def _accounts(openings: Mapping[int, int], others: Mapping[int, int]) -> dict[in
 
 
 def _addresses(openings: Mapping[int, int], ports: Mapping[int, int]) -> dict[int, str | None]:
-    """Where each branch listens; None: a port of the system's choice."""
+    """Where each branch listens; None: the system chooses a port."""
     addresses: dict[int, str | None] = dict.fromkeys(openings)
     for branch, port in ports.items():
         if branch not in addresses:

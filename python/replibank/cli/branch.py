@@ -14,18 +14,18 @@ from .signals import StopSignals
 
 
 @click.command("branch")
-@click.option("--id", "branch", type=click.IntRange(1, BRANCH_MAX), required=True, help="The branch's id.")
-@click.option("--listen", required=True, metavar="HOST:PORT", help="Port 0: one of the system's choice.")
+@click.option("--id", "branch", type=options.Whole(1, BRANCH_MAX), required=True, help="The branch's id.")
+@click.option("--listen", required=True, metavar="HOST:PORT", help="Port 0: the system chooses.")
 @click.option(
     "--peer",
     "peers",
     multiple=True,
     metavar="ID=HOST:PORT",
-    help="Another branch of the bank. Repeat for each of them.",
+    help="Another branch of the bank. Repeat for each.",
 )
 @click.option(
     "--balance",
-    type=click.IntRange(0, OPENING_MAX),
+    type=options.Whole(0, OPENING_MAX),
     required=True,
     help="The opening balance: the same at every branch.",
 )
@@ -48,8 +48,8 @@ def command(
 ) -> int:
     """Serve one branch on this host until told to end.
 
-    Every branch is told of all others, and of the same balance, propagation and
-    topology. A branch that starts again goes on from its --data-dir; without
+    Name all other branches to each, and give all the same balance, propagation
+    and topology. A branch that starts again goes on from its --data-dir; without
     one, it gets its earlier writes back from its peers. It ends if its disk
     fails.
 

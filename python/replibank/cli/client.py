@@ -75,7 +75,7 @@ def command(
     served = dialled or claim.wait_for(input, wait, terminal.say).addresses
     if not dialled:
         hint = "end the server and serve the input again, which has changed since"
-    check_served(scenario, served, hint)
+    check_served(scenario, served, hint, how="named" if dialled else "served")
     check_ids(
         scenario,
         served,

@@ -26,13 +26,31 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorat
     return decorate
 
 
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        try:
+            int(value)
+        except ValueError:
+            self.fail(f"{value!r} is not a whole number", param, ctx)
+        number: int = super().convert(value, param, ctx)
+        return number
+
+
 class Seconds(click.FloatRange):
     """A number of seconds in a range. Of nan, the range itself would not say that it is outside."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            is_number = not math.isnan(float(value))
+        except ValueError:
+            is_number = False
+        if not is_number:
+            self.fail(f"{value} is not a number of seconds: give {self._describe_range()}.", param, ctx)
         seconds: float = super().convert(value, param, ctx)
-        if math.isnan(seconds):
-            self.fail(f"{value} is no number of seconds: {self._describe_range()} would be.", param, ctx)
         return seconds
 
 
@@ -82,7 +100,8 @@ topology_options = together(
         type=click.Choice(["stream", "unary"]),
         default="stream",
         show_default=True,
-        help="How branches tell each other: a stream a link, or a call an operation and peer.",
+        help="How branches tell each other. stream: one open stream for each link; "
+        "unary: one call for each operation and peer.",
     ),
     click.option(
         "--topology",
@@ -101,7 +120,7 @@ delay_option = click.option(
     type=Seconds(0, 3600),
     default=0.0,
     metavar="S",
-    help="Hold every message to a peer back for so many seconds, to see that the output holds.",
+    help="Delay every message to a peer by so many seconds: the output stays the same.",
 )
 
 data_options = together(
@@ -109,15 +128,15 @@ data_options = together(
         "--data-dir",
         type=click.Path(file_okay=False),
         metavar="DIR",
-        help="Keep the data here, and go on from what is here. Without it, all is in memory only.",
+        help="Keep the data here, and go on from what is here. Without it, data is in memory only.",
     ),
     click.option(
         "--durability",
         type=click.Choice(["synced", "buffered"]),
         default="synced",
         show_default=True,
-        help="With --data-dir, a write is acknowledged when the disk has it (synced), or when the "
-        "system has it (buffered): faster, but lost if the machine fails, though not if a process does.",
+        help="With --data-dir, when a write is acknowledged. synced: once the disk has it. buffered: once "
+        "the system has it, which is faster; a write then survives a killed process, not a failing machine.",
     ),
 )
 

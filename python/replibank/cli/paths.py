@@ -24,18 +24,18 @@ def check_output(output: str, input: str | None, option: str = "--output") -> No
     """Refuses an output that cannot be written, or that is the input itself."""
     if output == STDOUT:
         if isinstance(sys.stdout, streams.Nowhere):
-            raise click.UsageError(f"standard output is closed: a file is right for {option}")
+            raise click.UsageError(f"standard output is closed: name a file for {option}")
         return
     if not output:
-        raise click.UsageError(f"{option} is empty: the name of a file is right, or - for standard output")
+        raise click.UsageError(f"{option} is empty: name a file, or - for standard output")
     path, target = Path(output), real_path(output)
     if target.is_dir():
-        raise click.UsageError(f"{output} is a directory: a file is right for {option}")
+        raise click.UsageError(f"{output} is a directory: name a file for {option}")
     if not target.parent.is_dir():
         where = f"{output}, a link to {target}," if path.is_symlink() else output
         raise click.UsageError(f"the directory of {where} does not exist: make it, or name another file")
     if input is not None and target.exists() and Path(input).exists() and target.samefile(input):
-        raise click.UsageError(f"{output} is the input: another file is right for {option}")
+        raise click.UsageError(f"{output} is the input: name another file for {option}")
     if not all(os.access(place, os.W_OK) for place in written(target)):
         raise click.UsageError(f"{output} cannot be written (permission denied): name another file")
 
@@ -49,12 +49,12 @@ def check_beside(option: str, file: str | None, input: str | None, others: Mappi
         return
     if file == STDOUT:
         raise click.UsageError(
-            f"{option} - is not right: a file is, for stdout has the output or the summary"
+            f"{option} - is not right: name a file, since stdout has the output or the summary"
         )
     check_output(file, input, option)
     for what, other in others.items():
         if other is not None and other != STDOUT and real_path(file) == real_path(other):
-            raise click.UsageError(f"{file} is the {what} too: another file is right for {option}")
+            raise click.UsageError(f"{file} is the {what} too: name another file for {option}")
 
 
 def real_path(output: str) -> Path:

@@ -17,7 +17,7 @@ from .outcome import CHECK_FAILED
 @click.command("play")
 @click.argument("plan", metavar="[PLAN]", required=False)
 @click.option(
-    "--seed", type=click.IntRange(0, SEED_MAX), help="Play what this seed draws (default: a new one)."
+    "--seed", type=options.Whole(0, SEED_MAX), help="Play what this seed draws (default: a new one)."
 )
 @options.processes_option
 @click.option(
@@ -47,7 +47,7 @@ def command(
     faults lift, the bank must settle, and the checkers judge what customers
     saw. Exit code 1: something happened that must never happen.
 
-    A live run's timing is nobody's to repeat: the same plan may end otherwise.
+    A live run cannot be repeated exactly: the same plan may end otherwise.
 
     \b
     Examples:

@@ -6,15 +6,15 @@ from __future__ import annotations
 import secrets
 import textwrap
 import time
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Self
 
 import click
 
 from .._base.arguments import BRANCHES_MAX, OPERATIONS_MAX, SEED_MAX
-from .._base.words import plural
 from ..sim import plan as plans
 from ..sim.bugs import lessons
-from ..sim.simulation import Simulation, simulate
+from ..sim.simulation import Simulation, met, simulate, size
 from . import options, paths, story, terminal
 from .outcome import CHECK_FAILED
 
@@ -29,19 +29,25 @@ SHOWN = 3
 
 
 @click.command("simulate")
-@click.option("--seed", type=click.IntRange(0, SEED_MAX), help="Draw from this seed (default: a new one).")
+@click.option("--seed", type=options.Whole(0, SEED_MAX), help="Draw from this seed (default: a new one).")
 @click.option("--plan", metavar="FILE", help="Run this plan instead; FILE as --save-plan wrote it.")
-@click.option("--branches", type=click.IntRange(1, BRANCHES_MAX), help="Branches.")
-@click.option("--operations", type=click.IntRange(1, OPERATIONS_MAX), help="Operations of all customers.")
+@click.option("--branches", type=options.Whole(1, BRANCHES_MAX), help="How many branches.")
 @click.option(
-    "--latency", metavar="US", help='"2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.'
+    "--operations", type=options.Whole(1, OPERATIONS_MAX), help="How many operations, of all customers."
+)
+@click.option(
+    "--latency",
+    metavar="US",
+    help='Microseconds: "2000", "100-5000", "log-normal:2000:0.5", "continents" or a table.',
 )
 @click.option(
     "--propagation",
     type=click.Choice(["stream", "unary", "calls"]),
-    help="How branches tell each other; calls: unary without sessions, as servers do it.",
+    help="How branches tell each other. calls: unary without sessions, as servers do it.",
 )
-@click.option("--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which are linked.")
+@click.option(
+    "--topology", type=click.Choice(["auto", "mesh", "overlay", "ring"]), help="Which branches are linked."
+)
 @click.option(
     "--fault",
     "faults",
@@ -50,9 +56,7 @@ SHOWN = 3
     help=f"A kind of fault: {', '.join(plans.FAULTS[:-1])} or {plans.FAULTS[-1]}; may be repeated.",
 )
 @click.option("--bug", metavar="NAME", help="Plant a bug; --bug list shows them.")
-@click.option(
-    "--seeds", type=click.IntRange(1), help="Run this many (default: 1), counting up from the seed."
-)
+@click.option("--seeds", type=options.Whole(1), help="Run this many (default: 1), counting up from the seed.")
 @click.option("--trace", metavar="FILE", help="Write what happened at the branches (JSON lines).")
 @click.option("--history", metavar="FILE", help="Write what the customers saw (JSON lines).")
 @click.option("--save-plan", metavar="FILE", help="Write the plan, the shrunk one if it fails.")
@@ -70,8 +74,8 @@ def command(
 ) -> int:
     """Run the bank in virtual time, under faults from a seed.
 
-    The replicas are those that serve. What is not given is drawn from the
-    seed; the same seed gives the same run. Exit code 1: something happened
+    The replicas are the ones that branches serve. What is not given is drawn
+    from the seed; the same seed gives the same run. Exit code 1: something happened
     that must never happen, and the seed is shrunk to a small plan.
 
     \b
@@ -95,9 +99,7 @@ def command(
     # One number is drawn, and the seeds count up from it: so it says which ones were run.
     first = secrets.randbits(32) if seed is None else seed
     if seeds > SEED_MAX - first + 1:
-        raise click.UsageError(
-            f"{seeds} seeds from {first} on go past {SEED_MAX}, the last there is: give fewer"
-        )
+        raise click.UsageError(f"{seeds:,} seeds from {first} on go past the last, {SEED_MAX}: give fewer")
     so_far = SoFar(first)
     with Ticker() as ticker:
         for run in runs(plan, range(first, first + seeds), given, trace is not None, ticker):
@@ -161,7 +163,7 @@ def check_files(files: dict[str, str | None], plan: str | None, seeds: int) -> N
     others: dict[str, str | None] = {}
     for option, file in files.items():
         if file is not None and seeds > 1:
-            raise click.UsageError(f"{option} wants one seed, and --seeds is {seeds}: give one of them")
+            raise click.UsageError(f"{option} holds one run, and --seeds is {seeds}: give one of them")
         paths.check_beside(option, file, plan, others)
         others[option.removeprefix("--save-").removeprefix("--")] = file
 
@@ -171,15 +173,14 @@ class SoFar:
 
     def __init__(self, first: int) -> None:
         self.first = first
-        self.seeds = self.events = self.survived = 0
+        self.seeds = self.events = 0
+        self.counts: Counter[str] = Counter()
         self._began = time.perf_counter()
 
     def add(self, run: Simulation) -> None:
-        # A crash is one of the faults.
-        faults = ("lost", "doubled", "breaks", "faults")
         self.seeds += 1
         self.events += run.counts["events"]
-        self.survived += sum(run.counts[name] for name in faults)
+        self.counts.update(run.counts)
 
     @property
     def rate(self) -> float:
@@ -220,12 +221,6 @@ def show_bugs() -> None:
         )
 
 
-def size(run: Simulation) -> str:
-    """ "3 branches, 372 operations, 7 faults"."""
-    parts = [(run.branches, "branch"), (run.operations, "operation"), (run.faults, "fault")]
-    return ", ".join(plural(count, noun) for count, noun in parts)
-
-
 def print_text(run: Simulation, so_far: SoFar) -> None:
     seeds = so_far.seeds
     if seeds > 1:
@@ -234,7 +229,7 @@ def print_text(run: Simulation, so_far: SoFar) -> None:
         terminal.say(f"seed         {run.seed}")
         terminal.say(f"bank         {size(run)}")
     terminal.say(f"events       {so_far.events:,} ({so_far.rate:,.0f} a second)")
-    terminal.say(f"survived     {so_far.survived:,} losses, doublings, breaks, crashes and other faults")
+    terminal.say(f"met          {met(so_far.counts)}")
     if run.bug is not None:
         lesson = lessons()[run.bug]
         terminal.say(terminal.paragraphs(f"planted      {run.bug}: {lesson.story}"))
@@ -243,11 +238,11 @@ def print_text(run: Simulation, so_far: SoFar) -> None:
         if run.ok:
             terminal.say("             (this seed does not show it: try another)")
     if not run.ok:
-        terminal.say("verdict      something happened that must never happen")
+        terminal.say("verdict      broken: something happened that must never happen")
     elif seeds == 1:
         terminal.say(terminal.paragraphs(str(run.verdict)))
     else:
-        terminal.say("verdict      no promise is broken")
+        terminal.say("verdict      ok: no promise was broken")
 
 
 def failure(run: Simulation, small: Simulation, again: str | None, saved: str | None) -> None:

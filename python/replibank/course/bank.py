@@ -47,7 +47,7 @@ class CourseBank:
             if opening != balance:
                 raise ConfigError(
                     f"branch {other} opens with {opening} and branch {branch} with {balance}: "
-                    "branches are replicas of one balance, so equal ones are right"
+                    "give equal ones, since branches are replicas of one balance"
                 )
         if self._bank and branch not in self._addresses:
             raise ConfigError(f"branch {branch} comes too late: the bank runs without it")

@@ -84,7 +84,7 @@ class Stub:
         interface = str(_field(request, "interface")).lower()
         method = _METHODS.get(interface)
         if method is None:
-            raise ValueError(f"interface {interface!r} is not right: {', '.join(_INTERFACES)} are")
+            raise ValueError(f"interface {interface!r} is not right: give one of {', '.join(_INTERFACES)}")
         answer: dict[str, Any] = getattr(self, method)(request)
         return answer
 
@@ -264,7 +264,7 @@ _INTERFACES = [interface for interface in _METHODS if not interface.startswith("
 
 def _check_list(name: str, value: Any, right: str) -> None:
     if isinstance(value, str | bytes | Mapping) or not isinstance(value, Iterable):
-        raise TypeError(f"{name} {value!r} is not right: {right} is")
+        raise TypeError(f"{name} {value!r} is not right: give {right}")
 
 
 def _field(request: Any, name: str) -> Any:

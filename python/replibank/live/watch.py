@@ -65,11 +65,11 @@ class Watch:
     ) -> None:
         """Not for users: `Bank.watch` and `replibank.watch` make watches."""
         if not 0 < interval <= 3600:
-            raise ValueError(f"interval {interval:g} is not right: above 0 and up to 3600 seconds is")
+            raise ValueError(f"interval {interval:g} is not right: give seconds above 0 and up to 3600")
         if not 0 < window <= 86_400:
-            raise ValueError(f"window {window:g} is not right: above 0 and up to 86400 seconds is")
+            raise ValueError(f"window {window:g} is not right: give seconds above 0 and up to 86400")
         if not addresses:
-            raise ValueError("no address is not right: one for each branch is")
+            raise ValueError("no address was given: give one for each branch")
         self._interval = interval
         self._feed = Feed(addresses, account, window, timeout)
         self._view = View(self._feed, account, window)

@@ -142,7 +142,7 @@ def axes(ax: Axes | None, width: float = 9.0, height: float = 5.0) -> Axes:
         _, ax = plt.subplots(figsize=(width, height), layout="constrained")
     if not isinstance(ax, Axes):
         kind = type(ax).__name__
-        raise TypeError(f"ax is not right, of type {kind}: Axes of matplotlib are, or None for a new figure")
+        raise TypeError(f"ax is of type {kind}: give Axes of matplotlib, or None for a new figure")
     return ax
 
 

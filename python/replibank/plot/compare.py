@@ -64,7 +64,7 @@ def compare(
         True
     """
     if kind not in PICTURES:
-        raise ValueError(f"kind {kind!r} is not right: {', '.join(PICTURES)} are")
+        raise ValueError(f"kind {kind!r} is not right: give one of {', '.join(PICTURES)}")
     pictures = _taken(kind, (a_trace(a), a_trace(b)))
     figure, mains = plt.subplots(1, 2, figsize=(14, 5), layout="constrained")
     options = _shared(pictures)

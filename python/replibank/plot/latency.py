@@ -75,7 +75,7 @@ class Latency:
     def of(cls, trace: Trace, bins: int = BINS) -> Latency:
         """Takes what is needed out of a trace."""
         if bins < 1:
-            raise ValueError(f"{bins} bins are not right: a positive number is")
+            raise ValueError(f"{bins} bins are not right: give a positive number")
         frame = playback.frame_of(trace)
         answered = frame[frame["event"].isin(list(ANSWERS)) & frame["waited_us"].notna()]
         end = float(frame["time_us"].max()) + 1 if len(frame) else 1.0

@@ -10,6 +10,7 @@ import numpy as np
 from matplotlib.lines import Line2D
 
 from .. import measures
+from .._base.words import plural
 from ..trace import playback, spans
 from . import arrows, canvas, strip
 from .window import chosen
@@ -174,7 +175,9 @@ class Spacetime:
         if kinds:
             strip.strip(made[0], self.faults, kinds, clock, ink)
         part = "" if self.whole else ", in a part of the run"
-        canvas.title(made[0], ink, f"{len(self.messages):,} messages between {count} branches{part}")
+        canvas.title(
+            made[0], ink, f"{plural(len(self.messages), 'message')} between {plural(count, 'branch')}{part}"
+        )
         return ax
 
     def _branches(self, ax: Axes, ink: canvas.Ink, clock: canvas.Clock) -> None:

@@ -64,7 +64,7 @@ class Staleness:
         """Takes what is needed out of traces."""
         named = traces if isinstance(traces, Mapping) else {"": traces}
         if not named:
-            raise ValueError("no trace is not right: one, or several by name, are")
+            raise ValueError("no trace was given: give one, or several by name")
         delays = {}
         for name, trace in named.items():
             seen = measures.visibility(trace)

@@ -48,7 +48,7 @@ def chosen(
     except (TypeError, ValueError):
         begin_us = end_us = np.nan
     if not begin_us < end_us:
-        raise ValueError(f"window {window!r} is not right: 'all', 'busiest' or (from, to) in seconds is")
+        raise ValueError(f"window {window!r} is not right: give 'all', 'busiest' or (from, to) in seconds")
     return begin_us, end_us
 
 

@@ -34,7 +34,9 @@ def read_scenario(
     if isinstance(input, str | os.PathLike):
         return parsed(input, read_input(input), order)
     if isinstance(input, bytes | bytearray) or not isinstance(input, Sequence):
-        raise TypeError(f"input of type {type(input).__name__} is not right: a path or a list of records is")
+        raise TypeError(
+            f"input of type {type(input).__name__} is not right: give a path or a list of records"
+        )
     import json  # noqa: PLC0415 (a command that reads a file does without it)
 
     try:

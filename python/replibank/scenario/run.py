@@ -12,6 +12,7 @@ from .. import _core
 from .._base import tables
 from .._base.files import write_atomically
 from .._base.progress import reporting
+from .._base.words import plural
 from ..bank.launch import history_of, launch, running, trace_of
 from .perform import perform
 from .read import read_scenario
@@ -122,7 +123,8 @@ class Result:
 
     def __repr__(self) -> str:
         return (
-            f"<Result: {self.branches} branches, {self.customers} customers, {self.events} events "
+            f"<Result: {plural(self.branches, 'branch')}, {plural(self.customers, 'customer')}, "
+            f"{plural(self.events, 'event')} "
             f"in {self.seconds:.3f} s, {self._ending()} at the end>"
         )
 
@@ -130,8 +132,8 @@ class Result:
         return tables.facts(
             "Result",
             [
-                ("bank", f"{self.branches} branches"),
-                ("asked", f"{self.customers} customers, {self.events} events"),
+                ("bank", plural(self.branches, "branch")),
+                ("asked", f"{plural(self.customers, 'customer')}, {plural(self.events, 'event')}"),
                 ("answers", "as of a bank without replicas" if self.correct else "not those of one bank"),
                 ("at the end", self._ending()),
                 ("took", f"{self.seconds:.3f} s"),

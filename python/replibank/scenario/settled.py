@@ -87,19 +87,21 @@ def note(settled: Settled, opening: int, *, fresh: str = "serve the input again 
     return f"note: the bank stands at {settled.balance}, the input opens at {opening}:\n      {why}"
 
 
-def check_served(scenario: _core.Scenario, addresses: Iterable[int], hint: str) -> None:
+def check_served(
+    scenario: _core.Scenario, addresses: Iterable[int], hint: str, *, how: str = "served"
+) -> None:
     """Refuses an input whose customers need a branch that is not served, before any money moves.
 
     Raises:
         UnknownBranch: The text names the customer and the branch, and ends with `hint`, in which
-            `{branch}` is that branch.
+            `{branch}` is that branch. `how` says what was done with the branches that are there.
     """
     served = set(addresses)
+    only = f"branch {some(served)} was {how}" if len(served) == 1 else f"branches {some(served)} were {how}"
     for customer, branch, _ in scenario.customers:
         if branch not in served:
             raise UnknownBranch(
-                f"customer {customer} needs branch {branch}, and there are only {some(served)}: "
-                + hint.format(branch=branch)
+                f"customer {customer} needs branch {branch}, and only {only}: " + hint.format(branch=branch)
             )
 
 

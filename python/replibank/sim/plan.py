@@ -57,11 +57,11 @@ _COUNTS = {
     "opening": (0, OPENING_MAX),
 }
 _TEXTS = {
-    "latency": '"2000" (microseconds) or another of those in the documentation of simulate is',
-    "topology": '"auto", "mesh", "overlay" and "ring" are',
-    "propagation": '"stream", "unary" and "calls" are',
-    "concern": '"local", "majority" and "all" are',
-    "bug": "the name of one of bugs() is",
+    "latency": 'microseconds as a text, such as "2000", or another that help(simulate) names',
+    "topology": '"auto", "mesh", "overlay" or "ring"',
+    "propagation": '"stream", "unary" or "calls"',
+    "concern": '"local", "majority" or "all"',
+    "bug": "the name of one of bugs()",
 }
 _SWITCHES = ("sessions", "durable")
 _OPEN = dict.fromkeys((*_COUNTS, *_TEXTS, *_SWITCHES, "faults", "duration"))
@@ -86,7 +86,7 @@ def plan(text: str | None, seed: int | None, given: dict[str, Any]) -> _core.Pla
     if names:
         raise ValueError(both(names))
     if not isinstance(text, str):
-        raise TypeError(f"plan {text!r} is not right: a plan's JSON, as text, is")
+        raise TypeError(f"plan {text!r} is not right: give a plan's JSON, as text")
     return _core.Plan.parse(text)
 
 
@@ -102,7 +102,7 @@ def read(plan: str | os.PathLike[str]) -> _core.Plan:
     except ValueError as error:
         # Of what is no plan at all, the names of all fields of plans say nothing.
         reason = re.sub(r"(unknown field `[^`]*`), expected .*(?= at line)", r"\1", str(error))
-        raise InputError(f"{name}{reason}; a file that --save-plan wrote is right") from None
+        raise InputError(f"{name}{reason}; --save-plan writes such a file") from None
 
 
 def both(names: list[str]) -> str:
@@ -120,10 +120,10 @@ def checked(given: dict[str, Any]) -> dict[str, Any]:
             core[name] = whole(name, core[name], least, most)
     for name, right in _TEXTS.items():
         if core[name] is not None and not isinstance(core[name], str):
-            raise TypeError(f"{name} {core[name]!r} is not right: {right}")
+            raise TypeError(f"{name} {core[name]!r} is not right: give {right}")
     for name in _SWITCHES:
         if core[name] is not None and not isinstance(core[name], bool):
-            raise TypeError(f"{name} {core[name]!r} is not right: True and False are")
+            raise TypeError(f"{name} {core[name]!r} is not right: give True or False")
     core["faults"] = None if core["faults"] is None else kinds(core["faults"])
     duration = core.pop("duration")
     core["duration_us"] = None if duration is None else microseconds(duration)
@@ -135,17 +135,17 @@ def kinds(faults: Iterable[str]) -> list[str]:
     if isinstance(faults, str):
         raise TypeError(f"faults is a text: give a list, as [{faults!r}]")
     if not isinstance(faults, Iterable):
-        raise TypeError(f"faults {faults!r} is not right: a list of kinds of faults is")
+        raise TypeError(f"faults {faults!r} is not right: give a list of kinds of faults")
     listed = list(faults)
     for fault in listed:
         if not isinstance(fault, str):
-            raise TypeError(f"fault {fault!r} is not right: one of {', '.join(FAULTS)} is")
+            raise TypeError(f"fault {fault!r} is not right: give one of {', '.join(FAULTS)}")
     return listed
 
 
 def microseconds(duration: float) -> int:
     """A duration in seconds, as microseconds."""
-    right = f"seconds from 0.000001 to {DURATION_MAX} are"
+    right = f"give seconds from 0.000001 to {DURATION_MAX}"
     if isinstance(duration, bool) or not isinstance(duration, Real):
         raise TypeError(f"duration {duration!r} is not right: {right}")
     if not DURATION_MIN <= duration <= DURATION_MAX:

@@ -11,6 +11,7 @@ from .. import _core
 from .._base.arguments import TRACE_CAPACITY
 from .._base.child import child_program
 from .._base.progress import reporting
+from .._base.words import plural
 from ..trace.trace import Trace
 from ..verdict import Verdict
 from . import plan as plans
@@ -54,10 +55,10 @@ class Play:
         self.seconds = core.seconds
 
     def __repr__(self) -> str:
-        return (
-            f"<Play: seed {self.seed}, {self.branches} branches, {self.operations} operations, "
-            f"{self.faults} faults, {self.seconds:.1f} s, {'ok' if self.ok else self.violations[0][0]}>"
-        )
+        ending = "ok" if self.ok else self.violations[0][0]
+        asked = f"{plural(self.branches, 'branch')}, {plural(self.operations, 'operation')}"
+        faults = f"{plural(self.faults, 'fault')}, {self.seconds:.1f} s"
+        return f"<Play: seed {self.seed}, {asked}, {faults}, {ending}>"
 
 
 def play(

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 from .._base import tables
 from .._base.arguments import TRACE_CAPACITY, capacity
+from .._base.words import plural
 from ..trace.trace import Trace
 from ..verdict import Verdict
 from . import plan as plans
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from .. import _core
 
@@ -79,23 +80,38 @@ class Simulation:
 
     def _repr_html_(self) -> str:
         counts = self.counts
-        survived = ("lost", "doubled", "breaks", "crashes", "faults")
         shown: list[tuple[str, object]] = [
-            ("bank", f"{self.branches} branches, {self.operations:,} operations, {self.faults} faults"),
-            ("events", f"{counts['events']:,}, {counts['messages']:,} messages"),
-            ("befell it", ", ".join(f"{counts[name]:,} {name}" for name in survived)),
+            ("bank", size(self)),
+            ("events", f"{counts['events']:,}"),
+            ("messages", f"{counts['messages']:,}"),
+            ("met", met(counts)),
             ("settled", "never" if self.seconds is None else f"after {self.seconds:.3f} s of virtual time"),
-            ("verdict", "no promise is broken" if self.ok else self.violations[0][1]),
+            ("verdict", "ok: no promise was broken" if self.ok else self.violations[0][1]),
         ]
         if self.bug is not None:
             shown.insert(1, ("planted", self.bug))
         return tables.facts(f"Simulation of seed {self.seed}", shown)
 
     def __repr__(self) -> str:
-        return (
-            f"<Simulation: seed {self.seed}, {self.branches} branches, {self.operations} operations, "
-            f"{self.counts['events']} events, {'ok' if self.ok else self.violations[0][0]}>"
-        )
+        ending = "ok" if self.ok else self.violations[0][0]
+        asked = f"{plural(self.branches, 'branch')}, {plural(self.operations, 'operation')}"
+        return f"<Simulation: seed {self.seed}, {asked}, {plural(self.counts['events'], 'event')}, {ending}>"
+
+
+def size(run: Simulation) -> str:
+    """ "3 branches, 372 operations, 7 faults"."""
+    parts = [(run.branches, "branch"), (run.operations, "operation"), (run.faults, "fault")]
+    return ", ".join(plural(count, noun) for count, noun in parts)
+
+
+def met(counts: Mapping[str, int]) -> str:
+    """ "7 lost messages and 6 broken links, with 1 fault". A network loses messages without a fault, too. A
+    crash is one of the faults."""
+    kinds = {"lost": "lost message", "doubled": "doubled message", "breaks": "broken link"}
+    *others, last = [
+        plural(counts[name], noun) for name, noun in kinds.items() if counts[name] or name != "doubled"
+    ]
+    return f"{', '.join(others)} and {last}, with {plural(counts['faults'], 'fault')}"
 
 
 def simulate(

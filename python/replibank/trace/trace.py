@@ -230,12 +230,12 @@ class Trace:
         end = 2**64 - 1 if end_us is None else end_us
         for name, time in (("start_us", start), ("end_us", end)):
             if not 0 <= time < 2**64:
-                raise ValueError(f"{name} {time} is not right: microseconds from 0 are")
+                raise ValueError(f"{name} {time} is not right: give microseconds from 0")
         return Trace(self._core.window(start, end))
 
     def __getitem__(self, times: slice) -> Trace:
         if not isinstance(times, slice) or times.step is not None:
-            raise TypeError(f"trace[{times!r}] is not right: trace[start_us:end_us] is")
+            raise TypeError(f"trace[{times!r}] is not right: give trace[start_us:end_us]")
         return self.window(times.start, times.stop)
 
     def __arrow_c_stream__(self, requested_schema: object = None) -> object:
@@ -286,7 +286,7 @@ def a_trace(given: object) -> Trace:
         if given.__dict__["trace"] is None:
             hint = "it kept no trace: run it with trace=True, and give run.trace"
     else:
-        hint = "a replibank.Trace is right"
+        hint = "give a replibank.Trace"
     raise TypeError(f"{with_article(kind)} is no trace: {hint}")
 
 

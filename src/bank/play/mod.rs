@@ -1,6 +1,6 @@
 //! A simulation's plan on a live bank: real branches, real customers, the plan's faults at the plan's
 //! times; then everything heals, the bank must settle, and the same checkers judge what customers saw.
-//! Other than a simulation's, the timing of a live run is nobody's to repeat.
+//! Unlike a simulation, a live run cannot be repeated exactly.
 
 mod customers;
 mod script;

@@ -123,7 +123,7 @@ export function versionText(version) {
 
 export function signed(value) {
   if (value === null) return "–";
-  return value < 0 ? `−${grouped(-value)}` : `+${grouped(value)}`;
+  return value < 0 ? grouped(value) : `+${grouped(value)}`;
 }
 
 function article(noun) {
