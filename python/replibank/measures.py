@@ -134,7 +134,7 @@ def versions_behind(trace: Trace, bins: int | None = None) -> pd.DataFrame:
     """How many operations each branch lacked, over time.
 
     Definition: the number of operations that some running branch has, minus the number of those that
-    this branch has: the distance of its version vector from the join of all (Parker et al. 1983,
+    this branch has. That is the distance of its version vector from the join of all (Parker et al. 1983,
     "Detection of Mutual Inconsistency in Distributed Systems", IEEE TSE 9(3), has the vectors).
 
     Args:
@@ -185,7 +185,7 @@ def staleness(trace: Trace) -> pd.DataFrame:
 
     Definitions: a read misses the operations on its account that some running branch had committed or
     had been told before, and its own branch had not. `versions` is their number: the k of k-staleness
-    (Bailis et al. 2012, see `consistency`). `ms` is how long ago the oldest of them was committed: how
+    (Bailis et al. 2012, see `consistency`). `ms` is how long ago the oldest of them was committed. So
     far one must go back in time until the answer was right (the Delta of Golab, Li and Shah 2011,
     "Analyzing Consistency Properties for Fun and Profit", PODC).
 
@@ -373,8 +373,8 @@ def cost(trace: Trace) -> pd.DataFrame:
 def latency(trace: Trace, percentiles: Sequence[float] = (50, 90, 99, 100)) -> pd.DataFrame:
     """How long customers' requests waited at their branches.
 
-    Definition: the time from a request's arrival at its branch to the branch's answer, in percentiles:
-    the p-th is the smallest wait that at least p percent of the waits do not exceed (nearest rank; it
+    Definition: the time from a request's arrival at its branch to the branch's answer, in percentiles.
+    The p-th is the smallest wait that at least p percent of the waits do not exceed (nearest rank; it
     is always a wait that happened). The way to the branch and back is not in it.
 
     Args:

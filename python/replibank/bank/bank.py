@@ -31,13 +31,13 @@ class Bank(FaultInjection):
         ports: Port by branch id, on 127.0.0.1; for the others, the system chooses.
         propagation_delay: Seconds that each message between branches is held back: for teaching and
             for tests.
-        data_dir: A directory in which each branch keeps its pages and its table of requests, in a
-            directory of its own (`branch-1` and so on); a bank of the same branches and accounts goes
-            on from there. None: in memory only.
+        data_dir: A directory in which each branch has one of its own (`branch-1` and so on) for its
+            pages and its table of requests. A bank of the same branches and accounts goes on from
+            there. None: in memory only.
         durability: When a write counts as being in the data directory, and so may be acknowledged.
-            "synced": when the disk says so; it survives the machine. "buffered": when the system has
-            it, which is several times faster; it survives the process and even kill -9, but if the
-            machine fails (power, kernel), the last writes of its branches may be lost, and a directory
+            "synced": when the disk says so; the write survives the machine. "buffered": when the system
+            has it, which is several times faster; the write survives the process, even kill -9. If the
+            machine fails (power, kernel), the last writes of its branches may then be lost. A directory
             may be found damaged as a whole: give such a branch an empty one.
         trace: Whether to keep what happens, for `trace`. A number: the most rows that are kept, of all
             branches (True: a million, in some 130 MB); those that find no room are counted. Child
@@ -157,9 +157,9 @@ class Bank(FaultInjection):
         """What has happened so far; of a closed bank, everything.
 
         Child processes keep their rows themselves and hand them over when asked, all until the same
-        moment, and once more when the bank is closed. A process that is killed takes its rows with it:
-        all that is left of that life is its `killed` row, the reason of which says so, and what its peers
-        received from it, whose sending is then missing. The queries with which `wait_until_converged` asks
+        moment, and once more when the bank is closed. A process that is killed takes its rows with it. Its
+        `killed` row is left, and says so; what its peers received from it is left too, and the sending of
+        that is missing. The queries with which `wait_until_converged` asks
         child processes are among the rows.
 
         Returns:

@@ -1,6 +1,6 @@
 """The one bank that a program in the course's style has, behind the objects that it builds: its
-branches as they are named, the running core, and what the program has written so far, which every
-branch waits for before it answers. That takes the place of the course's sleeps."""
+branches as they are named, and the running core. It knows what the program has written so far. Every
+branch waits for that before it answers, which takes the place of the course's sleeps."""
 
 from __future__ import annotations
 
