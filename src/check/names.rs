@@ -49,7 +49,8 @@ pub(super) enum Known {
 /// Every write that was asked for.
 pub(super) struct Fates<'a> {
     pub(super) all: Vec<Fate<'a>>,
-    /// Invocations that ask again for what another asked for.
+    /// Invocations that may be told what another try came to: those that ask again, and the first of a name of which
+    /// another try named less to wait for.
     pub(super) again: Vec<u64>,
 }
 
@@ -74,6 +75,11 @@ impl<'a> Fates<'a> {
                 fates.all.push(Fate::new(invocation, operation, position, first == new));
             } else {
                 fates.again.push(invocation.id);
+                // The first may be told what this one came to, if this one had to wait for less.
+                let first = fates.all[place].first;
+                if !invocation.at_least.dominates(&first.at_least) {
+                    fates.again.push(first.id);
+                }
             }
             fates.all[place].take(invocation.id, outcomes.get(&invocation.id).copied());
         }

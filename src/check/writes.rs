@@ -154,7 +154,8 @@ pub(super) struct Writes {
     open_on: BTreeMap<AccountId, OpenOn>,
     /// What cannot be of the answers to writes, without a look at what they show.
     pub(super) anomalies: Vec<Anomaly>,
-    /// Invocations that ask again for what another asked for: their answer may be older than they are.
+    /// Invocations that may be told what another try came to: their answer may be older than they are, and show less
+    /// than they named.
     pub(super) again: BTreeSet<u64>,
     /// The first try of each request that was tried more than once.
     pub(super) tried_again: BTreeSet<u64>,

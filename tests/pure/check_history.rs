@@ -372,7 +372,7 @@ fn an_overdraft_is_told_and_is_no_broken_promise() {
     assert_eq!(verdict.anomalies.len(), 1);
     assert_eq!(verdict.anomalies[0].kind, AnomalyKind::Overdraft);
     assert!(verdict.is_ok());
-    assert!(verdict.to_string().contains("accounts were overdrawn"), "{verdict}");
+    assert!(verdict.to_string().contains("ok, with overdrawn accounts"), "{verdict}");
 }
 
 #[test]
