@@ -206,7 +206,7 @@ def test_what_cannot_be_is_said(bank: replibank.Bank) -> None:
         (lambda: bank.drop(0.1, [9]), replibank.UnknownBranch, "no branch 9"),
         (lambda: bank.drop(0.1, [1], links=[(1, 2)]), replibank.ConfigError, "give one of them"),
         (lambda: bank.drop(0.1, one_way=True), replibank.ConfigError, "one_way says nothing without links"),
-        (lambda: bank.delay(1, links=[1, 2]), TypeError, "a list of pairs of branch ids is"),  # type: ignore[list-item]
+        (lambda: bank.delay(1, links=[1, 2]), TypeError, "give a list of pairs of branch ids"),  # type: ignore[list-item]
         (lambda: bank.delay(1, links=[(1, 1)]), replibank.ConfigError, "branches 1 and 1 have no link"),
         (lambda: bank.drop_requests(0.1, [9]), replibank.UnknownBranch, "no branch 9"),
         (lambda: bank.pause(9), replibank.UnknownBranch, "no branch 9"),
