@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::{AnswerChange, Remembered, Saved};
+use super::save::{AnswerChange, Remembered, Saved};
 use crate::types::{ClientId, Committed, Duration, Operation, Refusal, RequestId, Time};
 
 /// How many of one client's answers are remembered: as many as one stream of it may have under way.

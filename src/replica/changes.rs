@@ -1,6 +1,6 @@
 //! The order in which a ledger's pages changed last, so that what is new is found without looking at every page.
 
-use super::ledger::PageIndex;
+use super::page::PageIndex;
 
 #[derive(Clone, Debug, Default)]
 pub(super) struct Changes {

@@ -2,11 +2,14 @@
 //! to the own page, and wait for their concern.
 
 use super::{
-    News, Output, Replica, Request,
     answers::{Outcome, Recall},
+    disk::DiskLink,
+    input::Request,
     ledger::Ledger,
     lives::Where,
-    save::DiskLink,
+    machine::Replica,
+    news::News,
+    output::Output,
     waits::{Expired, MAX_WAITING, WaitingWrite},
 };
 use crate::types::{
@@ -31,6 +34,44 @@ impl Replica {
     pub(super) fn request(&mut self, request: Request, outputs: &mut Vec<Output>) {
         self.take(request, outputs);
         self.reached(self.own, outputs);
+    }
+
+    /// Whoever asked waits no longer. What was not decided never will be, and can be asked again; what is
+    /// committed stays so.
+    pub(super) fn give_up(&mut self, ticket: u64) {
+        self.waits.take(ticket);
+    }
+
+    /// A request of somebody who may have no further request wait: it is decided, or refused for good.
+    pub(super) fn request_at_once(&mut self, request: Request, limit: usize, outputs: &mut Vec<Output>) {
+        let ticket = request.ticket;
+        // What would be committed only to wait: not if it may have been committed before.
+        let is_new = match (request.id, request.action) {
+            (_, Action::Query { .. }) => false,
+            (None, Action::Write(_)) => true,
+            (Some(id), Action::Write(operation)) => {
+                request.terms.tried == Tried::Never && self.answers.recall(id, operation) == Recall::New
+            }
+        };
+        if is_new && request.terms.concern.replicas(self.branches.len()) > 1 {
+            let refused = self.refuse(&request, Refusal::Overloaded { limit });
+            return outputs.push(Output::Reply { ticket, answer: Answer::Refused(refused) });
+        }
+        self.request(request, outputs);
+        match self.waits.take(ticket) {
+            None => {}
+            Some(Expired::Request(request)) => {
+                let verdict = self.end_wait(&request, Refusal::Overloaded { limit });
+                let answer = verdict.map_or_else(Answer::Refused, Answer::Committed);
+                outputs.push(Output::Reply { ticket, answer });
+            }
+            Some(Expired::Write(write)) => {
+                // Its time is over now.
+                let needed = write.concern.replicas(self.branches.len());
+                self.waits.park_write(needed, WaitingWrite { deadline: self.now, ..write });
+                self.expire(self.now, outputs);
+            }
+        }
     }
 
     /// A page has moved on: decides the requests that waited for that, and those that waited for what

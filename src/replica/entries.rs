@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Entry, Past};
+use super::delta::{Entry, Past};
 use crate::types::AccountId;
 
 /// Up to this many accounts, to look at each is quicker than to keep an index.

@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeSet, VecDeque};
 
-use super::ledger::{Ledger, PageIndex};
+use super::{ledger::Ledger, page::PageIndex};
 use crate::types::{BranchId, Origin};
 
 /// What the peer has of one page, at least.

@@ -4,18 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Delta, PeerFault,
     branches::Branches,
     changes::Changes,
+    delta::{Delta, Past},
+    fault::PeerFault,
     news::Moved,
-    page::{Joined, MAX_SEQUENCE, Page, Past},
+    page::{Joined, MAX_SEQUENCE, Page, PageIndex},
 };
 use crate::types::{
     AccountId, BranchId, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version,
 };
-
-/// Where a page stands in the ledger.
-pub(super) type PageIndex = usize;
 
 /// The most pages of a ledger: what peers can name must end somewhere. A life that never wrote has none.
 const MAX_PAGES: usize = 1 << 17;

@@ -5,11 +5,12 @@
 use std::collections::{BTreeSet, VecDeque};
 
 use super::{
-    Call, Delta, PeerMessage, Receipt, Update,
+    delta::Delta,
     flight::{Flights, Known, ReceiptKey},
-    ledger::{Ledger, PageIndex},
+    ledger::Ledger,
+    message::{Call, PeerMessage, Receipt, Update},
     owed::Owed,
-    page::Page,
+    page::{Page, PageIndex},
     receipts::Receipts,
     tempo::{Pace, Tempo},
 };

@@ -1,7 +1,7 @@
 //! What branches tell each other. Every message is cumulative: losing, repeating, delaying or
 //! reordering it does no harm.
 
-use super::Delta;
+use super::delta::Delta;
 use crate::types::{Operation, Origin, Version};
 
 /// A message from one branch to a peer it is linked to.

@@ -1,7 +1,6 @@
 //! What a step has changed and told, for a driver that keeps a trace. Off by default: then it costs
 //! nothing, and nothing gathers.
 
-use super::Replica;
 use crate::types::{AccountId, Committed, Operation, Origin};
 
 /// One thing that happened in a replica.
@@ -51,41 +50,13 @@ pub enum News {
 /// An account that a page moved: by how much, and to what.
 pub(super) type Moved = (AccountId, i64, i64);
 
-impl Replica {
-    /// Lets news gather from now on. It begins with what is there already, page by page, as if it had
-    /// just been joined: what a disk had.
-    pub fn watch(&mut self) {
-        let mut known = 0;
-        let mut news = Vec::new();
-        for (page, moved) in self.ledger.watch() {
-            known += page.1;
-            news.extend(joined(page.0, 0, page.1, known, moved));
-        }
-        self.news = Some(news);
-    }
-
-    /// What has gathered, oldest first.
-    pub fn news(&mut self) -> impl Iterator<Item = News> + '_ {
-        self.news.iter_mut().flat_map(|news| news.drain(..))
-    }
-
-    /// Notes what a page moved when it advanced from `before`.
-    pub(super) fn note_joined(&mut self, origin: Origin, before: u64) {
-        if let Some(news) = &mut self.news {
-            let (sequence, known) = (self.ledger.sequence(origin), self.ledger.operations());
-            news.extend(joined(origin, before, sequence, known, self.ledger.take_moved()));
-        }
-    }
-
-    pub(super) fn note(&mut self, make: impl FnOnce(&Self) -> News) {
-        if self.news.is_some() {
-            let made = make(self);
-            self.news.iter_mut().for_each(|news| news.push(made));
-        }
-    }
-}
-
-fn joined(origin: Origin, before: u64, through: u64, known: u64, moved: Vec<Moved>) -> impl Iterator<Item = News> {
+pub(super) fn joined(
+    origin: Origin,
+    before: u64,
+    through: u64,
+    known: u64,
+    moved: Vec<Moved>,
+) -> impl Iterator<Item = News> {
     moved.into_iter().map(move |(account, change, balance)| News::Joined {
         origin,
         from: before + 1,

@@ -1,7 +1,7 @@
 //! The acknowledgements that a link owes its peer. One that the peer does not wait for leaves with whatever
 //! else is sent, or a little later: of several updates then only the last is answered.
 
-use super::{PeerMessage, ledger::Ledger};
+use super::{ledger::Ledger, message::PeerMessage};
 use crate::types::{Duration, MAX_ORIGINS, Origin, Time};
 
 /// How long the peer may be left without an answer that it does not wait for.

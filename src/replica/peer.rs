@@ -1,11 +1,16 @@
 //! The peer's half of the replica: sessions of links, pages joined, receipts passed on.
 
 use super::{
-    Call, Delta, Life, Output, PeerFault, PeerMessage, Receipt, Replica, Update,
+    delta::Delta,
+    fault::PeerFault,
     flight::ReceiptKey,
     ledger::Ledger,
     link::Link,
+    machine::Replica,
+    message::{Call, PeerMessage, Receipt, Update},
+    output::Output,
     page::{Joined, MAX_SEQUENCE, Page},
+    save::Life,
 };
 use crate::types::{BranchId, Operation, Origin, Propagation, Version};
 

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Receipt, branches::Branches};
+use super::{branches::Branches, message::Receipt};
 use crate::types::{BranchId, Incarnation, Origin};
 
 /// How far a branch has a page, in its latest life that said so.

@@ -6,8 +6,8 @@ use std::{
     ops::{Bound, RangeInclusive},
 };
 
-use super::{Output, Replica, Request, answers::Recall};
-use crate::types::{Action, Answer, Committed, Concern, Origin, Refusal, Time, Tried};
+use super::input::Request;
+use crate::types::{Committed, Concern, Origin, Time};
 
 /// How many requests may wait at one branch.
 pub const MAX_WAITING: usize = 1 << 16;
@@ -160,64 +160,21 @@ impl Waits {
         self.deadlines.first_key_value().map(|(&(deadline, _), _)| deadline)
     }
 
+    pub(super) fn has(&self, ticket: u64) -> bool {
+        self.tickets.contains_key(&ticket)
+    }
+
+    /// How many wait.
+    pub(super) fn len(&self) -> usize {
+        self.tickets.len()
+    }
+
     pub(super) fn invariants(&self) -> Result<(), String> {
         let count = self.requests.len() + self.writes.len();
         if [self.deadlines.len(), self.tickets.len()] == [count; 2] {
             Ok(())
         } else {
             Err("some waiting request has no deadline, or some deadline no request".to_owned())
-        }
-    }
-}
-
-/// Who waits, as the driver knows it: by ticket.
-impl Replica {
-    /// Whether a request waits, for a version or for its concern. (One that is answered may still wait for the
-    /// disk.)
-    pub fn is_waiting(&self, ticket: u64) -> bool {
-        self.waits.tickets.contains_key(&ticket)
-    }
-
-    /// How many requests wait.
-    pub fn waiting(&self) -> usize {
-        self.waits.tickets.len()
-    }
-
-    /// Whoever asked waits no longer. What was not decided never will be, and can be asked again; what is
-    /// committed stays so.
-    pub(super) fn give_up(&mut self, ticket: u64) {
-        self.waits.take(ticket);
-    }
-
-    /// A request of somebody who may have no further request wait: it is decided, or refused for good.
-    pub(super) fn request_at_once(&mut self, request: Request, limit: usize, outputs: &mut Vec<Output>) {
-        let ticket = request.ticket;
-        // What would be committed only to wait: not if it may have been committed before.
-        let is_new = match (request.id, request.action) {
-            (_, Action::Query { .. }) => false,
-            (None, Action::Write(_)) => true,
-            (Some(id), Action::Write(operation)) => {
-                request.terms.tried == Tried::Never && self.answers.recall(id, operation) == Recall::New
-            }
-        };
-        if is_new && request.terms.concern.replicas(self.branches.len()) > 1 {
-            let refused = self.refuse(&request, Refusal::Overloaded { limit });
-            return outputs.push(Output::Reply { ticket, answer: Answer::Refused(refused) });
-        }
-        self.request(request, outputs);
-        match self.waits.take(ticket) {
-            None => {}
-            Some(Expired::Request(request)) => {
-                let verdict = self.end_wait(&request, Refusal::Overloaded { limit });
-                let answer = verdict.map_or_else(Answer::Refused, Answer::Committed);
-                outputs.push(Output::Reply { ticket, answer });
-            }
-            Some(Expired::Write(write)) => {
-                // Its time is over now.
-                let needed = write.concern.replicas(self.branches.len());
-                self.waits.park_write(needed, WaitingWrite { deadline: self.now, ..write });
-                self.expire(self.now, outputs);
-            }
         }
     }
 }

@@ -31,7 +31,7 @@ impl Bug {
             Self::RestartWithoutPage => Lesson {
                 story: "a branch comes back under its old name without its page, and counts from 1 again",
                 seen: "a server rebuilt on an empty disk under its old name; a container whose volume was forgotten",
-                right: "src/replica/mod.rs: who comes back without its data writes a new page, as a new incarnation",
+                right: "src/replica/machine.rs: who comes back without its data writes a new page, as a new incarnation",
             },
             Self::AcknowledgementOutlivesData => Lesson {
                 story: "a branch has lost its data, but says that it has what it had: nobody sends it again",
@@ -66,12 +66,12 @@ impl Bug {
             Self::AcknowledgedBeforeSaved => Lesson {
                 story: "a deposit is acknowledged, and the power goes before it is on disk",
                 seen: "databases with fsync off; servers that answer before the log is flushed",
-                right: "src/replica/save.rs: answers and messages wait until everything that they tell is on disk",
+                right: "src/replica/disk.rs: answers and messages wait until everything that they tell is on disk",
             },
             Self::TornSave => Lesson {
                 story: "half of a save is on disk after a crash: the money, but not that it was asked for",
                 seen: "two files written one after the other; a row and its outbox in two transactions",
-                right: "src/replica/save.rs: pages and remembered requests are one save, there as a whole or not at all",
+                right: "src/replica/disk.rs: pages and remembered requests are one save, there as a whole or not at all",
             },
             Self::ConcernIgnored => Lesson {
                 story: "a write is said to be everywhere when it is at its own branch only",
