@@ -11,8 +11,8 @@ use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
 use super::{
-    BranchError,
     core::{Asked, Caller, Core},
+    error::BranchError,
     execute, panics,
 };
 use crate::{

@@ -13,9 +13,9 @@ use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
 use super::{
-    Stop,
     core::{Caller, Core},
     cork::Corked,
+    stop::Stop,
 };
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;

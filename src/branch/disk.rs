@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::{Stop, core::Core};
+use super::{core::Core, stop::Stop};
 use crate::{
     replica::Disk,
     store::{Store, StoreError},

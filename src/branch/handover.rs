@@ -7,11 +7,10 @@ use tokio::time::sleep;
 use tonic::Status;
 
 use super::{
-    BranchError,
     calls::{ask, nothing, tell},
     channels::Channels,
     core::Core,
-    error::describe,
+    error::{BranchError, describe},
     link::Backoff,
 };
 use crate::{replica::Call, types::BranchId};

@@ -9,7 +9,7 @@ use std::{
     task::Poll,
 };
 
-use super::{BranchError, core::Core};
+use super::{core::Core, error::BranchError};
 
 /// Does work of this branch; a panic in it is the branch's failure.
 ///

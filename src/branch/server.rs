@@ -23,13 +23,13 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server as reflection;
 
 use super::{
-    BranchError,
     bank_service::BankServer,
     channels::{KEEPALIVE, WINDOW_BYTES},
     core::Core,
     cork::Corked,
     cut::Cuttable,
     door::Door,
+    error::BranchError,
     replication_service::ReplicationServer,
 };
 use crate::{

@@ -1,10 +1,11 @@
 //! What only the inside of a branch can show: what becomes of it when a part of it panics.
 
-use std::net::Ipv4Addr;
+use std::{collections::BTreeSet, net::Ipv4Addr, sync::Arc, time::Duration};
 
-use super::*;
+use super::{config::Config, handle::Branch, panics};
 use crate::{
-    types::Incarnation,
+    topology::{Shape, Topology},
+    types::{AccountId, BranchId, Incarnation, Origin, Propagation},
     wire::proto::{self, bank_service_client::BankServiceClient},
 };
 

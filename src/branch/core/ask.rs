@@ -10,7 +10,7 @@ use super::{
     places::{MAX_PLACES, Place},
 };
 use crate::{
-    branch::BranchError,
+    branch::error::BranchError,
     replica::{Input, Request},
     types::{Action, Answer, Concern, Duration, RequestId, Terms, Time, Version},
     wire::WireError,

@@ -15,7 +15,7 @@ use tonic::Status;
 
 use super::{Arrived, Core, others};
 use crate::{
-    branch::{Faults, error::SessionEnd},
+    branch::{error::SessionEnd, faults::Faults},
     trace::{FaultKind, Mark, Message, MessageKind},
     types::{BranchId, Propagation},
 };

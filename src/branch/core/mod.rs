@@ -23,9 +23,11 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    BranchError, Config, Recording, Stop,
     complaints::{Complaints, Verdict},
-    error::{SessionEnd, describe, level},
+    config::Config,
+    error::{BranchError, SessionEnd, describe, level},
+    recording::Recording,
+    stop::Stop,
 };
 use ask::{Waiter, reply};
 use faults::FaultTable;

@@ -5,7 +5,7 @@ use tokio::sync::watch;
 
 use super::{Arrived, Core, others};
 use crate::{
-    branch::BranchError,
+    branch::error::BranchError,
     record,
     replica::Delta,
     trace::{Mark, Message, MessageKind},

@@ -2,7 +2,7 @@
 
 use super::{Arrived, Core, State};
 use crate::{
-    branch::{Part, Recording},
+    branch::recording::{Part, Recording},
     record::Recorder,
     trace::{Mark, Message, MessageKind, Row},
     types::{Answer, BranchId, Refusal, RequestId, Time},

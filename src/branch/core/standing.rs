@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::Core;
 use crate::{
-    branch::BranchError,
+    branch::error::BranchError,
     types::{BranchId, Incarnation, Origin},
 };
 
