@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::core::Core;
+use super::shared::Shared;
 
-pub(super) async fn run(core: Arc<Core>) {
+pub(super) async fn run(shared: Arc<Shared>) {
     loop {
-        let wait = core.tick();
+        let wait = shared.tick();
         let due = async {
             match wait {
                 Some(wait) => tokio::time::sleep(wait).await,
@@ -15,9 +15,9 @@ pub(super) async fn run(core: Arc<Core>) {
         };
         tokio::select! {
             () = due => {}
-            () = core.alarm.notified() => {}
-            () = core.stopped() => return,
+            () = shared.alarm.notified() => {}
+            () = shared.stopped() => return,
         }
-        core.awake().await;
+        shared.awake().await;
     }
 }

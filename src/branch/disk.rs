@@ -4,28 +4,28 @@
 
 use std::sync::Arc;
 
-use super::{core::Core, stop::Stop};
+use super::{shared::Shared, stop::Stop};
 use crate::{
     replica::Disk,
     store::{Store, StoreError},
 };
 
 /// Saves until the branch is told to stop, and then what is left; or until the disk fails.
-pub(super) async fn run(core: Arc<Core>, mut store: Store) {
+pub(super) async fn run(shared: Arc<Shared>, mut store: Store) {
     loop {
         let stop = tokio::select! {
-            () = core.save.notified() => {
-                core.awake().await;
+            () = shared.save.notified() => {
+                shared.awake().await;
                 Stop::No
             }
-            stop = core.told_to_stop() => stop,
+            stop = shared.told_to_stop() => stop,
         };
         if stop == Stop::AtOnce {
             return;
         }
-        match save_all(&core, store).await {
+        match save_all(&shared, store).await {
             Ok(free) => store = free,
-            Err(failure) => return report(&core, failure),
+            Err(failure) => return report(&shared, failure),
         }
         if stop == Stop::Gently {
             return close(store).await;
@@ -34,23 +34,23 @@ pub(super) async fn run(core: Arc<Core>, mut store: Store) {
 }
 
 /// Gives the store back when there is nothing left to save.
-async fn save_all(core: &Arc<Core>, mut store: Store) -> Result<Store, StoreError> {
-    while let Some(save) = core.poll_save() {
+async fn save_all(shared: &Arc<Shared>, mut store: Store) -> Result<Store, StoreError> {
+    while let Some(save) = shared.poll_save() {
         let number = save.number;
         // Neither this task's thread nor anybody else's waits for the disk.
         let directory = store.directory().to_owned();
         let written = tokio::task::spawn_blocking(move || store.save(&save).map(|()| store)).await;
         let interrupted = |_| StoreError::Failed { directory, reason: "the write was interrupted".to_owned() };
         store = written.map_err(interrupted)??;
-        core.saved(number);
+        shared.saved(number);
     }
     Ok(store)
 }
 
 /// What a branch that was killed could not save, it would not have saved.
-fn report(core: &Core, failure: StoreError) {
-    if !core.is_killed() {
-        core.fail(failure.into());
+fn report(shared: &Shared, failure: StoreError) {
+    if !shared.is_killed() {
+        shared.fail(failure.into());
     }
 }
 

@@ -10,20 +10,21 @@ use tokio::{
 };
 
 use super::{
-    calls,
-    channels::Channels,
     clock,
     config::{Config, Data},
-    core::Core,
+    connection::{
+        channels::Channels,
+        nearby::{Acceptor, BACKLOG},
+    },
     disk,
     error::BranchError,
     faults::Faults,
-    handover, link,
-    nearby::{Acceptor, BACKLOG},
     panics,
+    peers::{calls, handover, link},
     recording::{Part, Recording},
     recover::recover,
     server,
+    shared::Shared,
     stop::Stop,
 };
 use crate::{
@@ -37,7 +38,7 @@ use crate::{
 /// A served branch. Dropping it tells its tasks to stop; [`Branch::close`] also waits for them.
 #[derive(Debug)]
 pub struct Branch {
-    pub(super) core: Arc<Core>,
+    pub(super) shared: Arc<Shared>,
     address: SocketAddr,
     /// For those of this process.
     acceptor: Acceptor,
@@ -89,18 +90,22 @@ impl Branch {
         let address = listener.local_addr().map_err(failed)?;
         let (stop, stopped) = watch::channel(Stop::No);
         let recording = config.recording.take();
-        let core = Arc::new(Core::new(&config, replica, recording, stopped));
+        let shared = Arc::new(Shared::new(&config, replica, recording, stopped));
         let mut tasks = JoinSet::new();
         let (acceptor, nearby) = mpsc::channel(BACKLOG);
-        tasks.spawn(panics::task(core.clone(), "its server", Box::pin(server::run(listener, nearby, core.clone()))));
-        tasks.spawn(panics::task(core.clone(), "its clock", Box::pin(clock::run(core.clone()))));
+        tasks.spawn(panics::task(
+            shared.clone(),
+            "its server",
+            Box::pin(server::run(listener, nearby, shared.clone())),
+        ));
+        tasks.spawn(panics::task(shared.clone(), "its clock", Box::pin(clock::run(shared.clone()))));
         let disk = store.map(|store| {
             // Not one of the tasks, which may be ended anywhere: a write ends by itself.
             let fuse = store.fuse();
-            let task = panics::task(core.clone(), "its disk", Box::pin(disk::run(core.clone(), store)));
+            let task = panics::task(shared.clone(), "its disk", Box::pin(disk::run(shared.clone(), store)));
             (fuse, tokio::sync::Mutex::new(Some(tokio::spawn(task))))
         });
-        Ok(Self { core, address, acceptor, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
+        Ok(Self { shared, address, acceptor, config, stop, tasks: tokio::sync::Mutex::new(tasks), disk })
     }
 
     /// Lets branches that have the same `channels` reach it through memory. They must be of this process.
@@ -112,26 +117,26 @@ impl Branch {
     /// called once, with the `channels` that branches of one process share.
     pub async fn connect(&self, peers: &BTreeMap<BranchId, String>, channels: &Arc<Channels>) {
         let mut tasks = self.tasks.lock().await;
-        for &peer in self.core.peers() {
+        for &peer in self.shared.peers() {
             let Some(address) = peers.get(&peer).cloned() else { continue };
-            let core = self.core.clone();
+            let shared = self.shared.clone();
             match self.config.propagation {
                 // One connection serves both directions: the lower id dials.
                 Propagation::Stream if self.config.own.branch < peer => {
-                    let dial = link::dial(core.clone(), peer, address, channels.clone());
-                    tasks.spawn(panics::task(core, "a link", Box::pin(dial)));
+                    let dial = link::dial(shared.clone(), peer, address, channels.clone());
+                    tasks.spawn(panics::task(shared, "a link", Box::pin(dial)));
                 }
                 Propagation::Stream => {}
                 Propagation::Unary => {
-                    let calls = calls::run(core.clone(), peer, address, channels.clone());
-                    tasks.spawn(panics::task(core, "its calls", Box::pin(calls)));
+                    let calls = calls::run(shared.clone(), peer, address, channels.clone());
+                    tasks.spawn(panics::task(shared, "its calls", Box::pin(calls)));
                 }
             }
         }
-        let linked = peers.iter().filter(|(peer, _)| self.core.is_linked(**peer));
+        let linked = peers.iter().filter(|(peer, _)| self.shared.is_linked(**peer));
         let linked = linked.map(|(&peer, address)| (peer, address.clone())).collect();
-        let handover = handover::run(self.core.clone(), linked, channels.clone());
-        tasks.spawn(panics::task(self.core.clone(), "its handover", Box::pin(handover)));
+        let handover = handover::run(self.shared.clone(), linked, channels.clone());
+        tasks.spawn(panics::task(self.shared.clone(), "its handover", Box::pin(handover)));
     }
 
     /// Its id.
@@ -149,30 +154,30 @@ impl Branch {
     /// # Errors
     /// [`BranchError`] if it is stopped, or its disk fails, before what there is to tell is on disk.
     pub async fn status(&self) -> Result<Status, BranchError> {
-        self.core.status().await
+        self.shared.status().await
     }
 
     /// The rows of all that happened here before `until`, and how many found no room; nothing without
     /// a recording.
     pub fn rows(&self, until: Time) -> (Vec<Row>, u64) {
-        self.core.rows(until)
+        self.shared.rows(until)
     }
 
     /// At most `count` of these rows, from number `from` on; `None` without a recording.
     pub fn part(&self, until: Time, from: usize, count: usize) -> Option<Part> {
-        self.core.part(until, from, count)
+        self.shared.part(until, from, count)
     }
 
     /// Takes its recording away, for the branch's next life: this one writes no more.
     pub fn take_recording(&self) -> Option<Recording> {
-        self.core.take_recording()
+        self.shared.take_recording()
     }
 
     /// Lets these faults befall it from now on, and no others. When this returns, nothing more crosses
     /// what is cut, but for calls that are on their way already; and a branch that is paused decides
     /// nothing, but for what it was at.
     pub fn befall(&self, faults: Faults) {
-        self.core.befall(faults);
+        self.shared.befall(faults);
     }
 
     /// Returns once the replica has reached `version`, on its disk if it has one.
@@ -180,18 +185,18 @@ impl Branch {
     /// # Errors
     /// [`BranchError`] if the branch is stopped, or its disk fails, before.
     pub async fn reached(&self, version: &types::Version) -> Result<(), BranchError> {
-        self.core.reached(version).await
+        self.shared.reached(version).await
     }
 
     /// Why it has failed, if it has (its disk, or a part of it): then it answers every call with that, and
     /// decides nothing.
     pub fn failure(&self) -> Option<BranchError> {
-        self.core.check().err()
+        self.shared.check().err()
     }
 
     /// How many saves are on its disk; 0 without one.
     pub fn saves(&self) -> u64 {
-        self.core.saves()
+        self.shared.saves()
     }
 
     /// The fuse of its disk, if it has one: tests fill a disk so.
@@ -201,12 +206,12 @@ impl Branch {
 
     /// Returns when it has failed.
     pub async fn failed(&self) -> BranchError {
-        self.core.failed().await
+        self.shared.failed().await
     }
 
     /// Takes no more requests from now on. What it has decided it still tells its peers, until it is closed.
     pub fn end_requests(&self) {
-        self.core.end_requests();
+        self.shared.end_requests();
     }
 
     /// Takes no more requests, and returns when every peer that is linked, and is not held back for longer, has
@@ -215,33 +220,33 @@ impl Branch {
     pub async fn flush(&self, within: Duration) -> u64 {
         self.end_requests();
         // What is not told by then is counted.
-        let _ = timeout(within, self.core.flushed(within)).await;
-        self.core.unshared()
+        let _ = timeout(within, self.shared.flushed(within)).await;
+        self.shared.unshared()
     }
 
     /// How many requests wait there, for a version or for other replicas.
     pub fn waiting(&self) -> usize {
-        self.core.waiting()
+        self.shared.waiting()
     }
 
     /// Its own page, and how many operations are on it.
     pub fn written(&self) -> (Origin, u64) {
-        (self.config.own, self.core.written())
+        (self.config.own, self.shared.written())
     }
 
     /// What it has seen.
     pub fn version(&self) -> types::Version {
-        self.core.version()
+        self.shared.version()
     }
 
     /// The peers that it is linked to now, and that hear of what it does within this time.
     pub fn hearers(&self, within: Duration) -> Vec<BranchId> {
-        self.core.hearers(within)
+        self.shared.hearers(within)
     }
 
     /// Returns when that is so no more of this peer.
     pub async fn unheard_by(&self, peer: BranchId, within: Duration) {
-        self.core.unheard_by(peer, within).await;
+        self.shared.unheard_by(peer, within).await;
     }
 
     /// Tells it to stop, and waits until every task of it has ended and everything that it decided is

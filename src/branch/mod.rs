@@ -6,45 +6,36 @@
 //!   customers' calls and streams          peers' streams and calls       time, the disk
 //!             |                                     |                         |
 //! +-----------v-------------+       +---------------v-------------+   +-------v-------+
-//! | bank_service, execute   |       | link, calls, handover;      |   | clock, disk   |
-//! |                         |       | replication_service         |   |               |
+//! | services: bank, execute |       | services: replication       |   | clock, disk   |
+//! |                         |       | peers: link, calls          |   |               |
 //! +-----------+-------------+       +---------------+-------------+   +-------+-------+
 //!             | ask                                 | begin a session,        | tick,
 //!             |                                     | hand in, poll           | save
 //! +-----------v-------------------------------------v-------------------------v-------+
-//! | core: the replica behind its lock; bells for whoever must hear of what happens    |
+//! | shared: the replica behind its lock; bells for whoever must hear of what happens  |
 //! +-----------------------------------------------------------------------------------+
 //! ```
 
-mod bank_service;
-mod calls;
-mod channels;
 mod clock;
-mod complaints;
 mod config;
-mod core;
-mod cork;
-mod cut;
+mod connection;
 mod disk;
-mod door;
 mod error;
-mod execute;
 mod faults;
 mod handle;
-mod handover;
-mod link;
-mod nearby;
 mod panics;
+mod peers;
 mod recording;
 mod recover;
-mod replication_service;
 mod server;
+mod services;
+mod shared;
 mod stop;
 #[cfg(test)]
 mod tests;
 
-pub use channels::Channels;
 pub use config::{Config, Data, topology};
+pub use connection::channels::Channels;
 pub use error::BranchError;
 pub use faults::{Faults, Way, Wire};
 pub use handle::Branch;

@@ -9,17 +9,17 @@ use std::{
     task::Poll,
 };
 
-use super::{core::Core, error::BranchError};
+use super::{error::BranchError, shared::Shared};
 
 /// Does work of this branch; a panic in it is the branch's failure.
 ///
 /// # Errors
 /// [`BranchError::Panicked`].
-pub(super) fn guard<T>(core: &Core, what: &str, work: impl FnOnce() -> T) -> Result<T, BranchError> {
+pub(super) fn guard<T>(shared: &Shared, what: &str, work: impl FnOnce() -> T) -> Result<T, BranchError> {
     // Nothing of a branch that has failed is used any more, but to say why.
     catch_unwind(AssertUnwindSafe(work)).map_err(|panic| {
         let failure = BranchError::Panicked { what: what.to_owned(), message: message(&*panic) };
-        core.fail(failure.clone());
+        shared.fail(failure.clone());
         failure
     })
 }
@@ -29,11 +29,11 @@ pub(super) fn guard<T>(core: &Core, what: &str, work: impl FnOnce() -> T) -> Res
 /// # Errors
 /// [`BranchError::Panicked`].
 pub(super) async fn guarded<T>(
-    core: &Core,
+    shared: &Shared,
     what: &str,
     mut work: Pin<&mut impl Future<Output = T>>,
 ) -> Result<T, BranchError> {
-    poll_fn(|context| match guard(core, what, || work.as_mut().poll(context)) {
+    poll_fn(|context| match guard(shared, what, || work.as_mut().poll(context)) {
         Ok(polled) => polled.map(Ok),
         Err(failure) => Poll::Ready(Err(failure)),
     })
@@ -41,9 +41,9 @@ pub(super) async fn guarded<T>(
 }
 
 /// A task of the branch. It is large, and there are thousands: so it is kept in one place, and not moved around.
-pub(super) async fn task(core: Arc<Core>, what: &'static str, mut work: Pin<Box<impl Future<Output = ()>>>) {
+pub(super) async fn task(shared: Arc<Shared>, what: &'static str, mut work: Pin<Box<impl Future<Output = ()>>>) {
     // The branch knows.
-    let _ = guarded(&core, what, work.as_mut()).await;
+    let _ = guarded(&shared, what, work.as_mut()).await;
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {

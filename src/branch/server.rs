@@ -23,14 +23,15 @@ use tonic_health::{ServingStatus, server::HealthReporter};
 use tonic_reflection::server as reflection;
 
 use super::{
-    bank_service::BankServer,
-    channels::{KEEPALIVE, WINDOW_BYTES},
-    core::Core,
-    cork::Corked,
-    cut::Cuttable,
-    door::Door,
+    connection::{
+        channels::{KEEPALIVE, WINDOW_BYTES},
+        cork::Corked,
+        cut::Cuttable,
+        door::Door,
+    },
     error::BranchError,
-    replication_service::ReplicationServer,
+    services::{bank::BankServer, replication::ReplicationServer},
+    shared::Shared,
 };
 use crate::{
     types::BranchId,
@@ -66,16 +67,16 @@ static REFLECTION: LazyLock<Result<Routes, reflection::Error>> = LazyLock::new(|
 });
 
 /// Serves until told to stop: whoever comes to the listener, and who comes from within this process.
-pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStream>, core: Arc<Core>) {
-    let own = core.own().branch;
+pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStream>, shared: Arc<Shared>) {
+    let own = shared.own().branch;
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<BankServiceServer<BankServer>>().await;
     health.set_serving::<ReplicationServiceServer<ReplicationServer>>().await;
 
-    let bank = BankServiceServer::new(BankServer::new(core.clone()))
+    let bank = BankServiceServer::new(BankServer::new(shared.clone()))
         .max_decoding_message_size(MAX_CUSTOMER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_STATUS_BYTES);
-    let replication = ReplicationServiceServer::new(ReplicationServer::new(core.clone()))
+    let replication = ReplicationServiceServer::new(ReplicationServer::new(shared.clone()))
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
     let reflection = REFLECTION.as_ref().inspect_err(|error| {
@@ -90,15 +91,15 @@ pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStre
         .http2_keepalive_timeout(Some(KEEPALIVE))
         .add_routes(routes)
         .add_service(bank)
-        .add_service(Door::new(replication, core.clone()))
+        .add_service(Door::new(replication, shared.clone()))
         .add_service(health_service);
 
-    let served = core.clone();
+    let served = shared.clone();
     let incoming = patient(TcpIncoming::from(listener).with_nodelay(Some(true)), own)
         .map(|stream| stream.map(|socket| Either::Left(Corked::new(socket))))
         .merge(ReceiverStream::new(nearby).map(|stream| Ok(Either::Right(stream))))
         .map(move |stream| stream.map(|stream| Cuttable::new(stream, served.clone())));
-    let told = core.clone();
+    let told = shared.clone();
     let end = async move {
         let _ = told.told_to_stop().await;
     };
@@ -106,22 +107,22 @@ pub(super) async fn run(listener: TcpListener, nearby: mpsc::Receiver<DuplexStre
     tokio::pin!(serving);
     let served = tokio::select! {
         served = &mut serving => served,
-        () = tell_health(&core, &health) => Ok(()),
-        _ = core.told_to_stop() => {
+        () = tell_health(&shared, &health) => Ok(()),
+        _ = shared.told_to_stop() => {
             // Connections that do not end by themselves are cut after the grace.
             tokio::time::timeout(GRACE, serving).await.unwrap_or(Ok(()))
         }
     };
     if let Err(error) = served {
-        core.fail(BranchError::Listener { reason: error.to_string() });
+        shared.fail(BranchError::Listener { reason: error.to_string() });
     }
 }
 
 /// Tells of each service whether it serves, for ever. A branch that has failed answers every call with that,
 /// until it is told to stop.
-async fn tell_health(core: &Core, health: &HealthReporter) {
+async fn tell_health(shared: &Shared, health: &HealthReporter) {
     let serves = |serves| if serves { ServingStatus::Serving } else { ServingStatus::NotServing };
-    let mut changes = core.changing_standing();
+    let mut changes = shared.changing_standing();
     loop {
         let (customers, peers) = {
             let standing = changes.borrow_and_update();

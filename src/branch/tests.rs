@@ -53,7 +53,7 @@ async fn a_panic_in_any_task_ends_the_branch_loudly() {
     while told.message().await.unwrap().unwrap().status != serving {}
 
     branch.tasks.lock().await.spawn(panics::task(
-        branch.core.clone(),
+        branch.shared.clone(),
         "a link",
         Box::pin(async { panic!("on purpose") }),
     ));
@@ -72,7 +72,7 @@ async fn a_panic_in_any_task_ends_the_branch_loudly() {
 async fn a_panic_under_the_lock_is_the_end_too() {
     let listener = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     let branch = Branch::serve(listener, config(1, &|branches| Topology::new(Shape::Mesh, branches))).unwrap();
-    let broken = panics::guard(&branch.core, "its replica", || branch.core.panic_under_the_lock());
+    let broken = panics::guard(&branch.shared, "its replica", || branch.shared.panic_under_the_lock());
     assert_eq!(broken, branch.failure().map_or(Ok(()), Err));
     let mut bank = BankServiceClient::connect(format!("http://{}", branch.address())).await.unwrap();
     let deposit = proto::DepositRequest { amount: 1, ..Default::default() };

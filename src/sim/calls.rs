@@ -1,6 +1,6 @@
 //! Unary propagation as the server does it: each branch calls its peers, one call at a time to each, without
 //! sessions. The replica's greeting is answered by what the peer's status says, and an operation's call by how
-//! far the peer has the page. See `branch/calls.rs`, which this follows.
+//! far the peer has the page. See `branch/peers/calls.rs`, which this follows.
 
 use super::{
     event::{Event, NodeIndex},

@@ -11,12 +11,12 @@ use tokio::{
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Code, Status};
 
-use super::{
-    channels::{CONNECT_WITHIN, Channels},
-    core::{Arrived, Core, Session},
-    error::{BranchError, SessionEnd, describe, level},
-};
 use crate::{
+    branch::{
+        connection::channels::{CONNECT_WITHIN, Channels},
+        error::{BranchError, SessionEnd, describe, level},
+        shared::{Arrived, Session, Shared},
+    },
     record, trace,
     types::{BranchId, Incarnation, Origin, Propagation},
     wire::{
@@ -26,21 +26,21 @@ use crate::{
 };
 
 /// Messages that may wait for the wire: what comes after gathers in the replica.
-pub(super) const MESSAGES_AHEAD: usize = 4;
+pub(in crate::branch) const MESSAGES_AHEAD: usize = 4;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(2);
 
 /// The wait before the next attempt: between half of the nominal backoff and all of it.
 #[derive(Debug)]
-pub(super) struct Backoff(Duration);
+pub(in crate::branch) struct Backoff(Duration);
 
 impl Backoff {
-    pub(super) fn new() -> Self {
+    pub(in crate::branch) fn new() -> Self {
         Self(BACKOFF_MIN)
     }
 
-    pub(super) fn next(&mut self) -> Duration {
+    pub(in crate::branch) fn next(&mut self) -> Duration {
         let wait = self.0.mul_f64(0.5 + fastrand::f64() / 2.0);
         self.0 = (self.0 * 2).min(BACKOFF_MAX);
         wait
@@ -48,24 +48,24 @@ impl Backoff {
 }
 
 /// Keeps the link to `peer` until the branch stops.
-pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String, channels: Arc<Channels>) {
+pub(in crate::branch) async fn dial(shared: Arc<Shared>, peer: BranchId, address: String, channels: Arc<Channels>) {
     let mut backoff = Backoff::new();
     let mut last_failure = String::new();
-    let mut faults = core.changing_faults();
+    let mut faults = shared.changing_faults();
     loop {
-        core.mended(peer).await;
-        core.awake().await;
+        shared.mended(peer).await;
+        shared.awake().await;
         let lasted = Instant::now();
         let ended = tokio::select! {
-            ended = dial_once(&core, peer, &address, &channels) => ended,
-            () = core.stopped() => return,
+            ended = dial_once(&shared, peer, &address, &channels) => ended,
+            () = shared.stopped() => return,
         };
         let (failure, level) = match ended {
             Ok(()) => ("the peer closed the link".to_owned(), log::Level::Info),
             Err(status) => (describe(&status), level(&status)),
         };
         if failure != last_failure {
-            log::log!(level, "branch {}: link to {peer} at {address}: {failure}; dialling again", core.own().branch);
+            log::log!(level, "branch {}: link to {peer} at {address}: {failure}; dialling again", shared.own().branch);
             last_failure = failure;
         }
         if lasted.elapsed() > BACKOFF_MAX {
@@ -75,82 +75,82 @@ pub(super) async fn dial(core: Arc<Core>, peer: BranchId, address: String, chann
             () = sleep(backoff.next()) => {}
             // What failed because of a fault may not fail any more.
             _ = faults.changed() => backoff = Backoff::new(),
-            () = core.stopped() => return,
+            () = shared.stopped() => return,
         }
     }
 }
 
-async fn dial_once(core: &Arc<Core>, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
+async fn dial_once(shared: &Arc<Shared>, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
     let channel = channels.open(address).await?;
     let mut client = ReplicationServiceClient::new(channel)
         .max_decoding_message_size(MAX_PEER_MESSAGE_BYTES)
         .max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
     let (sender, receiver) = mpsc::channel(MESSAGES_AHEAD);
     // There is room: the channel is new.
-    let _ = sender.try_send(proto::PeerMessage::hello(core.hello(peer)));
+    let _ = sender.try_send(proto::PeerMessage::hello(shared.hello(peer)));
     let outbound = ReceiverStream::new(receiver).map(|message| proto::ReplicateRequest { message: Some(message) });
     let mut inbound = timeout(CONNECT_WITHIN, client.replicate(outbound))
         .await
         .map_err(|_| Status::deadline_exceeded("the peer did not answer"))?
-        .inspect_err(|status| note_refusal(core, peer, status))?
+        .inspect_err(|status| note_refusal(shared, peer, status))?
         .into_inner();
     let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| no_hello())??;
     let hello = first.and_then(|response| response.message).unwrap_or_default().read_hello()?;
-    welcome(core, hello).inspect_err(|status| note_refusal(core, peer, status))?;
+    welcome(shared, hello).inspect_err(|status| note_refusal(shared, peer, status))?;
     if hello.branch != peer {
         return Err(Status::failed_precondition(format!("branch {} answers there", hello.branch)));
     }
-    meet(core, hello)?;
+    meet(shared, hello)?;
     let inbound = inbound.map(|response| response.map(|response| response.message));
-    converse(core, hello, inbound, sender).await
+    converse(shared, hello, inbound, sender).await
 }
 
-pub(super) fn no_hello() -> Status {
+pub(in crate::branch) fn no_hello() -> Status {
     Status::deadline_exceeded("the peer did not say hello")
 }
 
 /// Whether a branch of that bank is of ours.
-pub(super) fn compare(core: &Core, branch: BranchId, bank: u64) -> Result<(), Status> {
-    if bank == core.bank() {
+pub(in crate::branch) fn compare(shared: &Shared, branch: BranchId, bank: u64) -> Result<(), Status> {
+    if bank == shared.bank() {
         return Ok(());
     }
     Err(Status::failed_precondition(format!(
         "branch {branch} is of another bank than branch {}: both need the same branches, accounts, opening balances, \
          propagation and topology",
-        core.own().branch
+        shared.own().branch
     )))
 }
 
 /// What a peer answers, or we to it, that is no failure of the network: it will answer the same again.
-pub(super) fn note_refusal(core: &Core, peer: BranchId, status: &Status) {
+pub(in crate::branch) fn note_refusal(shared: &Shared, peer: BranchId, status: &Status) {
     if [Code::FailedPrecondition, Code::InvalidArgument, Code::PermissionDenied, Code::Unauthenticated]
         .contains(&status.code())
     {
-        core.refused_by(peer, describe(status));
+        shared.refused_by(peer, describe(status));
     }
 }
 
 /// Whether one who dials us, and says this, is a peer of ours. Of a peer that is linked already, a stranger under
 /// its name says nothing.
-pub(super) fn welcome_dialler(core: &Core, hello: Hello) -> Result<(), Status> {
-    welcome(core, hello).inspect_err(|status| {
-        if core.is_linked(hello.branch) && !core.has_session(hello.branch) {
-            note_refusal(core, hello.branch, status);
+pub(in crate::branch) fn welcome_dialler(shared: &Shared, hello: Hello) -> Result<(), Status> {
+    welcome(shared, hello).inspect_err(|status| {
+        if shared.is_linked(hello.branch) && !shared.has_session(hello.branch) {
+            note_refusal(shared, hello.branch, status);
         }
     })
 }
 
 /// Whether one who says this is a peer of ours.
-pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
-    compare(core, hello.branch, hello.bank)?;
-    let own = core.own();
-    if core.propagation() == Propagation::Unary {
+pub(in crate::branch) fn welcome(shared: &Shared, hello: Hello) -> Result<(), Status> {
+    compare(shared, hello.branch, hello.bank)?;
+    let own = shared.own();
+    if shared.propagation() == Propagation::Unary {
         return Err(Status::failed_precondition(format!(
             "branch {} propagates by calls and takes no streams: all branches of a bank need the same propagation",
             own.branch
         )));
     }
-    if !core.is_linked(hello.branch) {
+    if !shared.is_linked(hello.branch) {
         return Err(Status::failed_precondition(format!(
             "branches {} and {} are not linked: both need the same topology",
             hello.branch, own.branch
@@ -160,43 +160,47 @@ pub(super) fn welcome(core: &Core, hello: Hello) -> Result<(), Status> {
 }
 
 /// Another process of the own branch was heard of: a later one, or one that should have ended.
-pub(super) fn meet_rival(core: &Core, life: Incarnation) {
-    core.overtaken_by(life);
-    if life < core.own().incarnation {
-        core.claimed(Origin { incarnation: life, ..core.own() });
+pub(in crate::branch) fn meet_rival(shared: &Shared, life: Incarnation) {
+    shared.overtaken_by(life);
+    if life < shared.own().incarnation {
+        shared.claimed(Origin { incarnation: life, ..shared.own() });
     }
 }
 
 /// A call tells this page. Calls do not say who calls, but for one that hands over since it knows that it is
 /// overtaken. Returns the life of the other process, if two claim the page's branch.
-pub(super) fn meet_caller(core: &Core, page: Origin, handed_over_by: Option<Incarnation>) -> Option<Incarnation> {
-    let latest = core.latest_life(page.branch);
+pub(in crate::branch) fn meet_caller(
+    shared: &Shared,
+    page: Origin,
+    handed_over_by: Option<Incarnation>,
+) -> Option<Incarnation> {
+    let latest = shared.latest_life(page.branch);
     if page.incarnation > latest {
-        core.began_anew(page.branch);
+        shared.began_anew(page.branch);
     }
     if let Some(incarnation) = handed_over_by.filter(|&life| life < latest) {
-        core.claimed(Origin { incarnation, ..page });
+        shared.claimed(Origin { incarnation, ..page });
     }
-    if page.incarnation < latest { Some(latest) } else { core.rival(page.branch) }
+    if page.incarnation < latest { Some(latest) } else { shared.rival(page.branch) }
 }
 
 /// Whether one who says this is the process that serves its branch; hears whether we are.
-fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
-    core.overtaken_by(hello.heard);
+fn meet(shared: &Shared, hello: Hello) -> Result<(), Status> {
+    shared.overtaken_by(hello.heard);
     // Of another life than this one, it is an old story.
-    if let Some(life) = hello.rival.filter(|_| hello.heard == core.own().incarnation) {
-        meet_rival(core, life);
+    if let Some(life) = hello.rival.filter(|_| hello.heard == shared.own().incarnation) {
+        meet_rival(shared, life);
     }
-    let latest = core.latest_life(hello.branch);
+    let latest = shared.latest_life(hello.branch);
     if hello.life > latest {
-        core.began_anew(hello.branch);
+        shared.began_anew(hello.branch);
     }
     if hello.life >= latest {
         return Ok(());
     }
-    if core.claimed(Origin { branch: hello.branch, incarnation: hello.life }) {
+    if shared.claimed(Origin { branch: hello.branch, incarnation: hello.life }) {
         // The later process learns of it in our next hello.
-        core.greet_again(hello.branch);
+        shared.greet_again(hello.branch);
     }
     Err(Status::failed_precondition(format!(
         "branch {} has begun life {} since this one, {}: two processes claim it, and the earlier one must stop",
@@ -205,8 +209,8 @@ fn meet(core: &Core, hello: Hello) -> Result<(), Status> {
 }
 
 /// The other end of [`dial`]: says hello and converses. How the conversation fails is the peer's to know.
-pub(super) async fn accept(
-    core: Arc<Core>,
+pub(in crate::branch) async fn accept(
+    shared: Arc<Shared>,
     hello: Hello,
     inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
@@ -214,13 +218,13 @@ pub(super) async fn accept(
 ) {
     let peer = hello.branch;
     // There is room: the channel is new.
-    let _ = outbound.try_send(proto::PeerMessage::hello(core.hello(peer)));
-    let ended = match meet(&core, hello) {
-        Ok(()) => converse(&core, hello, inbound, outbound).await,
+    let _ = outbound.try_send(proto::PeerMessage::hello(shared.hello(peer)));
+    let ended = match meet(&shared, hello) {
+        Ok(()) => converse(&shared, hello, inbound, outbound).await,
         overtaken @ Err(_) => overtaken,
     };
     if let Err(status) = ended {
-        core.complain(&format!("link from {peer} ended"), &status);
+        shared.complain(&format!("link from {peer} ended"), &status);
         // The only one: there is room. If the peer has gone, nobody is left to tell.
         let _ = end.try_send(status);
     }
@@ -229,19 +233,19 @@ pub(super) async fn accept(
 /// One session: hands in what the peer says, and sends what the replica has for it, whenever the
 /// wire has room. Ends with the stream, the session or the branch.
 async fn converse(
-    core: &Core,
+    shared: &Shared,
     hello: Hello,
     mut inbound: impl Stream<Item = Result<Option<proto::PeerMessage>, Status>> + Unpin,
     outbound: mpsc::Sender<proto::PeerMessage>,
 ) -> Result<(), Status> {
     let peer = hello.branch;
-    let Session { number: session, ready, mut ended } = core.begin_session(peer, Some(hello.life))?;
-    core.accepted_by(peer);
-    let _end = EndSession { core, peer, session };
+    let Session { number: session, ready, mut ended } = shared.begin_session(peer, Some(hello.life))?;
+    shared.accepted_by(peer);
+    let _end = EndSession { shared, peer, session };
     let mut send_at: Option<Instant> = None;
-    let (mut cutter, mut joiner) = (Cutter::default(), Joiner::new(core.most_bytes()));
+    let (mut cutter, mut joiner) = (Cutter::default(), Joiner::new(shared.most_bytes()));
     let mut rung = pin!(ready.notified());
-    let mut stopped = pin!(core.stopped());
+    let mut stopped = pin!(shared.stopped());
     loop {
         let now = Instant::now();
         tokio::select! {
@@ -249,20 +253,20 @@ async fn converse(
                 let Some(message) = message else { return Ok(()) };
                 let Some(mut message) = joiner.take(message?.unwrap_or_default())? else { continue };
                 let mark = message.mark.take().and_then(|mark| mark.read());
-                let arrived = Arrived { mark, bytes: core.measure(&message) };
-                core.awake().await;
-                core.receive(peer, session, message.read()?, Some(arrived));
+                let arrived = Arrived { mark, bytes: shared.measure(&message) };
+                shared.awake().await;
+                shared.receive(peer, session, message.read()?, Some(arrived));
             }
             end = &mut ended => return Err(ended_by(end)),
             () = &mut rung => {
                 rung.set(ready.notified());
-                if core.heard(peer, session) {
+                if shared.heard(peer, session) {
                     // Whoever else is ready goes first: how long that takes tells how scarce processors are.
                     yield_now().await;
-                    core.took_turn(peer, session);
+                    shared.took_turn(peer, session);
                 }
                 // What waits already leaves sooner if the delay has ended meanwhile.
-                let at = Instant::now() + core.delay_to(peer);
+                let at = Instant::now() + shared.delay_to(peer);
                 send_at = Some(send_at.map_or(at, |earlier| earlier.min(at)));
             }
             () = sleep_until(send_at.unwrap_or(now)), if send_at.is_some_and(|at| at > now) => {}
@@ -272,15 +276,15 @@ async fn converse(
                     permit.send(part);
                     continue;
                 }
-                let next = core.poll_send(peer, session);
+                let next = shared.poll_send(peer, session);
                 let next = next.map(|next| (record::message(peer, &next, None), proto::PeerMessage::new(next)));
                 match next {
                     Some((told, Some(message))) => {
-                        let bytes = core.measure(&message);
+                        let bytes = shared.measure(&message);
                         let told = || trace::Message { bytes, ..told };
-                        let mark = core.sent(told);
+                        let mark = shared.sent(told);
                         // A stream is in order, so nothing can come after what is lost.
-                        if core.loses_sent(peer, mark, told) {
+                        if shared.loses_sent(peer, mark, told) {
                             return Err(SessionEnd::Lost.into());
                         }
                         permit.send(cutter.begin(proto::PeerMessage { mark: mark.map(Into::into), ..message }));
@@ -294,19 +298,19 @@ async fn converse(
 }
 
 /// The branch itself has ended a session.
-pub(super) fn ended_by(end: Result<SessionEnd, oneshot::error::RecvError>) -> Status {
+pub(in crate::branch) fn ended_by(end: Result<SessionEnd, oneshot::error::RecvError>) -> Status {
     end.map_or_else(|_| BranchError::Stopped.into(), Status::from)
 }
 
 /// Ends the session however the conversation ends, a dropped future included.
 struct EndSession<'a> {
-    core: &'a Core,
+    shared: &'a Shared,
     peer: BranchId,
     session: u64,
 }
 
 impl Drop for EndSession<'_> {
     fn drop(&mut self) {
-        self.core.end_session(self.peer, self.session);
+        self.shared.end_session(self.peer, self.session);
     }
 }

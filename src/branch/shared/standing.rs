@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Core;
+use super::Shared;
 use crate::{
     branch::error::BranchError,
     types::{BranchId, Incarnation, Origin},
@@ -72,7 +72,7 @@ impl Standing {
     }
 }
 
-impl Core {
+impl Shared {
     /// # Errors
     /// Why it has failed, if it has.
     pub(in crate::branch) fn check(&self) -> Result<(), BranchError> {

@@ -13,17 +13,17 @@ use tokio::{
 };
 
 /// Where a branch takes connections from within its process.
-pub(super) type Acceptor = mpsc::Sender<DuplexStream>;
+pub(in crate::branch) type Acceptor = mpsc::Sender<DuplexStream>;
 
 /// Connections that may wait for a branch to take them.
-pub(super) const BACKLOG: usize = 128;
+pub(in crate::branch) const BACKLOG: usize = 128;
 
 /// As much as one end may write ahead of what the other has read: two frames of HTTP/2.
 const PIPE_BYTES: usize = 32 << 10;
 
 /// The branches of this process, by where else they listen ("host:port").
 #[derive(Debug, Default)]
-pub(super) struct Nearby(Mutex<BTreeMap<String, Acceptor>>);
+pub(in crate::branch) struct Nearby(Mutex<BTreeMap<String, Acceptor>>);
 
 impl Nearby {
     fn acceptors(&self) -> MutexGuard<'_, BTreeMap<String, Acceptor>> {
@@ -31,12 +31,12 @@ impl Nearby {
     }
 
     /// Whoever listened at `address` before has ended.
-    pub(super) fn add(&self, address: String, acceptor: Acceptor) {
+    pub(in crate::branch) fn add(&self, address: String, acceptor: Acceptor) {
         self.acceptors().insert(address, acceptor);
     }
 
     /// Whether a branch of this process listens at `address`, or did, and will again.
-    pub(super) fn has(&self, address: &str) -> bool {
+    pub(in crate::branch) fn has(&self, address: &str) -> bool {
         self.acceptors().contains_key(address)
     }
 
@@ -44,7 +44,7 @@ impl Nearby {
     ///
     /// # Errors
     /// As the kernel's, if it has ended: its place is kept for it.
-    pub(super) async fn connect(&self, address: &str) -> io::Result<DuplexStream> {
+    pub(in crate::branch) async fn connect(&self, address: &str) -> io::Result<DuplexStream> {
         let acceptor = self.acceptors().get(address).cloned().ok_or(io::ErrorKind::ConnectionRefused)?;
         let (ours, theirs) = duplex(PIPE_BYTES);
         acceptor.send(theirs).await.map_err(|_| io::ErrorKind::ConnectionRefused)?;

@@ -22,7 +22,7 @@ const CLOSE: Duration = Duration::from_micros(20);
 
 /// A socket whose writes give way to what else is ready, once each time that all was written, if that was
 /// just now.
-pub(super) struct Corked {
+pub(in crate::branch) struct Corked {
     socket: TcpStream,
     cork: Cork,
     /// When all was written last.
@@ -39,7 +39,7 @@ enum Cork {
 }
 
 impl Corked {
-    pub(super) fn new(socket: TcpStream) -> Self {
+    pub(in crate::branch) fn new(socket: TcpStream) -> Self {
         Self { socket, cork: Cork::In, written_at: None }
     }
 

@@ -9,13 +9,14 @@ use tokio::{sync::mpsc, time::timeout};
 use tokio_stream::{Stream, StreamExt, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{
-    channels::CONNECT_WITHIN,
-    core::{Arrived, Core},
-    error::SessionEnd,
-    link, panics,
-};
 use crate::{
+    branch::{
+        connection::channels::CONNECT_WITHIN,
+        error::SessionEnd,
+        panics,
+        peers::link,
+        shared::{Arrived, Shared},
+    },
     types::{Incarnation, OperationKind, Propagation},
     wire::{
         Propagated,
@@ -32,18 +33,18 @@ struct Answered {
 }
 
 /// The replication service of one branch.
-pub(super) struct ReplicationServer {
-    core: Arc<Core>,
+pub(in crate::branch) struct ReplicationServer {
+    shared: Arc<Shared>,
 }
 
 impl ReplicationServer {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(in crate::branch) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// What a trace wants to know of a call, which its mark has been taken from.
     fn arrived(&self, mark: Option<proto::Mark>, call: &impl prost::Message) -> Arrived {
-        Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.core.measure(call) }
+        Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.shared.measure(call) }
     }
 
     async fn propagated(
@@ -54,22 +55,22 @@ impl ReplicationServer {
     ) -> Result<Answered, Status> {
         self.take_calls(&told)?;
         let page = told.origin;
-        let rival = link::meet_caller(&self.core, page, handed_over_by.map(Incarnation)).map(|life| life.0);
-        let joined = pin!(self.core.propagated(told, arrived));
-        let (sequence, mark) = panics::guarded(&self.core, "a peer's call", joined).await??;
-        Ok(Answered { sequence, mark: mark.map(Into::into), incarnation: Some(self.core.own().incarnation.0), rival })
+        let rival = link::meet_caller(&self.shared, page, handed_over_by.map(Incarnation)).map(|life| life.0);
+        let joined = pin!(self.shared.propagated(told, arrived));
+        let (sequence, mark) = panics::guarded(&self.shared, "a peer's call", joined).await??;
+        Ok(Answered { sequence, mark: mark.map(Into::into), incarnation: Some(self.shared.own().incarnation.0), rival })
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one. But a life that
     /// is over hands over what only it has.
     fn take_calls(&self, told: &Propagated) -> Result<(), Status> {
-        let is_over = || told.origin.incarnation < self.core.latest_life(told.origin.branch);
-        match self.core.propagation() {
+        let is_over = || told.origin.incarnation < self.shared.latest_life(told.origin.branch);
+        match self.shared.propagation() {
             Propagation::Unary => Ok(()),
             Propagation::Stream if told.operation.is_none() && is_over() => Ok(()),
             Propagation::Stream => Err(Status::failed_precondition(format!(
                 "branch {} has stream propagation and takes no calls: both need the same propagation",
-                self.core.own().branch
+                self.shared.own().branch
             ))),
         }
     }
@@ -107,20 +108,20 @@ impl ReplicationService for ReplicationServer {
         &self,
         request: Request<Streaming<proto::ReplicateRequest>>,
     ) -> Result<Response<Self::ReplicateStream>, Status> {
-        self.core.check()?;
+        self.shared.check()?;
         let mut inbound = request.into_inner();
         let first = timeout(CONNECT_WITHIN, inbound.message()).await.map_err(|_| link::no_hello())??;
         let first = first.and_then(|request| request.message);
         let hello = first.ok_or_else(|| Status::invalid_argument("the stream has no hello"))?.read_hello()?;
-        link::welcome_dialler(&self.core, hello)?;
-        if self.core.is_cut(hello.branch) {
+        link::welcome_dialler(&self.shared, hello)?;
+        if self.shared.is_cut(hello.branch) {
             return Err(SessionEnd::Cut.into());
         }
         let (end, ended) = mpsc::channel(1);
         let (sender, receiver) = mpsc::channel(link::MESSAGES_AHEAD);
         let inbound = inbound.map(|request| request.map(|request| request.message));
-        let link = link::accept(self.core.clone(), hello, inbound, sender, end);
-        tokio::spawn(panics::task(self.core.clone(), "a peer's link", Box::pin(link)));
+        let link = link::accept(self.shared.clone(), hello, inbound, sender, end);
+        tokio::spawn(panics::task(self.shared.clone(), "a peer's link", Box::pin(link)));
         let outbound = ReceiverStream::new(receiver)
             .map(|message: proto::PeerMessage| Ok(proto::ReplicateResponse { message: Some(message) }));
         Ok(Response::new(Box::pin(outbound.chain(ReceiverStream::new(ended).map(Err)))))

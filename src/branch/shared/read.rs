@@ -3,7 +3,7 @@
 
 use tokio::sync::watch;
 
-use super::{Arrived, Core, others};
+use super::{Arrived, Shared, others};
 use crate::{
     branch::error::BranchError,
     record,
@@ -13,7 +13,7 @@ use crate::{
     wire::{LinkStatus, Propagated, Snapshot, Status, proto},
 };
 
-impl Core {
+impl Shared {
     /// Returns once this save is on disk.
     ///
     /// # Errors

@@ -9,13 +9,13 @@ use tokio::{
 };
 use tonic::{Code, Status, transport::Channel};
 
-use super::{
-    channels::Channels,
-    core::{Arrived, Core, Session},
-    error::{SessionEnd, describe, level},
-    link::{self, Backoff, ended_by},
-};
+use super::link::{self, Backoff, ended_by};
 use crate::{
+    branch::{
+        connection::channels::Channels,
+        error::{SessionEnd, describe, level},
+        shared::{Arrived, Session, Shared},
+    },
     record,
     replica::{Call, Delta, PeerMessage},
     types::{BranchId, Incarnation, Origin},
@@ -29,39 +29,39 @@ use crate::{
 const CALL_WITHIN: Duration = Duration::from_secs(5);
 
 /// Tells `peer` of every operation until the branch stops.
-pub(super) async fn run(core: Arc<Core>, peer: BranchId, address: String, channels: Arc<Channels>) {
+pub(in crate::branch) async fn run(shared: Arc<Shared>, peer: BranchId, address: String, channels: Arc<Channels>) {
     let mut backoff = Backoff::new();
     // In the first life of a whole bank, there is nothing that one could have missed.
-    let mut known = if core.own().incarnation == Incarnation(0) { Known::Nothing } else { Known::TellThatWeAreBack };
+    let mut known = if shared.own().incarnation == Incarnation(0) { Known::Nothing } else { Known::TellThatWeAreBack };
     let mut last_failure = String::new();
-    let mut faults = core.changing_faults();
+    let mut faults = shared.changing_faults();
     loop {
-        core.mended(peer).await;
-        let failure = match core.begin_session(peer, None) {
+        shared.mended(peer).await;
+        let failure = match shared.begin_session(peer, None) {
             Err(cut) => cut.into(),
             Ok(Session { number, ready, ended }) => {
                 let failure = tokio::select! {
-                    failure = converse(&core, (peer, number), &ready, &address, &channels, &mut known, &mut backoff) => {
-                        link::note_refusal(&core, peer, &failure);
+                    failure = converse(&shared, (peer, number), &ready, &address, &channels, &mut known, &mut backoff) => {
+                        link::note_refusal(&shared, peer, &failure);
                         failure
                     }
                     end = ended => ended_by(end),
-                    () = core.stopped() => return core.end_session(peer, number),
+                    () = shared.stopped() => return shared.end_session(peer, number),
                 };
-                core.end_session(peer, number);
+                shared.end_session(peer, number);
                 failure
             }
         };
         let (failure, level) = (describe(&failure), level(&failure));
         if failure != last_failure {
-            log::log!(level, "branch {}: calls to {peer} at {address}: {failure}; trying again", core.own().branch);
+            log::log!(level, "branch {}: calls to {peer} at {address}: {failure}; trying again", shared.own().branch);
             last_failure = failure;
         }
         tokio::select! {
             () = sleep(backoff.next()) => {}
             // What failed because of a fault may not fail any more.
             _ = faults.changed() => backoff = Backoff::new(),
-            () = core.stopped() => return,
+            () = shared.stopped() => return,
         }
     }
 }
@@ -79,7 +79,7 @@ enum Known {
 
 /// Sends until something fails, or for ever if the session ends.
 async fn converse(
-    core: &Core,
+    shared: &Shared,
     (peer, session): (BranchId, u64),
     ready: &Notify,
     address: &str,
@@ -90,20 +90,20 @@ async fn converse(
     // Whoever answers the first call of a session is who is meant by it.
     let mut life = None;
     loop {
-        let Some(message) = core.poll_send(peer, session) else {
+        let Some(message) = shared.poll_send(peer, session) else {
             ready.notified().await;
             continue;
         };
         let answered = match message {
-            PeerMessage::Greeting { .. } if core.loses(peer) => Err(SessionEnd::Lost.into()),
+            PeerMessage::Greeting { .. } if shared.loses(peer) => Err(SessionEnd::Lost.into()),
             PeerMessage::Greeting { .. } => {
-                greet(core, peer, channels, address, known).await.map(|(version, by)| (0, version, by, None))
+                greet(shared, peer, channels, address, known).await.map(|(version, by)| (0, version, by, None))
             }
             PeerMessage::Call(call) => {
-                core.hold_back_to(peer).await;
+                shared.hold_back_to(peer).await;
                 match channels.to(address).await {
                     Ok(channel) => {
-                        let told = tell(core, peer, channel, &call).await;
+                        let told = tell(shared, peer, channel, &call).await;
                         told.map(|(version, by, arrived)| (call.number, version, by, Some(arrived)))
                     }
                     Err(status) => Err(status),
@@ -121,14 +121,14 @@ async fn converse(
             (Some(known), Some(by)) if known != by => return Status::aborted("another life of the peer answers"),
             _ => life = life.or(by),
         }
-        core.hold_back_from(peer).await;
-        if core.loses_answer(peer, arrived) {
+        shared.hold_back_from(peer).await;
+        if shared.loses_answer(peer, arrived) {
             return SessionEnd::Lost.into();
         }
         if arrived.is_some() {
-            core.accepted_by(peer);
+            shared.accepted_by(peer);
         }
-        if core.receive(peer, session, PeerMessage::Acknowledgement { number, version }, arrived) {
+        if shared.receive(peer, session, PeerMessage::Acknowledgement { number, version }, arrived) {
             *backoff = Backoff::new();
         }
     }
@@ -136,7 +136,7 @@ async fn converse(
 
 /// What the peer has, as far as we must know to begin.
 async fn greet(
-    core: &Core,
+    shared: &Shared,
     peer: BranchId,
     channels: &Channels,
     address: &str,
@@ -147,19 +147,19 @@ async fn greet(
         Known::Nothing => {}
         Known::TellThatWeAreBack => {
             // A branch that is served alone does not know yet whether its peers are of its bank.
-            has = ask(core, channels.to(address).await?).await?;
-            let (_, _, arrived) = tell(core, peer, channels.to(address).await?, &nothing(core)).await?;
-            core.acknowledged(peer, arrived);
+            has = ask(shared, channels.to(address).await?).await?;
+            let (_, _, arrived) = tell(shared, peer, channels.to(address).await?, &nothing(shared)).await?;
+            shared.acknowledged(peer, arrived);
         }
-        Known::Ask => return ask(core, channels.to(address).await?).await,
+        Known::Ask => return ask(shared, channels.to(address).await?).await,
     }
     *known = Known::Ask;
     Ok(has)
 }
 
 /// A call that only says who calls.
-pub(super) fn nothing(core: &Core) -> Call {
-    let (origin, entries, past) = (core.own(), Vec::new(), Vec::new());
+pub(in crate::branch) fn nothing(shared: &Shared) -> Call {
+    let (origin, entries, past) = (shared.own(), Vec::new(), Vec::new());
     Call {
         number: 0,
         operation: None,
@@ -173,13 +173,16 @@ async fn within<T>(call: impl Future<Output = Result<T, Status>>) -> Result<T, S
 
 /// The peer's version and life, if it is of our bank. A plain peer may have no status call: then it gets every
 /// page anew.
-pub(super) async fn ask(core: &Core, channel: Channel) -> Result<(Vec<(Origin, u64)>, Option<Incarnation>), Status> {
+pub(in crate::branch) async fn ask(
+    shared: &Shared,
+    channel: Channel,
+) -> Result<(Vec<(Origin, u64)>, Option<Incarnation>), Status> {
     let mut client = BankServiceClient::new(channel).max_decoding_message_size(MAX_PEER_MESSAGE_BYTES);
     match within(client.status(proto::StatusRequest {})).await {
         Ok(response) => {
             let status = wire::Status::try_from(response.get_ref())?;
             if status.bank != 0 {
-                link::compare(core, status.origin.branch, status.bank)?;
+                link::compare(shared, status.origin.branch, status.bank)?;
             }
             Ok((wire::entries(&status.snapshot.version), Some(status.origin.incarnation)))
         }
@@ -189,8 +192,8 @@ pub(super) async fn ask(core: &Core, channel: Channel) -> Result<(Vec<(Origin, u
 }
 
 /// One call; returns how far the peer has the page, in which life it is, and what came with that answer.
-pub(super) async fn tell(
-    core: &Core,
+pub(in crate::branch) async fn tell(
+    shared: &Shared,
     peer: BranchId,
     channel: Channel,
     call: &Call,
@@ -198,28 +201,28 @@ pub(super) async fn tell(
     let mut client = ReplicationServiceClient::new(channel).max_encoding_message_size(MAX_PEER_MESSAGE_BYTES);
     let mark = |bytes| {
         let message = || record::call(peer, &call.delta, bytes);
-        let mark = core.sent(message);
-        if core.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
+        let mark = shared.sent(message);
+        if shared.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
     };
     let page = call.delta.origin;
-    let is_handed_over = page.branch == core.own().branch && core.is_overtaken();
-    let handed_over_by = is_handed_over.then_some(core.own().incarnation.0);
+    let is_handed_over = page.branch == shared.own().branch && shared.is_overtaken();
+    let handed_over_by = is_handed_over.then_some(shared.own().incarnation.0);
     let (sequence, life, rival, mark, bytes) = match PropagateRequest::new(call) {
         PropagateRequest::Deposit(mut request) => {
             request.handed_over_by = handed_over_by;
-            request.mark = mark(core.measure(&request))?;
+            request.mark = mark(shared.measure(&request))?;
             let mut response = within(client.propagate_deposit(request)).await?.into_inner();
-            (response.sequence, response.incarnation, response.rival, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.rival, response.mark.take(), shared.measure(&response))
         }
         PropagateRequest::Withdraw(mut request) => {
             request.handed_over_by = handed_over_by;
-            request.mark = mark(core.measure(&request))?;
+            request.mark = mark(shared.measure(&request))?;
             let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
-            (response.sequence, response.incarnation, response.rival, response.mark.take(), core.measure(&response))
+            (response.sequence, response.incarnation, response.rival, response.mark.take(), shared.measure(&response))
         }
     };
-    if let Some(rival) = rival.filter(|_| page == core.own()) {
-        link::meet_rival(core, Incarnation(rival));
+    if let Some(rival) = rival.filter(|_| page == shared.own()) {
+        link::meet_rival(shared, Incarnation(rival));
     }
     let mark = mark.and_then(|mark| mark.read());
     Ok((vec![(call.delta.origin, sequence)], life.map(Incarnation), Arrived { mark, bytes }))

@@ -14,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio_stream::Stream;
 use tonic::{Status, Streaming};
 
-use super::{
-    core::{Asked, Caller, Core, Late},
-    panics,
-};
 use crate::{
+    branch::{
+        panics,
+        shared::{Asked, Caller, Late, Shared},
+    },
     types::{Action, Answer, RequestId},
     wire::{Batch, proto},
 };
@@ -32,14 +32,18 @@ const MAX_ANSWERS: usize = 256;
 /// Requests decided under one lock.
 const MAX_LOCKED: usize = 1024;
 
-pub(super) fn run(core: Arc<Core>, caller: Caller, requests: Streaming<proto::ExecuteRequest>) -> Execution {
+pub(in crate::branch) fn run(
+    shared: Arc<Shared>,
+    caller: Caller,
+    requests: Streaming<proto::ExecuteRequest>,
+) -> Execution {
     let (late, lately) = mpsc::unbounded_channel();
     let stopped = {
-        let core = core.clone();
-        Box::pin(async move { core.stopped().await })
+        let shared = shared.clone();
+        Box::pin(async move { shared.stopped().await })
     };
     Execution {
-        core,
+        shared,
         caller,
         requests,
         is_open: true,
@@ -53,8 +57,8 @@ pub(super) fn run(core: Arc<Core>, caller: Caller, requests: Streaming<proto::Ex
 }
 
 /// One stream's answers.
-pub(super) struct Execution {
-    core: Arc<Core>,
+pub(in crate::branch) struct Execution {
+    shared: Arc<Shared>,
     caller: Caller,
     requests: Streaming<proto::ExecuteRequest>,
     /// Whether requests may still come.
@@ -74,8 +78,8 @@ impl Stream for Execution {
     type Item = Result<proto::ExecuteResponse, Status>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let core = self.core.clone();
-        panics::guard(&core, "a customer's stream", || self.poll_answers(context)).unwrap_or_else(|failure| {
+        let shared = self.shared.clone();
+        panics::guard(&shared, "a customer's stream", || self.poll_answers(context)).unwrap_or_else(|failure| {
             self.end(None);
             self.answers.clear();
             Poll::Ready(Some(Err(failure.into())))
@@ -94,13 +98,13 @@ impl Execution {
     fn poll_answers(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<proto::ExecuteResponse, Status>>> {
         let this = self;
         if (this.is_open || !this.waiting.is_empty()) && this.stopped.as_mut().poll(context).is_ready() {
-            this.end(Some(this.core.why_ended().into()));
+            this.end(Some(this.shared.why_ended().into()));
         }
         this.take_requests(context);
         this.take_late_answers(context);
         if !this.answers.is_empty() {
             let answers = std::mem::take(&mut this.answers);
-            if let Err(lost) = this.core.pass_of_customers() {
+            if let Err(lost) = this.shared.pass_of_customers() {
                 this.end(None);
                 return Poll::Ready(Some(Err(lost)));
             }
@@ -117,7 +121,7 @@ impl Execution {
         self.is_open = false;
         self.failure = failure;
         if !self.waiting.is_empty() {
-            self.core.give_up(std::mem::take(&mut self.waiting));
+            self.shared.give_up(std::mem::take(&mut self.waiting));
         }
     }
 
@@ -144,9 +148,9 @@ impl Execution {
 
     fn read(&self, message: Option<proto::ExecuteRequest>) -> Result<Option<Batch>, Status> {
         let Some(message) = message else { return Ok(None) };
-        self.core.pass_of_customers()?;
+        self.shared.pass_of_customers()?;
         let batch = message.read()?;
-        self.core.judge_version(&batch.terms.at_least)?;
+        self.shared.judge_version(&batch.terms.at_least)?;
         Ok(Some(batch))
     }
 
@@ -169,9 +173,9 @@ impl Execution {
             });
             let answers = &mut self.answers;
             let answered = |number, answer: Answer| answers.push(proto::Answer::new(number, &answer));
-            self.core.ask_all(asked, has_writes, &self.caller, answered, &self.late, &mut self.waiting)?;
+            self.shared.ask_all(asked, has_writes, &self.caller, answered, &self.late, &mut self.waiting)?;
             for (number, id, refusal) in impossible {
-                self.answers.push(proto::Answer::new(number, &self.core.refused(id, refusal)));
+                self.answers.push(proto::Answer::new(number, &self.shared.refused(id, refusal)));
             }
         }
         Ok(())

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Caller, Core, State, others,
+    Caller, Shared, State, others,
     places::{MAX_PLACES, Place},
 };
 use crate::{
@@ -41,19 +41,19 @@ enum To {
 
 /// Takes a call's request back if the call is dropped before it is answered.
 struct Waiting<'a> {
-    core: &'a Core,
+    shared: &'a Shared,
     ticket: Option<u64>,
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(ticket) = self.ticket {
-            self.core.give_up([ticket]);
+            self.shared.give_up([ticket]);
         }
     }
 }
 
-impl Core {
+impl Shared {
     /// Whether a version can be waited for.
     ///
     /// # Errors
@@ -88,7 +88,7 @@ impl Core {
             }
             let (sender, receiver) = oneshot::channel();
             state.waiters.insert(ticket, Waiter { to: To::Call(sender), _place: place });
-            (receiver, Waiting { core: self, ticket: Some(ticket) })
+            (receiver, Waiting { shared: self, ticket: Some(ticket) })
         };
         tokio::select! {
             answer = pending => {
@@ -103,7 +103,7 @@ impl Core {
     /// others come later, through `late`, and their tickets are added to `waiting`.
     ///
     /// # Errors
-    /// As for [`Core::ask`]; then none of the batch was decided.
+    /// As for [`Shared::ask`]; then none of the batch was decided.
     pub(in crate::branch) fn ask_all(
         &self,
         batch: impl Iterator<Item = (u64, Asked)>,

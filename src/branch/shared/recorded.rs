@@ -1,6 +1,6 @@
 //! The branch's part of a trace. Without a recording, each of these is one comparison.
 
-use super::{Arrived, Core, State};
+use super::{Arrived, Shared, State};
 use crate::{
     branch::recording::{Part, Recording},
     record::Recorder,
@@ -25,7 +25,7 @@ impl State {
     }
 }
 
-impl Core {
+impl Shared {
     /// How long a message is, if somebody wants to know.
     pub(in crate::branch) fn measure(&self, message: &impl prost::Message) -> Option<u64> {
         self.is_recorded.then(|| message.encoded_len() as u64)

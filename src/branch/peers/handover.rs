@@ -8,74 +8,83 @@ use tonic::Status;
 
 use super::{
     calls::{ask, nothing, tell},
-    channels::Channels,
-    core::Core,
-    error::{BranchError, describe},
     link::Backoff,
 };
-use crate::{replica::Call, types::BranchId};
+use crate::{
+    branch::{
+        connection::channels::Channels,
+        error::{BranchError, describe},
+        shared::Shared,
+    },
+    replica::Call,
+    types::BranchId,
+};
 
 /// How long the end may wait for those peers that need not hear of it.
 const TELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// Waits until the branch is overtaken, and then until some peer has all that its lives wrote, or it is told to stop.
-pub(super) async fn run(core: Arc<Core>, peers: BTreeMap<BranchId, String>, channels: Arc<Channels>) {
+pub(in crate::branch) async fn run(shared: Arc<Shared>, peers: BTreeMap<BranchId, String>, channels: Arc<Channels>) {
     let life = tokio::select! {
-        life = core.overtaken() => life,
-        () = core.stopped() => return,
+        life = shared.overtaken() => life,
+        () = shared.stopped() => return,
     };
     let mut backoff = Backoff::new();
     loop {
         for (&peer, address) in &peers {
             let handed_over = tokio::select! {
-                handed_over = hand_over(&core, peer, address, &channels) => handed_over,
-                () = core.stopped() => return,
+                handed_over = hand_over(&shared, peer, address, &channels) => handed_over,
+                () = shared.stopped() => return,
             };
             match handed_over {
                 Ok(()) => {
-                    log::warn!("branch {}: branch {peer} has all that this process wrote", core.own().branch);
+                    log::warn!("branch {}: branch {peer} has all that this process wrote", shared.own().branch);
                     tokio::select! {
-                        () = tell_others(&core, peer, &peers, &channels) => {}
+                        () = tell_others(&shared, peer, &peers, &channels) => {}
                         () = sleep(TELL_WITHIN) => {}
-                        () = core.stopped() => {}
+                        () = shared.stopped() => {}
                     }
-                    return core.fail(BranchError::Superseded { life });
+                    return shared.fail(BranchError::Superseded { life });
                 }
                 Err(status) => {
-                    log::info!("branch {}: nothing is handed over to {peer}: {}", core.own().branch, describe(&status));
+                    log::info!(
+                        "branch {}: nothing is handed over to {peer}: {}",
+                        shared.own().branch,
+                        describe(&status)
+                    );
                 }
             }
         }
         tokio::select! {
             () = sleep(backoff.next()) => {}
-            () = core.stopped() => return,
+            () = shared.stopped() => return,
         }
     }
 }
 
 /// The others hear the same, those that can be reached at once.
-async fn tell_others(core: &Core, told: BranchId, peers: &BTreeMap<BranchId, String>, channels: &Channels) {
+async fn tell_others(shared: &Shared, told: BranchId, peers: &BTreeMap<BranchId, String>, channels: &Channels) {
     for (&peer, address) in peers.iter().filter(|&(&peer, _)| peer != told) {
-        if let Err(status) = hand_over(core, peer, address, channels).await {
+        if let Err(status) = hand_over(shared, peer, address, channels).await {
             log::info!(
                 "branch {}: {peer} is not told that two processes claim it: {}",
-                core.own().branch,
+                shared.own().branch,
                 describe(&status)
             );
         }
     }
 }
 
-async fn hand_over(core: &Core, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
-    core.mended(peer).await;
+async fn hand_over(shared: &Shared, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {
+    shared.mended(peer).await;
     let channel = channels.to(address).await?;
-    let (has, _) = ask(core, channel.clone()).await?;
-    let deltas = core.written_beyond(&has).await?;
+    let (has, _) = ask(shared, channel.clone()).await?;
+    let deltas = shared.written_beyond(&has).await?;
     let calls = deltas.into_iter().map(|delta| Call { number: 0, operation: None, delta });
     // Also where there is nothing to hand over, the peer hears that two processes claim the branch.
-    for call in std::iter::once(nothing(core)).chain(calls) {
+    for call in std::iter::once(nothing(shared)).chain(calls) {
         let (origin, sequence) = (call.delta.origin, call.delta.sequence);
-        let (has, ..) = tell(core, peer, channel.clone(), &call).await?;
+        let (has, ..) = tell(shared, peer, channel.clone(), &call).await?;
         if has.iter().all(|&(page, there)| page != origin || there < sequence) {
             return Err(Status::aborted(format!("it does not take page {origin} as far as {sequence}")));
         }

@@ -23,9 +23,9 @@ use std::{
 use tokio::sync::{Notify, watch};
 
 use super::{
-    complaints::{Complaints, Verdict},
     config::Config,
     error::{BranchError, SessionEnd, describe, level},
+    peers::complaints::{Complaints, Verdict},
     recording::Recording,
     stop::Stop,
 };
@@ -68,7 +68,7 @@ impl State {
 }
 
 /// Shared by every task of one branch.
-pub(super) struct Core {
+pub(super) struct Shared {
     own: Origin,
     hello: Hello,
     /// Every message to a peer is held back so long, faults or not.
@@ -97,13 +97,13 @@ pub(super) struct Core {
     stop: watch::Receiver<Stop>,
 }
 
-impl std::fmt::Debug for Core {
+impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Core").field("own", &self.own).finish_non_exhaustive()
+        f.debug_struct("Shared").field("own", &self.own).finish_non_exhaustive()
     }
 }
 
-impl Core {
+impl Shared {
     pub(super) fn new(
         config: &Config,
         mut replica: Replica,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
-use super::{Core, State, others};
+use super::{Shared, State, others};
 use crate::{
     branch::error::SessionEnd,
     record,
@@ -54,7 +54,7 @@ pub(in crate::branch) struct Arrived {
     pub(in crate::branch) bytes: Option<u64>,
 }
 
-impl Core {
+impl Shared {
     /// Begins a session of the link to `peer`, which is in this life, if it has said so; whatever session there was
     /// has ended.
     ///

@@ -14,13 +14,13 @@ use tower::service_fn;
 use super::nearby::{Acceptor, Nearby};
 
 /// The HTTP/2 window of a stream: as much as one end may send ahead of what the other has read.
-pub(super) const WINDOW_BYTES: u32 = 1 << 20;
+pub(in crate::branch) const WINDOW_BYTES: u32 = 1 << 20;
 
 /// How long a peer may take to accept a connection, and to answer its first message.
-pub(super) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+pub(in crate::branch) const CONNECT_WITHIN: Duration = Duration::from_secs(5);
 
 /// How often an idle connection is tried, and how long the other end may take to say that it lives.
-pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
+pub(in crate::branch) const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How the branches of one process reach each other, and any other branch.
 #[derive(Debug, Default)]
@@ -33,12 +33,12 @@ pub struct Channels {
 
 impl Channels {
     /// From now on, who asks for this address is let in here.
-    pub(super) fn add(&self, address: String, acceptor: Acceptor) {
+    pub(in crate::branch) fn add(&self, address: String, acceptor: Acceptor) {
         self.nearby.add(address, acceptor);
     }
 
     /// A connection of one's own to "host:port".
-    pub(super) async fn open(&self, address: &str) -> Result<Channel, Status> {
+    pub(in crate::branch) async fn open(&self, address: &str) -> Result<Channel, Status> {
         let failed = |error: transport::Error| Status::from_error(Box::new(error));
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
             .map_err(failed)?
@@ -70,7 +70,7 @@ impl Channels {
     }
 
     /// The channel for calls to "host:port".
-    pub(super) async fn to(&self, address: &str) -> Result<Channel, Status> {
+    pub(in crate::branch) async fn to(&self, address: &str) -> Result<Channel, Status> {
         let cell = self.open.lock().await.entry(address.to_owned()).or_default().clone();
         cell.get_or_try_init(|| self.open(address)).await.cloned()
     }

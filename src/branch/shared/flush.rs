@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Core, State};
+use super::{Shared, State};
 use crate::{
     replica::PeerMessage,
     types::{BranchId, Origin, Version},
@@ -24,7 +24,7 @@ impl State {
     }
 }
 
-impl Core {
+impl Shared {
     /// What it has seen.
     pub(in crate::branch) fn version(&self) -> Version {
         self.lock().replica.version()

@@ -14,21 +14,21 @@ use tonic::{
     server::NamedService,
 };
 
-use super::core::{Caller, Core};
+use crate::branch::shared::{Caller, Shared};
 
 /// How tonic answers a call that ended before its message: its caller has given it up, and knows that.
 const NOTHING_SAID: &str = "Missing request message.";
 
 /// A service whose refusals are logged.
 #[derive(Clone)]
-pub(super) struct Door<S> {
+pub(in crate::branch) struct Door<S> {
     service: S,
-    core: Arc<Core>,
+    shared: Arc<Shared>,
 }
 
 impl<S> Door<S> {
-    pub(super) fn new(service: S, core: Arc<Core>) -> Self {
-        Self { service, core }
+    pub(in crate::branch) fn new(service: S, shared: Arc<Shared>) -> Self {
+        Self { service, shared }
     }
 }
 
@@ -53,13 +53,13 @@ where
         // Without the port, of which a flood may have many. A branch of this process has no address.
         let caller = request.extensions().get::<Caller>().and_then(|caller| caller.address);
         let caller = caller.map_or_else(|| "this process".to_owned(), |address| address.ip().to_string());
-        let core = self.core.clone();
+        let shared = self.shared.clone();
         let answered = self.service.call(request);
         Box::pin(async move {
             let response = answered.await?;
             let status = Status::from_header_map(response.headers()).filter(|status| status.message() != NOTHING_SAID);
             if let Some(status) = status {
-                core.complain(&format!("call from {caller} refused"), &status);
+                shared.complain(&format!("call from {caller} refused"), &status);
             }
             Ok(response)
         })

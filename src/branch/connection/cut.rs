@@ -12,33 +12,33 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio_util::either::Either;
 use tonic::transport::server::Connected;
 
-use super::{
-    core::{Caller, Core},
-    cork::Corked,
+use super::cork::Corked;
+use crate::branch::{
+    shared::{Caller, Shared},
     stop::Stop,
 };
 
 type Waiting = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// A customer's or a peer's connection.
-pub(super) struct Cuttable {
+pub(in crate::branch) struct Cuttable {
     stream: Either<Corked, DuplexStream>,
     /// Done when the branch is killed.
     killed: Waiting,
-    core: Arc<Core>,
+    shared: Arc<Shared>,
     /// Done when the branch is paused no more; `None` while it is not.
     awake: Option<Waiting>,
 }
 
 impl Cuttable {
-    pub(super) fn new(stream: Either<Corked, DuplexStream>, core: Arc<Core>) -> Self {
-        let mut stop = core.stop();
+    pub(in crate::branch) fn new(stream: Either<Corked, DuplexStream>, shared: Arc<Shared>) -> Self {
+        let mut stop = shared.stop();
         let killed = async move {
             if stop.wait_for(|&stop| stop == Stop::AtOnce).await.is_err() {
                 std::future::pending::<()>().await;
             }
         };
-        Self { stream, killed: Box::pin(killed), core, awake: None }
+        Self { stream, killed: Box::pin(killed), shared, awake: None }
     }
 
     /// Whether anything may pass.
@@ -48,9 +48,9 @@ impl Cuttable {
             self.killed = Box::pin(std::future::ready(()));
             return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
         }
-        if self.awake.is_none() && self.core.is_paused() {
-            let core = self.core.clone();
-            self.awake = Some(Box::pin(async move { core.awake().await }));
+        if self.awake.is_none() && self.shared.is_paused() {
+            let shared = self.shared.clone();
+            self.awake = Some(Box::pin(async move { shared.awake().await }));
         }
         if let Some(awake) = &mut self.awake {
             ready!(awake.as_mut().poll(context));

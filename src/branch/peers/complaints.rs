@@ -14,7 +14,7 @@ const MAX_COMPLAINTS: usize = 16;
 
 /// The complaints of the current window.
 #[derive(Debug, Default)]
-pub(super) struct Complaints {
+pub(in crate::branch) struct Complaints {
     began: Option<Instant>,
     said: BTreeSet<String>,
     unsaid: u64,
@@ -22,7 +22,7 @@ pub(super) struct Complaints {
 
 /// What to do with a complaint.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Verdict {
+pub(in crate::branch) enum Verdict {
     /// Say it, and that this many of the window before were not said.
     Say {
         /// Repeated, or too many.
@@ -33,7 +33,7 @@ pub(super) enum Verdict {
 }
 
 impl Complaints {
-    pub(super) fn judge(&mut self, now: Instant, complaint: &str) -> Verdict {
+    pub(in crate::branch) fn judge(&mut self, now: Instant, complaint: &str) -> Verdict {
         let mut unsaid = 0;
         if self.began.is_none_or(|began| now.duration_since(began) >= WINDOW) {
             unsaid = std::mem::take(self).unsaid;

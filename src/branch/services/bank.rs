@@ -10,24 +10,25 @@ use tokio::sync::mpsc;
 use tokio_stream::{Stream, wrappers::ReceiverStream};
 use tonic::{Request, Response, Status, Streaming};
 
-use super::{
-    core::{Asked, Caller, Core},
-    error::BranchError,
-    execute, panics,
-};
+use super::execute;
 use crate::{
+    branch::{
+        error::BranchError,
+        panics,
+        shared::{Asked, Caller, Shared},
+    },
     types::{Action, Answer, Operation, Refusal, RequestId, Terms},
     wire::proto::{self, bank_service_server::BankService},
 };
 
 /// The bank service of one branch.
-pub(super) struct BankServer {
-    core: Arc<Core>,
+pub(in crate::branch) struct BankServer {
+    shared: Arc<Shared>,
 }
 
 impl BankServer {
-    pub(super) fn new(core: Arc<Core>) -> Self {
-        Self { core }
+    pub(in crate::branch) fn new(shared: Arc<Shared>) -> Self {
+        Self { shared }
     }
 
     /// Deposits and withdrawals differ in their messages only.
@@ -41,16 +42,17 @@ impl BankServer {
                 let action = Action::Write(operation);
                 self.ask(Asked { id, action, terms, include_version: false }, caller).await
             }
-            Err(refusal) => Ok(self.core.refused(id, refusal)),
+            Err(refusal) => Ok(self.shared.refused(id, refusal)),
         }
     }
 
     /// Decides a request, unless it is lost, and so may the answer be.
     async fn ask(&self, asked: Asked, caller: &Caller) -> Result<Answer, Status> {
-        self.core.pass_of_customers()?;
-        self.core.judge_version(&asked.terms.at_least)?;
-        let answer = panics::guarded(&self.core, "a customer's request", pin!(self.core.ask(asked, caller))).await??;
-        self.core.pass_of_customers()?;
+        self.shared.pass_of_customers()?;
+        self.shared.judge_version(&asked.terms.at_least)?;
+        let answer =
+            panics::guarded(&self.shared, "a customer's request", pin!(self.shared.ask(asked, caller))).await??;
+        self.shared.pass_of_customers()?;
         Ok(answer)
     }
 }
@@ -96,35 +98,35 @@ impl BankService for BankServer {
         &self,
         request: Request<Streaming<proto::ExecuteRequest>>,
     ) -> Result<Response<Self::ExecuteStream>, Status> {
-        self.core.check_customer(false)?;
+        self.shared.check_customer(false)?;
         let caller = caller(&request)?.clone();
-        let responses = execute::run(self.core.clone(), caller, request.into_inner());
+        let responses = execute::run(self.shared.clone(), caller, request.into_inner());
         Ok(Response::new(Box::pin(responses)))
     }
 
     async fn status(&self, _: Request<proto::StatusRequest>) -> Result<Response<proto::StatusResponse>, Status> {
-        let status = panics::guarded(&self.core, "its status", pin!(self.core.status())).await??;
+        let status = panics::guarded(&self.shared, "its status", pin!(self.shared.status())).await??;
         Ok(Response::new((&status).into()))
     }
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        self.core.check()?;
+        self.shared.check()?;
         let interval = Duration::from_micros(request.get_ref().interval_us);
         // Room for one: a slow watcher sees the latest state, not every one.
         let (sender, receiver) = mpsc::channel(1);
-        let watching = watch(self.core.clone(), interval, sender);
-        tokio::spawn(panics::task(self.core.clone(), "a watch", Box::pin(watching)));
+        let watching = watch(self.shared.clone(), interval, sender);
+        tokio::spawn(panics::task(self.shared.clone(), "a watch", Box::pin(watching)));
         Ok(Response::new(Box::pin(ReceiverStream::new(receiver))))
     }
 }
 
 /// Sends the branch's state now and after every change, until the watcher or the branch goes.
-async fn watch(core: Arc<Core>, interval: Duration, sender: mpsc::Sender<Result<proto::WatchResponse, Status>>) {
-    let mut changes = core.subscribe();
+async fn watch(shared: Arc<Shared>, interval: Duration, sender: mpsc::Sender<Result<proto::WatchResponse, Status>>) {
+    let mut changes = shared.subscribe();
     loop {
         let Ok(permit) = sender.reserve().await else { return };
         changes.mark_unchanged();
-        match core.snapshot().await {
+        match shared.snapshot().await {
             Ok(snapshot) => permit.send(Ok((&snapshot).into())),
             Err(BranchError::Stopped) => return,
             Err(error) => return permit.send(Err(error.into())),
@@ -136,7 +138,7 @@ async fn watch(core: Arc<Core>, interval: Duration, sender: mpsc::Sender<Result<
         tokio::select! {
             changed = next => if changed.is_err() { return },
             () = sender.closed() => return,
-            () = core.stopped() => match core.check() {
+            () = shared.stopped() => match shared.check() {
                 Ok(()) => return,
                 Err(error) => return drop(sender.send(Err(error.into())).await),
             },

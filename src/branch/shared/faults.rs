@@ -13,7 +13,7 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{Arrived, Core, others};
+use super::{Arrived, Shared, others};
 use crate::{
     branch::{error::SessionEnd, faults::Faults},
     trace::{FaultKind, Mark, Message, MessageKind},
@@ -29,7 +29,7 @@ pub(super) struct FaultTable {
     current: watch::Sender<Faults>,
 }
 
-impl Core {
+impl Shared {
     /// Lets these faults befall the branch from now on, and no others. What is cut carries nothing more
     /// when this returns.
     pub(in crate::branch) fn befall(&self, faults: Faults) {
