@@ -6,8 +6,9 @@ use std::collections::BTreeSet;
 use tokio::sync::{mpsc, oneshot};
 
 use super::{
-    Caller, Shared, State, others,
-    places::{MAX_PLACES, Place},
+    locked::{Shared, State, others},
+    places::{Caller, MAX_PLACES, Place},
+    waiter::{Late, To, Waiter},
 };
 use crate::{
     branch::error::BranchError,
@@ -22,21 +23,6 @@ pub(in crate::branch) struct Asked {
     pub(in crate::branch) action: Action,
     pub(in crate::branch) terms: Terms,
     pub(in crate::branch) include_version: bool,
-}
-
-/// An answer that comes later: the request's ticket, its number, and the answer.
-pub(in crate::branch) type Late = (u64, u64, Answer);
-
-/// Who waits for an answer that the replica could not give at once.
-pub(super) struct Waiter {
-    to: To,
-    /// If the request waits in the replica, and not only for the disk.
-    _place: Option<Place>,
-}
-
-enum To {
-    Call(oneshot::Sender<Answer>),
-    Stream { number: u64, answers: mpsc::UnboundedSender<Late> },
 }
 
 /// Takes a call's request back if the call is dropped before it is answered.
@@ -192,15 +178,6 @@ fn request(state: &mut State, now: Time, asked: Asked, caller: &Caller) -> (u64,
 /// Nobody waits for ever.
 fn deadline(now: Time, wait: Duration) -> Time {
     now + wait.min(Terms::MAX_WAIT)
-}
-
-pub(super) fn reply(state: &mut State, ticket: u64, answer: Answer) {
-    // Whoever asked may have gone; the request is decided all the same.
-    match state.waiters.remove(&ticket).map(|waiter| waiter.to) {
-        Some(To::Call(waiter)) => drop(waiter.send(answer)),
-        Some(To::Stream { number, answers }) => drop(answers.send((ticket, number, answer))),
-        None => {}
-    }
 }
 
 #[cfg(test)]

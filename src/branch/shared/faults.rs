@@ -1,11 +1,7 @@
 //! What faults do to a branch: see [`Faults`]. While there are none, all of this is one flag that is
 //! looked at.
 
-use std::{
-    collections::BTreeSet,
-    sync::atomic::{AtomicBool, Ordering},
-    time::Duration,
-};
+use std::{collections::BTreeSet, sync::atomic::Ordering, time::Duration};
 
 use tokio::{
     sync::watch,
@@ -13,21 +9,15 @@ use tokio::{
 };
 use tonic::Status;
 
-use super::{Arrived, Shared, others};
+use super::{
+    locked::{Shared, others},
+    session::Arrived,
+};
 use crate::{
     branch::{error::SessionEnd, faults::Faults},
     trace::{FaultKind, Mark, Message, MessageKind},
     types::{BranchId, Propagation},
 };
-
-/// The faults of one branch.
-#[derive(Default)]
-pub(super) struct FaultTable {
-    /// Invariant: false as long as `current` is none. Changes under the lock of the state, and whoever
-    /// must not miss a change looks under that lock.
-    has_any: AtomicBool,
-    current: watch::Sender<Faults>,
-}
 
 impl Shared {
     /// Lets these faults befall the branch from now on, and no others. What is cut carries nothing more

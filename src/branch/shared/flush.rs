@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Shared, State};
+use super::locked::{Shared, State};
 use crate::{
     replica::PeerMessage,
     types::{BranchId, Origin, Version},

@@ -1,6 +1,9 @@
 //! The branch's part of a trace. Without a recording, each of these is one comparison.
 
-use super::{Arrived, Shared, State};
+use super::{
+    locked::{Shared, State},
+    session::Arrived,
+};
 use crate::{
     branch::recording::{Part, Recording},
     record::Recorder,

@@ -1,0 +1,51 @@
+//! Unary propagation: a page, or an operation, that a peer tells with a call.
+
+use super::{
+    locked::{Shared, others},
+    session::Arrived,
+};
+use crate::{
+    record,
+    trace::{Mark, Message, MessageKind},
+    wire::{Propagated, proto},
+};
+
+impl Shared {
+    /// Takes a unary propagation; returns how far the origin's page is known now, and what is to travel
+    /// with that answer.
+    pub(in crate::branch) async fn propagated(
+        &self,
+        told: Propagated,
+        arrived: Arrived,
+    ) -> Result<(u64, Option<Mark>), tonic::Status> {
+        let Propagated { origin, operation, delta } = told;
+        // A repair may tell another origin's page; a sender without a trace does not say who it is.
+        let peer = arrived.mark.map_or(origin.branch, |mark| mark.sender);
+        let (sequence, unsaved) = {
+            let mut state = self.lock();
+            let state = &mut *state;
+            self.check()?;
+            state.record(|recorder, now| {
+                let message = match (&delta, operation) {
+                    (Some(delta), _) => record::call(peer, delta, arrived.bytes),
+                    (None, Some((sequence, _))) => record::plain_call(peer, origin, sequence, arrived.bytes),
+                    (None, None) => return,
+                };
+                recorder.received(now, message, arrived.mark);
+            });
+            let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
+            self.deliver(state, others);
+            (sequence?, state.replica.unsaved())
+        };
+        self.settled(unsaved).await?;
+        // Both answers look the same.
+        let bytes = self.measure(&proto::PropagateDepositResponse {
+            sequence,
+            incarnation: Some(self.own().incarnation.0),
+            ..Default::default()
+        });
+        let kind = MessageKind::Acknowledgement;
+        let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });
+        Ok((sequence, mark))
+    }
+}
