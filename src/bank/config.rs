@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
-use super::BankError;
+use super::error::BankError;
 use crate::{
     branch::{self, Data},
     store::{Durability, Store},

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::{BankError, config::shorten};
+use super::{config::shorten, error::BankError};
 use crate::{
     branch::{Faults, Way, Wire},
     topology::Topology,

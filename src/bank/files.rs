@@ -1,6 +1,6 @@
 //! The limit of open files, which a large bank runs into first.
 
-use super::{BankConfig, BankError};
+use super::{config::BankConfig, error::BankError};
 
 /// What a process has open besides: its streams, libraries, an event loop, customers.
 const OTHER_FILES: u64 = 64;

@@ -1,56 +1,19 @@
 //! The history of a live bank: what its customers asked and were told, for the checkers.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, time::Duration};
 
-use super::{Bank, BankConfig, BankError};
+use super::{
+    error::{BankError, join_versions},
+    running::Bank,
+};
 use crate::{
     check::{Event, History, Kind},
-    customer::{Journal, Page, Status},
-    types::{AccountId, BranchId},
+    customer::{Page, Status},
+    types::BranchId,
 };
 
 /// How long branches may take to say where they are.
 const SETTLED_WITHIN: Duration = Duration::from_secs(2);
-
-/// What a bank needs to know to tell its history.
-#[derive(Debug)]
-pub(super) struct Told {
-    journal: Arc<Journal>,
-    accounts: BTreeMap<AccountId, i64>,
-    keeps_data: bool,
-    /// How much was in the data directory at first.
-    operations_before: u64,
-}
-
-impl Told {
-    /// `None`: no trace is asked for.
-    pub(super) fn new(config: &BankConfig) -> Option<Self> {
-        (config.trace_capacity > 0).then(|| Self {
-            journal: Journal::new(std::time::Instant::now(), config.trace_capacity),
-            accounts: config.accounts.clone(),
-            keeps_data: config.data_dir.is_some(),
-            operations_before: 0,
-        })
-    }
-
-    /// What the branches had before anybody asked them for anything.
-    pub(super) fn begins_at(&mut self, statuses: &BTreeMap<BranchId, Status>) {
-        let version = super::error::join_versions(statuses);
-        self.operations_before = version.iter().map(|(_, sequence)| sequence).sum();
-    }
-
-    pub(super) fn keeps_data(&self) -> bool {
-        self.keeps_data
-    }
-
-    pub(super) fn journal(&self) -> Arc<Journal> {
-        self.journal.clone()
-    }
-
-    pub(super) fn restarts(&self, branch: BranchId) {
-        self.journal.restarted(branch, self.keeps_data);
-    }
-}
 
 impl Bank {
     /// What customers that [`Bank::customer`] has made asked and were told, and the branches that came
@@ -96,7 +59,7 @@ impl Bank {
             return None;
         }
         let statuses = self.statuses(SETTLED_WITHIN).await.ok()?;
-        let all = super::error::join_versions(&statuses);
+        let all = join_versions(&statuses);
         let is_settled =
             statuses.len() == self.addresses.len() && statuses.values().all(|status| status.snapshot.version == all);
         is_settled.then_some(statuses)

@@ -1,7 +1,12 @@
 //! Faults on a running bank: those of its wires, and branches that are paused. What is in force stays so
 //! until it is lifted, for branches that are killed and restarted meanwhile too.
 
-use super::{Bank, BankError, Fault, FaultId, Members, faults::InForce, together::together};
+use super::{
+    error::BankError,
+    faults::{Fault, FaultId, InForce},
+    running::{Bank, Members},
+    together::together,
+};
 use crate::{customer::CustomerError, types::BranchId};
 
 impl Bank {

@@ -11,9 +11,10 @@ use std::{
 use tokio::{task::JoinSet, time::timeout};
 
 use super::{
-    BankConfig, BankError,
-    config::{Life, shorten},
-    ending, error, files,
+    config::{BankConfig, Life, shorten},
+    ending,
+    error::{self, BankError},
+    files,
     together::together,
     traced::Traced,
 };

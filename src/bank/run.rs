@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use super::{Bank, BankError, config::shorten};
+use super::{config::shorten, error::BankError, running::Bank};
 use crate::{
     customer::{Customer, CustomerError},
     scenario::{Action, Reply, Scenario},

@@ -5,9 +5,10 @@ use std::{collections::BTreeMap, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::net::TcpListener;
 
 use super::{
-    BankError,
     config::{check_accounts, incarnation_now},
-    ending, error, files,
+    ending,
+    error::{self, BankError},
+    files,
 };
 use crate::{
     branch::{self, Branch, Data},

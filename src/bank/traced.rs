@@ -7,7 +7,7 @@ use std::{
     time::Instant,
 };
 
-use super::BankConfig;
+use super::config::BankConfig;
 use crate::{
     branch::{Branch, Recording},
     record::Recorder,

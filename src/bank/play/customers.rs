@@ -8,13 +8,15 @@ use std::{
 
 use tokio::time::{Instant, sleep_until};
 
-use super::AtBranches;
 use crate::{
-    bank::{Bank, BankError, Progress},
-    customer::CustomerError,
+    bank::{error::BankError, run::Progress, running::Bank},
+    customer::{Customer, CustomerError},
     sim::{Act, Plan, Step},
     types::{AccountId, Amount, BranchId, Operation, OperationKind, Terms, Version},
 };
+
+/// A customer's connection to each branch.
+pub(super) type AtBranches = BTreeMap<BranchId, Customer>;
 
 /// How long a customer may take to connect.
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

@@ -6,7 +6,6 @@ mod customers;
 mod script;
 
 use std::{
-    collections::BTreeMap,
     ffi::OsString,
     path::PathBuf,
     sync::{Arc, atomic::Ordering},
@@ -15,7 +14,7 @@ use std::{
 
 use tokio::{task::JoinSet, time::Instant};
 
-use super::{Bank, BankConfig, BankError, Progress};
+use super::{config::BankConfig, error::BankError, run::Progress, running::Bank};
 use crate::{
     check::{self, History, Verdict},
     sim::{Latency, Name, Plan, Trouble},
@@ -180,6 +179,3 @@ async fn perform(plan: &Plan, bank: &Arc<Bank>, progress: &Progress) -> Result<P
 
 /// How often the progress is told.
 const SHOW_EVERY: Duration = Duration::from_millis(50);
-
-/// A customer's connection to each branch.
-type AtBranches = BTreeMap<BranchId, crate::customer::Customer>;

@@ -8,7 +8,11 @@ use std::{
 use tokio::time::{Instant, sleep_until};
 
 use crate::{
-    bank::{Bank, BankError, Fault, FaultId, Messages},
+    bank::{
+        error::BankError,
+        faults::{Fault, FaultId, Messages},
+        running::Bank,
+    },
     sim::{self, Plan, Trouble},
     types::BranchId,
 };

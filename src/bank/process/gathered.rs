@@ -8,8 +8,9 @@ use std::{
     time::Instant,
 };
 
-use super::{BankConfig, epoch, traced, words::RecordingLine};
+use super::{epoch, words::RecordingLine};
 use crate::{
+    bank::{config::BankConfig, traced},
     branch::Part,
     topology::Topology,
     trace::{Buffer, FaultKind, Header, Room, Trace},
@@ -22,7 +23,7 @@ const MESSAGES_A_LIFE: u64 = 1 << 33;
 
 /// What the parent needs to know to gather a trace.
 #[derive(Debug)]
-pub(super) struct Gathered {
+pub(in crate::bank) struct Gathered {
     header: Header,
     began: Instant,
     /// How many rows a child may keep.
@@ -45,17 +46,17 @@ struct Lives {
 
 /// A life that is to begin.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Beginning {
+pub(in crate::bank) struct Beginning {
     branch: BranchId,
     at: Time,
     /// The clock of its first row.
     clock: u64,
-    pub(super) line: RecordingLine,
+    pub(in crate::bank) line: RecordingLine,
 }
 
 impl Gathered {
     /// `None`: no trace is asked for.
-    pub(super) fn new(config: &BankConfig, topology: &Topology) -> Option<Self> {
+    pub(in crate::bank) fn new(config: &BankConfig, topology: &Topology) -> Option<Self> {
         let header = traced::header(config, topology);
         // Shared by the rows of the parent, which are two a life.
         let room = Room::new(config.trace_capacity);
@@ -73,18 +74,18 @@ impl Gathered {
     }
 
     /// The time now, as the trace counts it.
-    pub(super) fn now(&self) -> Time {
+    pub(in crate::bank) fn now(&self) -> Time {
         Time(self.began.elapsed().as_micros() as u64)
     }
 
     /// For a branch in its first life.
-    pub(super) fn first_life(&self) -> RecordingLine {
+    pub(in crate::bank) fn first_life(&self) -> RecordingLine {
         RecordingLine { capacity: self.share, began_ns: epoch::nanoseconds(self.began), clock: 0, messages: 0 }
     }
 
     /// For a branch that is to start again; `clock` is the highest of those that may have heard of it. It
     /// may be tried more than once.
-    pub(super) fn next_life(&self, branch: BranchId, clock: u64) -> Beginning {
+    pub(in crate::bank) fn next_life(&self, branch: BranchId, clock: u64) -> Beginning {
         let mut lives = self.lock();
         let (mut clock, mut ended) = (clock, 0);
         if let Some(lives) = lives.get_mut(&branch) {
@@ -98,7 +99,7 @@ impl Gathered {
     }
 
     /// A branch has started again.
-    pub(super) fn began(&self, life: Beginning, keeps_data: bool) {
+    pub(in crate::bank) fn began(&self, life: Beginning, keeps_data: bool) {
         if let Some(lives) = self.lock().get_mut(&life.branch) {
             let reason = if keeps_data { "with its data" } else { "without its data" };
             // The row itself ticks once.
@@ -110,7 +111,7 @@ impl Gathered {
     }
 
     /// A branch has ended before it could hand over its rows. Harmless when called again.
-    pub(super) fn ended(&self, branch: BranchId, why: &str) {
+    pub(in crate::bank) fn ended(&self, branch: BranchId, why: &str) {
         let now = self.now();
         if let Some(lives) = self.lock().get_mut(&branch)
             && !lives.is_over
@@ -122,14 +123,14 @@ impl Gathered {
     }
 
     /// What a branch has handed over at last.
-    pub(super) fn keep(&self, branch: BranchId, part: Part) {
+    pub(in crate::bank) fn keep(&self, branch: BranchId, part: Part) {
         if let Some(lives) = self.lock().get_mut(&branch) {
             lives.last = Some(part);
         }
     }
 
     /// Everything that running branches have handed over just now, and what is known of the others.
-    pub(super) fn trace(&self, until: Time, parts: impl IntoIterator<Item = Part>) -> Trace {
+    pub(in crate::bank) fn trace(&self, until: Time, parts: impl IntoIterator<Item = Part>) -> Trace {
         let mut header = self.header.clone();
         let mut rows = Vec::new();
         let mut take = |part: Part| {

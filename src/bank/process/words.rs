@@ -12,11 +12,11 @@ use crate::{
 };
 
 /// The most rows of a trace in a line: some hundred kilobytes.
-pub(super) const ROWS_A_LINE: usize = 2_000;
+pub(in crate::bank) const ROWS_A_LINE: usize = 2_000;
 
 /// A line from the parent while the child serves. Each has one answer.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) enum Question {
+pub(in crate::bank) enum Question {
     /// Let these faults befall you; answered by [`Word::Done`].
     Befall(FaultsLine),
     /// Take no more requests, and tell your peers what you have decided; answered by [`Word::Flushed`].
@@ -27,7 +27,7 @@ pub(super) enum Question {
 
 /// What the child says: to the assignment, to the second line, which names the peers, and to questions.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) enum Word {
+pub(in crate::bank) enum Word {
     Listening(SocketAddr),
     Refused {
         reason: String,
@@ -46,19 +46,19 @@ pub(super) enum Word {
 
 /// What a child must know to write its part of the bank's trace.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct RecordingLine {
+pub(in crate::bank) struct RecordingLine {
     /// How many rows it may keep.
-    pub(super) capacity: usize,
+    pub(in crate::bank) capacity: usize,
     /// When the bank began, in nanoseconds since 1970: see [`super::epoch`].
-    pub(super) began_ns: u64,
+    pub(in crate::bank) began_ns: u64,
     /// How far the clocks of earlier lives may have come, and how many messages those may have sent.
-    pub(super) clock: u64,
-    pub(super) messages: u64,
+    pub(in crate::bank) clock: u64,
+    pub(in crate::bank) messages: u64,
 }
 
 /// At most [`ROWS_A_LINE`] rows.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct RowsLine {
+pub(in crate::bank) struct RowsLine {
     rows: Vec<RowCells>,
     is_last: bool,
     lost: u64,
@@ -97,14 +97,14 @@ impl From<RowsLine> for Part {
 
 /// The second line from the parent: where each branch listens, and what befalls this one from the start.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct Introduction {
-    pub(super) peers: BTreeMap<u32, String>,
-    pub(super) faults: FaultsLine,
+pub(in crate::bank) struct Introduction {
+    pub(in crate::bank) peers: BTreeMap<u32, String>,
+    pub(in crate::bank) faults: FaultsLine,
 }
 
 /// Everything that befalls a branch. A process that is to be stopped holds still before.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
-pub(super) struct FaultsLine {
+pub(in crate::bank) struct FaultsLine {
     wires: Vec<WireLine>,
     customer_loss: f64,
     paused: bool,

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines, Stdin};
 
 use super::{
-    BankConfig, BankError, Served,
-    config::Life,
     epoch,
     words::{Introduction, Question, ROWS_A_LINE, RecordingLine, Word},
 };
 use crate::{
+    bank::{
+        config::{BankConfig, Life},
+        error::BankError,
+        served::Served,
+    },
     branch::{self, Data, Recording},
     record::Recorder,
     trace::Room,
@@ -23,22 +26,22 @@ use crate::{
 
 /// The first line from the parent: the branch to be.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub(super) struct Assignment {
-    pub(super) branch: u32,
-    pub(super) incarnation: u64,
-    pub(super) had_lives: bool,
-    pub(super) listen: String,
-    pub(super) branches: Vec<u32>,
-    pub(super) accounts: Vec<(u64, i64)>,
-    pub(super) shape: String,
-    pub(super) propagation: String,
-    pub(super) propagation_delay_us: u64,
-    pub(super) data: Option<(PathBuf, String)>,
-    pub(super) recording: Option<RecordingLine>,
+pub(in crate::bank) struct Assignment {
+    pub(in crate::bank) branch: u32,
+    pub(in crate::bank) incarnation: u64,
+    pub(in crate::bank) had_lives: bool,
+    pub(in crate::bank) listen: String,
+    pub(in crate::bank) branches: Vec<u32>,
+    pub(in crate::bank) accounts: Vec<(u64, i64)>,
+    pub(in crate::bank) shape: String,
+    pub(in crate::bank) propagation: String,
+    pub(in crate::bank) propagation_delay_us: u64,
+    pub(in crate::bank) data: Option<(PathBuf, String)>,
+    pub(in crate::bank) recording: Option<RecordingLine>,
 }
 
 impl Assignment {
-    pub(super) fn new(
+    pub(in crate::bank) fn new(
         branch: BranchId,
         life: Life,
         listen: SocketAddr,

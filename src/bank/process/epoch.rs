@@ -8,14 +8,14 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const READINGS: usize = 16;
 
 /// What an instant of this process is for others, in nanoseconds since 1970.
-pub(super) fn nanoseconds(instant: Instant) -> u64 {
+pub(in crate::bank) fn nanoseconds(instant: Instant) -> u64 {
     let (now, since) = both_clocks();
     let then = since.saturating_sub(now.saturating_duration_since(instant));
     u64::try_from(then.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// The instant of this process that another has told.
-pub(super) fn instant(nanoseconds: u64) -> Instant {
+pub(in crate::bank) fn instant(nanoseconds: u64) -> Instant {
     let (now, since) = both_clocks();
     let ago = since.saturating_sub(Duration::from_nanos(nanoseconds));
     now.checked_sub(ago).unwrap_or(now)

@@ -43,7 +43,7 @@ struct Line {
 
 /// The standard error of one child.
 #[derive(Debug)]
-pub(super) struct ChildLog {
+pub(in crate::bank) struct ChildLog {
     last_words: Arc<Mutex<VecDeque<u8>>>,
     /// Done when the child has closed its end, and the log has all of it.
     ended: JoinHandle<()>,
@@ -51,7 +51,7 @@ pub(super) struct ChildLog {
 
 impl ChildLog {
     /// Reads until the child closes its end, which a dead one has.
-    pub(super) fn follow(branch: BranchId, errors: impl AsyncRead + Unpin + Send + 'static) -> Self {
+    pub(in crate::bank) fn follow(branch: BranchId, errors: impl AsyncRead + Unpin + Send + 'static) -> Self {
         let last_words = Arc::default();
         let (lines, to_log) = mpsc::channel(LINES_AHEAD);
         tokio::spawn(read(branch, errors, Arc::clone(&last_words), lines));
@@ -59,7 +59,7 @@ impl ChildLog {
     }
 
     /// Returns when the child has said its last, and the parent's log has it.
-    pub(super) async fn ended(&mut self) {
+    pub(in crate::bank) async fn ended(&mut self) {
         if !self.ended.is_finished() {
             // It ends with its runtime, too.
             let _ = (&mut self.ended).await;
@@ -67,7 +67,7 @@ impl ChildLog {
     }
 
     /// What the child has said that was no log, or an error: the end of it.
-    pub(super) fn last_words(&self) -> String {
+    pub(in crate::bank) fn last_words(&self) -> String {
         let words: Vec<u8> = lock(&self.last_words).iter().copied().collect();
         String::from_utf8_lossy(&words).trim().to_owned()
     }

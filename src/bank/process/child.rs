@@ -9,13 +9,13 @@ use tokio::{
 };
 
 use super::{
-    BankError,
     child_log::ChildLog,
     talk::{Asker, Talk},
     warden::{END_WITHIN, Warden},
     words::{Question, Word},
 };
 use crate::{
+    bank::error::BankError,
     branch::{Faults, Part},
     customer::seconds,
     types::{BranchId, Time},
@@ -27,7 +27,7 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 
 /// One child. Its end, and that of its standard input, go together.
 #[derive(Debug)]
-pub(super) struct Child {
+pub(in crate::bank) struct Child {
     branch: BranchId,
     process: Process,
     talk: Talk,
@@ -39,7 +39,7 @@ pub(super) struct Child {
 }
 
 impl Child {
-    pub(super) fn spawn(branch: BranchId, program: &[OsString]) -> Result<Self, BankError> {
+    pub(in crate::bank) fn spawn(branch: BranchId, program: &[OsString]) -> Result<Self, BankError> {
         let failed = |reason: &str| BankError::Process { branch, reason: reason.to_owned() };
         let (name, arguments) = program.split_first().ok_or_else(|| failed("no program was given to start it"))?;
         let mut command = Command::new(name);
@@ -60,7 +60,7 @@ impl Child {
         Ok(Self { branch, process, talk, log, warden: None, failure: None })
     }
 
-    pub(super) async fn kill(&mut self) -> Result<(), BankError> {
+    pub(in crate::bank) async fn kill(&mut self) -> Result<(), BankError> {
         self.process.kill().await.map_err(|error| self.failed(&format!("it cannot be killed: {error}")))?;
         match self.warden.take() {
             Some(warden) => warden.release().await,
@@ -69,7 +69,7 @@ impl Child {
     }
 
     /// Tells it to end, which the end of its input does.
-    pub(super) async fn end(mut self) -> Ending {
+    pub(in crate::bank) async fn end(mut self) -> Ending {
         if let Err(error) = self.resume().await {
             log::error!("{error}");
         }
@@ -77,7 +77,7 @@ impl Child {
     }
 
     /// Holds it still. Harmless when called again.
-    pub(super) async fn pause(&mut self) -> Result<(), BankError> {
+    pub(in crate::bank) async fn pause(&mut self) -> Result<(), BankError> {
         self.check().await?;
         if self.warden.is_none() {
             let process_id = self.process.id().ok_or_else(|| self.failed("its process has ended"))?;
@@ -87,14 +87,14 @@ impl Child {
     }
 
     /// Lets it go on. Harmless when it is not paused.
-    pub(super) async fn resume(&mut self) -> Result<(), BankError> {
+    pub(in crate::bank) async fn resume(&mut self) -> Result<(), BankError> {
         match self.warden.take() {
             Some(warden) => warden.release().await,
             None => Ok(()),
         }
     }
 
-    pub(super) fn is_paused(&self) -> bool {
+    pub(in crate::bank) fn is_paused(&self) -> bool {
         self.warden.is_some()
     }
 
@@ -110,7 +110,7 @@ impl Child {
     }
 
     /// Tells it what to be; returns where it listens.
-    pub(super) async fn assign(
+    pub(in crate::bank) async fn assign(
         &mut self,
         assignment: &impl Serialize,
         listen: SocketAddr,
@@ -129,7 +129,7 @@ impl Child {
     }
 
     /// Tells it who its peers are; returns when it serves.
-    pub(super) async fn introduce(&mut self, peers: &impl Serialize) -> Result<(), BankError> {
+    pub(in crate::bank) async fn introduce(&mut self, peers: &impl Serialize) -> Result<(), BankError> {
         match self.ask(peers, START_WITHIN).await? {
             Word::Ready => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
@@ -140,7 +140,7 @@ impl Child {
     }
 
     /// Lets these faults befall it from now on, and no others. Not to be asked while it is paused.
-    pub(super) async fn befall(&mut self, faults: &Faults) -> Result<(), BankError> {
+    pub(in crate::bank) async fn befall(&mut self, faults: &Faults) -> Result<(), BankError> {
         match self.ask(&Question::Befall(faults.into()), ANSWER_WITHIN).await? {
             Word::Done => Ok(()),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
@@ -152,7 +152,7 @@ impl Child {
 
     /// Lets it take no more requests, and tell what it has decided. How many of its operations no other branch is
     /// known to have. Not to be asked while it is paused.
-    pub(super) async fn flush(&mut self) -> Result<u64, BankError> {
+    pub(in crate::bank) async fn flush(&mut self) -> Result<u64, BankError> {
         match self.ask(&Question::Flush, ANSWER_WITHIN).await? {
             Word::Flushed(unshared) => Ok(unshared),
             Word::Unusable { reason } => Err(BankError::Store { branch: self.branch, reason }),
@@ -170,7 +170,7 @@ impl Child {
     ///
     /// # Errors
     /// [`BankError::Paused`], or why it does not tell.
-    pub(super) async fn rows(&mut self, until: Time) -> Result<Part, BankError> {
+    pub(in crate::bank) async fn rows(&mut self, until: Time) -> Result<Part, BankError> {
         let mut all = self.part(until, 0).await?;
         while !all.is_last {
             let mut more = self.part(until, all.rows.len()).await?;
@@ -184,7 +184,7 @@ impl Child {
     }
 
     /// Its Lamport clock now.
-    pub(super) async fn clock(&mut self) -> Result<u64, BankError> {
+    pub(in crate::bank) async fn clock(&mut self) -> Result<u64, BankError> {
         Ok(self.part(Time(0), 0).await?.clock)
     }
 
@@ -203,7 +203,7 @@ impl Child {
 
     /// # Errors
     /// Why it has ended, if it has.
-    pub(super) async fn check(&mut self) -> Result<(), BankError> {
+    pub(in crate::bank) async fn check(&mut self) -> Result<(), BankError> {
         if self.failure.is_none() && matches!(self.process.try_wait(), Ok(None)) {
             return Ok(());
         }
@@ -211,7 +211,7 @@ impl Child {
     }
 
     /// Whether it was noticed that it has ended.
-    pub(super) fn has_ended(&self) -> bool {
+    pub(in crate::bank) fn has_ended(&self) -> bool {
         self.failure.is_some()
     }
 
@@ -245,7 +245,7 @@ impl Child {
 }
 
 /// A child that was told to end.
-pub(super) struct Ending {
+pub(in crate::bank) struct Ending {
     branch: BranchId,
     process: Process,
     log: ChildLog,
@@ -253,7 +253,7 @@ pub(super) struct Ending {
 
 impl Ending {
     /// Returns when it has ended, and the log has its last lines. One that does not end is killed.
-    pub(super) async fn wait(mut self) {
+    pub(in crate::bank) async fn wait(mut self) {
         let branch = self.branch;
         if timeout(END_WITHIN, self.process.wait()).await.is_err() {
             log::warn!("branch {branch} did not end when told and is killed");

@@ -3,17 +3,20 @@
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, time::Duration};
 
 use super::{
-    BankConfig, BankError,
     child::{Child, Ending},
-    config::{Life, shorten},
-    ending, error, files,
     gathered::Gathered,
-    local::ask_all,
     supervised::Assignment,
-    together::together,
     words::Introduction,
 };
 use crate::{
+    bank::{
+        config::{BankConfig, Life, shorten},
+        ending,
+        error::{self, BankError},
+        files,
+        local::ask_all,
+        together::together,
+    },
     branch::{Faults, Part},
     customer::{Customer, CustomerError, Status},
     trace::Trace,
@@ -21,7 +24,7 @@ use crate::{
 };
 
 #[derive(Debug)]
-pub(super) struct Processes {
+pub(in crate::bank) struct Processes {
     config: BankConfig,
     program: Vec<OsString>,
     addresses: BTreeMap<BranchId, SocketAddr>,
@@ -124,7 +127,7 @@ async fn introduce(
 }
 
 impl Processes {
-    pub(super) async fn start(config: &BankConfig, program: &[OsString]) -> Result<Self, BankError> {
+    pub(in crate::bank) async fn start(config: &BankConfig, program: &[OsString]) -> Result<Self, BankError> {
         let what = format!("a bank of {} in processes", shorten(config.branches.keys()));
         files::ensure(files::needed_by_parent(config), &what, "or take fewer branches")?;
         let trace = Gathered::new(config, &config.topology());
@@ -148,11 +151,11 @@ impl Processes {
         Ok(Self { config: config.clone(), program: program.to_vec(), addresses, trace, children })
     }
 
-    pub(super) fn addresses(&self) -> BTreeMap<BranchId, SocketAddr> {
+    pub(in crate::bank) fn addresses(&self) -> BTreeMap<BranchId, SocketAddr> {
         self.addresses.clone()
     }
 
-    pub(super) async fn kill(&self, branch: BranchId) -> Result<(), BankError> {
+    pub(in crate::bank) async fn kill(&self, branch: BranchId) -> Result<(), BankError> {
         let mut children = self.children.lock().await;
         if children.closed {
             return Err(BankError::Closed);
@@ -175,7 +178,7 @@ impl Processes {
 
     /// Lets these faults befall a branch, and no others: its process is held, or told. Nothing befalls a
     /// branch that does not run.
-    pub(super) async fn befall(&self, branch: BranchId, faults: &Faults) -> Result<(), BankError> {
+    pub(in crate::bank) async fn befall(&self, branch: BranchId, faults: &Faults) -> Result<(), BankError> {
         let mut children = self.children.lock().await;
         let Some(child) = children.running.get_mut(&branch) else { return Ok(()) };
         if !faults.paused {
@@ -190,11 +193,11 @@ impl Processes {
         }
     }
 
-    pub(super) async fn is_running(&self, branch: BranchId) -> bool {
+    pub(in crate::bank) async fn is_running(&self, branch: BranchId) -> bool {
         self.children.lock().await.running.contains_key(&branch)
     }
 
-    pub(super) async fn restart(
+    pub(in crate::bank) async fn restart(
         &self,
         branch: BranchId,
         address: SocketAddr,
@@ -229,7 +232,7 @@ impl Processes {
     ///
     /// # Errors
     /// [`BankError::Paused`] for a branch that cannot be asked.
-    pub(super) async fn trace(&self) -> Result<Option<Trace>, BankError> {
+    pub(in crate::bank) async fn trace(&self) -> Result<Option<Trace>, BankError> {
         let Some(trace) = &self.trace else { return Ok(None) };
         let mut children = self.children.lock().await;
         // All are cut at one moment: no message is received in their rows that was not sent in them.
@@ -242,7 +245,7 @@ impl Processes {
     }
 
     /// The branches that ended without having been told or killed, and why.
-    pub(super) async fn failures(&self) -> BTreeMap<BranchId, BankError> {
+    pub(in crate::bank) async fn failures(&self) -> BTreeMap<BranchId, BankError> {
         let mut failures = BTreeMap::new();
         for (&branch, child) in &mut self.children.lock().await.running {
             if let Err(failure) = child.check().await {
@@ -265,7 +268,7 @@ impl Processes {
         Ok(running)
     }
 
-    pub(super) async fn statuses(&self, within: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
+    pub(in crate::bank) async fn statuses(&self, within: Duration) -> Result<BTreeMap<BranchId, Status>, BankError> {
         let questions = self.running().await?.into_iter().map(|(id, address)| {
             (id, async move { Ok(Customer::connect(&address.to_string(), within).await?.status(within).await?) })
         });
@@ -277,7 +280,7 @@ impl Processes {
         answers
     }
 
-    pub(super) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {
+    pub(in crate::bank) async fn wait_until_converged(&self, within: Duration) -> Result<(), BankError> {
         let statuses = self.statuses(within).await?;
         let target = error::join_versions(&statuses);
         let account = statuses.values().flat_map(|status| status.snapshot.balances.keys()).next().copied();
@@ -302,7 +305,7 @@ impl Processes {
         Err(error::not_converged(&self.statuses(within).await?, &target, within))
     }
 
-    pub(super) async fn close(&self) -> BTreeMap<BranchId, u64> {
+    pub(in crate::bank) async fn close(&self) -> BTreeMap<BranchId, u64> {
         let mut children = self.children.lock().await;
         children.closed = true;
         children.resume().await;

@@ -24,13 +24,13 @@ struct Question {
 
 /// Asks one child. Cheap to clone.
 #[derive(Clone, Debug)]
-pub(super) struct Asker {
+pub(in crate::bank) struct Asker {
     questions: mpsc::Sender<Question>,
 }
 
 impl Asker {
     /// The child's answer to a line; `None` if it has ended, or ends before it answers.
-    pub(super) async fn ask(&self, line: String) -> Option<String> {
+    pub(in crate::bank) async fn ask(&self, line: String) -> Option<String> {
         let (answer, answered) = oneshot::channel();
         self.questions.send(Question { line, answer }).await.ok()?;
         answered.await.ok()
@@ -39,24 +39,24 @@ impl Asker {
 
 /// The conversation with one child. Dropping it ends the child's input.
 #[derive(Debug)]
-pub(super) struct Talk {
+pub(in crate::bank) struct Talk {
     asker: Asker,
     /// `None` once it has ended and was heard out.
     task: Option<JoinHandle<Option<String>>>,
 }
 
 impl Talk {
-    pub(super) fn begin(input: ChildStdin, output: ChildStdout) -> Self {
+    pub(in crate::bank) fn begin(input: ChildStdin, output: ChildStdout) -> Self {
         let (questions, asked) = mpsc::channel(QUESTIONS_AHEAD);
         Self { asker: Asker { questions }, task: Some(tokio::spawn(converse(input, output, asked))) }
     }
 
-    pub(super) fn asker(&self) -> Asker {
+    pub(in crate::bank) fn asker(&self) -> Asker {
         self.asker.clone()
     }
 
     /// The last line that the child said, unless it is a long one. Returns when it has ended.
-    pub(super) async fn last_words(&mut self) -> Option<String> {
+    pub(in crate::bank) async fn last_words(&mut self) -> Option<String> {
         let ended = self.task.as_mut()?.await;
         self.task = None;
         ended.ok().flatten()

@@ -10,18 +10,17 @@ use tokio::{
     time::timeout,
 };
 
-use super::BankError;
-use crate::types::BranchId;
+use crate::{bank::error::BankError, types::BranchId};
 
 /// How long a process may take to do as it is told: to end, or to hold another.
-pub(super) const END_WITHIN: Duration = Duration::from_secs(3);
+pub(in crate::bank) const END_WITHIN: Duration = Duration::from_secs(3);
 
 /// Stops the process, says so, and continues it when its input ends.
 const HOLD: &str = r#"kill -STOP "$0" && echo held; read -r _; kill -CONT "$0""#;
 
 /// Whoever holds one child. Dropping it lets the child go on, a moment later.
 #[derive(Debug)]
-pub(super) struct Warden {
+pub(in crate::bank) struct Warden {
     branch: BranchId,
     shell: Process,
     input: ChildStdin,
@@ -29,7 +28,7 @@ pub(super) struct Warden {
 
 impl Warden {
     /// Returns when the process has been told to stop, which takes it a moment at most.
-    pub(super) async fn hold(branch: BranchId, process_id: u32) -> Result<Self, BankError> {
+    pub(in crate::bank) async fn hold(branch: BranchId, process_id: u32) -> Result<Self, BankError> {
         let failed = |reason: String| BankError::Process { branch, reason: format!("it cannot be paused: {reason}") };
         let mut shell = Command::new("sh")
             .args(["-c", HOLD, &process_id.to_string()])
@@ -52,7 +51,7 @@ impl Warden {
     }
 
     /// Returns when the process goes on.
-    pub(super) async fn release(self) -> Result<(), BankError> {
+    pub(in crate::bank) async fn release(self) -> Result<(), BankError> {
         let Self { branch, mut shell, input } = self;
         drop(input);
         let failed = |reason: &str| BankError::Process { branch, reason: format!("it cannot go on: {reason}") };
