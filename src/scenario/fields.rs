@@ -3,8 +3,8 @@
 use super::{
     error::{InputError, RecordPlace},
     flaw::{NumberFlaw, NumberRange, RecordFlaw},
-    json::{Json, Object},
-    sketch::{listed, nearest, quoted, sketch},
+    json::{Json, Object, sketch},
+    sketch::{listed, nearest, quoted},
 };
 
 /// An object and where it stands.

@@ -4,13 +4,13 @@
 use super::{
     array::{ReadError, each_element},
     document::DocumentError,
-    json::{Json, Keys, Object},
+    json::{Json, Keys, Object, sketch},
     model::{CustomerRecord, Event, Scenario},
     output::{OutputForm, Scalar, fields},
     problem::{ProblemKind, ProblemPlace, Problems},
     replay::expected,
     reply::Reply,
-    sketch::{listed, quoted, sketch},
+    sketch::{listed, quoted},
 };
 
 /// How far to look for the entry that belongs here when some are missing or too many.

@@ -1,13 +1,16 @@
 //! A JSON tree that keeps the order of keys and refuses a key that comes twice, where serde_json's
 //! own `Value` would silently keep the last.
 
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    fmt::{self, Write},
+};
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 
 use super::{
     document::{DocumentFlaw, MAX_KEYS, MAX_VALUES},
-    sketch,
+    sketch::{Clipped, clip, quoted},
 };
 
 /// One JSON value; texts borrow from the file where they can.
@@ -34,6 +37,38 @@ impl Json<'_> {
 
     pub(super) fn whole(&self) -> Option<i64> {
         if let Self::Negative(value) = self { Some(*value) } else { i64::try_from(self.natural()?).ok() }
+    }
+}
+
+/// A value as JSON, shortened.
+pub(super) fn sketch(value: &Json<'_>) -> String {
+    clip(|out| write_value(out, value))
+}
+
+fn write_value(out: &mut Clipped, value: &Json<'_>) -> fmt::Result {
+    match value {
+        Json::Null => out.write_str("null"),
+        Json::Boolean(value) => write!(out, "{value}"),
+        Json::Natural(value) => write!(out, "{value}"),
+        Json::Negative(value) => write!(out, "{value}"),
+        Json::Fraction(value) => write!(out, "{value:?}"),
+        Json::Text(text) => write!(out, "{text:?}"),
+        Json::Array(items) => {
+            out.write_str("[")?;
+            for (index, item) in items.iter().enumerate() {
+                out.write_str(if index == 0 { "" } else { ", " })?;
+                write_value(out, item)?;
+            }
+            out.write_str("]")
+        }
+        Json::Object(object) => {
+            out.write_str("{")?;
+            for (index, (key, value)) in object.entries().enumerate() {
+                write!(out, "{}{key:?}: ", if index == 0 { "" } else { ", " })?;
+                write_value(out, value)?;
+            }
+            out.write_str("}")
+        }
     }
 }
 
@@ -147,7 +182,7 @@ impl<'de> Visitor<'de> for Tree<'_> {
         let mut members: Vec<Member<'de>> = Vec::new();
         while let Some(key) = items.next_key_seed(Key(self.0.keys))? {
             if members.iter().any(|(other, _)| *other == key) {
-                return Err(self.0.refuse(DocumentFlaw::DuplicateKey { key: sketch::quoted(&key) }));
+                return Err(self.0.refuse(DocumentFlaw::DuplicateKey { key: quoted(&key) }));
             }
             if members.len() == MAX_KEYS {
                 return Err(self.0.refuse(DocumentFlaw::TooManyKeys));

@@ -5,9 +5,8 @@ use super::{
     error::{InputError, RecordKind, RecordPlace, RecordTitle},
     fields::Fields,
     flaw::{NumberRange, RecordFlaw},
-    json::Json,
+    json::{Json, sketch},
     model::{Action, CustomerRecord, Event, Order},
-    sketch::sketch,
 };
 use crate::types::{Amount, BranchId, OperationKind};
 

@@ -1,20 +1,13 @@
-//! Short renderings of what was found, for messages: a value of any size becomes at most about sixty
+//! Short renderings of what was found, for messages: a text of any size becomes at most about sixty
 //! characters. Also tells a misspelt word from a different one.
 
 use std::fmt::{self, Write};
-
-use super::json::Json;
 
 /// The most characters of a rendering, the dots that stand for the rest not counted.
 const ROOM: usize = 57;
 
 /// Longer words are not compared: nobody misspells that much.
 const WORD_LENGTH_MAX: usize = 24;
-
-/// A value as JSON, shortened.
-pub(super) fn sketch(value: &Json<'_>) -> String {
-    clip(|out| write_value(out, value))
-}
 
 /// A text in quotes, shortened.
 pub(super) fn quoted(text: &str) -> String {
@@ -65,41 +58,15 @@ fn distance(from: &[char], to: &[char]) -> usize {
     row.last().copied().unwrap_or(0)
 }
 
-fn write_value(out: &mut Clipped, value: &Json<'_>) -> fmt::Result {
-    match value {
-        Json::Null => out.write_str("null"),
-        Json::Boolean(value) => write!(out, "{value}"),
-        Json::Natural(value) => write!(out, "{value}"),
-        Json::Negative(value) => write!(out, "{value}"),
-        Json::Fraction(value) => write!(out, "{value:?}"),
-        Json::Text(text) => write!(out, "{text:?}"),
-        Json::Array(items) => {
-            out.write_str("[")?;
-            for (index, item) in items.iter().enumerate() {
-                out.write_str(if index == 0 { "" } else { ", " })?;
-                write_value(out, item)?;
-            }
-            out.write_str("]")
-        }
-        Json::Object(object) => {
-            out.write_str("{")?;
-            for (index, (key, value)) in object.entries().enumerate() {
-                write!(out, "{}{key:?}: ", if index == 0 { "" } else { ", " })?;
-                write_value(out, value)?;
-            }
-            out.write_str("}")
-        }
-    }
-}
-
 /// A writer that refuses to go on once its room is used up.
 #[derive(Default)]
-struct Clipped {
+pub(super) struct Clipped {
     text: String,
     used: usize,
 }
 
-fn clip(write: impl FnOnce(&mut Clipped) -> fmt::Result) -> String {
+/// What `write` writes, shortened.
+pub(super) fn clip(write: impl FnOnce(&mut Clipped) -> fmt::Result) -> String {
     let mut out = Clipped::default();
     if write(&mut out).is_err() {
         out.text.push_str("...");
