@@ -333,8 +333,8 @@ class Plan:
     def run(self, trace_capacity: int, progress: Callable[[int], None] | None) -> Run:
         """Runs it without the GIL; what `progress` raises, and Ctrl-C, break it off."""
 
-    def shrink(self, tries: int, progress: Callable[[int], None] | None) -> tuple[Plan, str, int] | None:
-        """The smallest plan that fails in the same way, what it shows, and how many were tried."""
+    def shrink(self, tries: int) -> Plan | None:
+        """The smallest plan that fails in the same way; None if this one does not fail."""
 
 def differences(plan: Plan) -> list[str]:
     """What of a plan is other than in the simulator when it is played, in sentences. Raises

@@ -116,18 +116,12 @@ impl PyPlan {
         Ok(Run { outcome, judgement })
     }
 
-    /// The smallest plan found that fails in the same way, and how many were tried; `None` if this one
-    /// does not fail.
-    fn shrink(
-        &self,
-        py: Python<'_>,
-        tries: usize,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<Option<(Self, String, usize)>> {
-        let mut report = Reports::new(progress);
+    /// The smallest plan found that fails in the same way; `None` if this one does not fail.
+    fn shrink(&self, py: Python<'_>, tries: usize) -> PyResult<Option<Self>> {
+        let mut report = Reports::new(None);
         let shrunk = py.detach(|| sim::shrink(&self.inner, tries, &mut |plan| report.tell(plan.operations.len())));
         report.raised()?;
-        Ok(shrunk.map(|shrunk| (Self { inner: shrunk.plan }, shrunk.violation.to_string(), shrunk.tried)))
+        Ok(shrunk.map(|shrunk| Self { inner: shrunk.plan }))
     }
 }
 

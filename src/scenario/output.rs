@@ -23,17 +23,7 @@ pub enum OutputForm {
 /// # Errors
 /// [`RepliesError`] unless `replies` answers every event of the scenario with the right kind of reply.
 pub fn output(scenario: &Scenario, replies: &[Vec<Reply>], form: OutputForm) -> Result<String, RepliesError> {
-    fit(scenario, replies, false)?;
-    Ok(write(scenario, replies, form))
-}
-
-/// The output of a run that was interrupted: the same, up to the last reply of each record. Records
-/// that have events but no reply yet are left out.
-///
-/// # Errors
-/// [`RepliesError`] if `replies` holds more than the scenario asks for, or the wrong kind of reply.
-pub fn output_so_far(scenario: &Scenario, replies: &[Vec<Reply>], form: OutputForm) -> Result<String, RepliesError> {
-    fit(scenario, replies, true)?;
+    fit(scenario, replies)?;
     Ok(write(scenario, replies, form))
 }
 

@@ -25,66 +25,6 @@ impl Reply {
     }
 }
 
-/// The replies so far, in the form that [`super::output`] takes.
-///
-/// Invariant: entry `i` holds the first replies of customer record `i`, each of the kind that its
-/// event asks for, and never more of them than the record has events.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Recorded<'a> {
-    scenario: &'a Scenario,
-    replies: Vec<Vec<Reply>>,
-}
-
-impl<'a> Recorded<'a> {
-    /// Nothing answered yet.
-    pub fn new(scenario: &'a Scenario) -> Self {
-        Self { scenario, replies: vec![Vec::new(); scenario.customers.len()] }
-    }
-
-    /// Adds the reply to the next event of customer record `record`, counted from 0.
-    ///
-    /// # Errors
-    /// [`RepliesError`] if there is no such record or event, or it asks for another kind of reply.
-    /// Nothing is added then.
-    pub fn push(&mut self, record: usize, reply: Reply) -> Result<(), RepliesError> {
-        let (Some(customer), Some(replies)) = (self.scenario.customers.get(record), self.replies.get_mut(record))
-        else {
-            return Err(RepliesError::Records { given: record + 1, customers: self.scenario.customers.len() });
-        };
-        let number = replies.len() + 1;
-        match customer.events.get(replies.len()) {
-            None => Err(RepliesError::Count { record: record + 1, given: number, events: customer.events.len() }),
-            Some(event) if !reply.answers(event.action) => {
-                Err(RepliesError::Kind { record: record + 1, event: number, action: event.action, reply })
-            }
-            Some(_) => {
-                replies.push(reply);
-                Ok(())
-            }
-        }
-    }
-
-    /// How many events are answered.
-    pub fn count(&self) -> usize {
-        self.replies.iter().map(Vec::len).sum()
-    }
-
-    /// Whether every event is answered.
-    pub fn is_complete(&self) -> bool {
-        self.count() == self.scenario.event_count()
-    }
-
-    /// One list a customer record.
-    pub fn replies(&self) -> &[Vec<Reply>] {
-        &self.replies
-    }
-
-    /// One list a customer record.
-    pub fn into_replies(self) -> Vec<Vec<Reply>> {
-        self.replies
-    }
-}
-
 /// Replies that are not those of the scenario they are held against. A fault of the caller's.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum RepliesError {
@@ -117,14 +57,14 @@ pub enum RepliesError {
     },
 }
 
-/// Holds replies against the scenario; with `partly`, records may lack replies at their end.
-pub(super) fn fit(scenario: &Scenario, replies: &[Vec<Reply>], partly: bool) -> Result<(), RepliesError> {
+/// Holds replies against the scenario.
+pub(super) fn fit(scenario: &Scenario, replies: &[Vec<Reply>]) -> Result<(), RepliesError> {
     if replies.len() != scenario.customers.len() {
         return Err(RepliesError::Records { given: replies.len(), customers: scenario.customers.len() });
     }
     for (index, (customer, given)) in scenario.customers.iter().zip(replies).enumerate() {
         let (record, events) = (index + 1, customer.events.len());
-        if given.len() > events || (given.len() < events && !partly) {
+        if given.len() != events {
             return Err(RepliesError::Count { record, given: given.len(), events });
         }
         for (index, (event, &reply)) in customer.events.iter().zip(given).enumerate() {

@@ -4,6 +4,7 @@
 
 mod bug;
 mod calls;
+mod choice;
 mod customers;
 mod disk;
 mod draw;
@@ -28,7 +29,7 @@ mod trouble;
 mod world;
 
 pub use bug::Bug;
-pub use draw::Choice;
+pub use choice::Choice;
 pub use gallery::Lesson;
 pub use kind::FaultKind;
 pub use latency::Latency;

@@ -6,6 +6,7 @@ mod directory;
 mod doubt;
 mod error;
 mod file;
+mod owner;
 mod schema;
 mod upgrade;
 
@@ -20,12 +21,13 @@ use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::{
     replica::{AnswerChange, Delta, Disk, Life, Save, Saved},
-    types::{BranchId, ClientId, Incarnation},
+    types::{ClientId, Incarnation},
 };
 use directory::Lock;
 
 pub use error::StoreError;
 pub use file::Fuse;
+pub use owner::Owner;
 
 /// When a write counts as being on disk.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -57,17 +59,6 @@ impl FromStr for Durability {
             other => Err(format!("durability {other:?} is not right: give \"synced\" or \"buffered\"")),
         }
     }
-}
-
-/// Whose data directory it must be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Owner {
-    /// The branch.
-    pub branch: BranchId,
-    /// The digest of the bank: what must be the same at all of its branches.
-    pub bank: u64,
-    /// The digest that a directory of format 1 has for the same bank.
-    pub bank_of_one_life: u64,
 }
 
 /// An open data directory. No other process can open it until it is dropped.

@@ -2,7 +2,7 @@
 
 use redb::{Database, ReadableTable};
 
-use super::{Owner, directory, schema};
+use super::{directory, owner::Owner, schema};
 
 /// Format 1 had one life, which every start went on with, and did not say what it had forgotten: so all that it may
 /// have is taken as forgotten. In one transaction: whoever is interrupted begins again.

@@ -180,11 +180,6 @@ impl Topology {
         self.hops().iter().flatten().copied().max().unwrap_or(0).into()
     }
 
-    /// Whether every branch can be reached from every other.
-    pub fn is_connected(&self) -> bool {
-        !self.hops().iter().flatten().any(|&hops| hops == u16::MAX)
-    }
-
     fn hops(&self) -> &Vec<Vec<u16>> {
         self.hops.get_or_init(|| (0..self.branches.len()).map(|start| self.hops_from(start)).collect())
     }

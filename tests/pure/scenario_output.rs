@@ -4,10 +4,7 @@ use std::{fs, path::Path};
 
 use proptest::prelude::*;
 use replibank::{
-    scenario::{
-        Action, CustomerRecord, Event, Order, OutputForm, Recorded, RepliesError, Reply, Scenario, check, expected,
-        output, output_so_far,
-    },
+    scenario::{Action, CustomerRecord, Event, Order, OutputForm, Reply, Scenario, check, expected, output},
     types::{Amount, BranchId, MAX_AMOUNT, MAX_OPENING},
 };
 
@@ -115,32 +112,6 @@ fn the_autograders_inputs_go_up_to_900_and_back_to_400() {
 }
 
 #[test]
-fn replies_are_recorded_only_where_they_belong() {
-    let scenario = small();
-    let mut recorded = Recorded::new(&scenario);
-    assert_eq!(
-        recorded.push(0, Reply::Balance(400)),
-        Err(RepliesError::Kind {
-            record: 1,
-            event: 1,
-            action: scenario.customers[0].events[0].action,
-            reply: Reply::Balance(400)
-        })
-    );
-    assert_eq!(recorded.push(1, Reply::Success), Err(RepliesError::Count { record: 2, given: 1, events: 0 }));
-    assert_eq!(recorded.push(2, Reply::Success), Err(RepliesError::Records { given: 3, customers: 2 }));
-    assert_eq!((recorded.count(), recorded.is_complete()), (0, false));
-    for reply in [Reply::Success, Reply::Balance(570), Reply::Fail, Reply::Success, Reply::Balance(0)] {
-        assert!(!recorded.is_complete());
-        assert_eq!(recorded.push(0, reply), Ok(()));
-    }
-    assert!(recorded.is_complete());
-    assert_eq!(recorded.replies(), expected(&scenario));
-    assert_eq!(recorded.push(0, Reply::Success), Err(RepliesError::Count { record: 1, given: 6, events: 5 }));
-    assert_eq!(recorded.into_replies(), expected(&scenario));
-}
-
-#[test]
 fn replies_that_are_not_the_scenarios_are_refused() {
     let scenario = small();
     let right = expected(&scenario);
@@ -164,25 +135,6 @@ fn replies_that_are_not_the_scenarios_are_refused() {
     let mut result = right;
     result[0][1] = Reply::Fail;
     assert_eq!(write(&result), "a result given for event 2 of customer record 1: it is a query, so a balance is right");
-}
-
-#[test]
-fn an_interrupted_run_keeps_what_it_has() {
-    let scenario = read(
-        br#"[{"id": 1, "type": "branch", "balance": 5},
-             {"id": 1, "type": "customer", "events": [{"interface": "query"}, {"interface": "query"}]},
-             {"id": 1, "type": "customer", "events": [{"interface": "query"}]}]"#,
-    );
-    let so_far = |replies: &[Vec<Reply>]| output_so_far(&scenario, replies, OutputForm::Current);
-    let query = "   {\n    \"interface\": \"query\",\n    \"balance\": 5\n   }";
-    let first = format!("[\n {{\n  \"id\": 1,\n  \"recv\": [\n{query}\n  ]\n }}\n]");
-    assert_eq!(so_far(&[vec![], vec![]]), Ok("[]".to_owned()));
-    assert_eq!(so_far(&[vec![Reply::Balance(5)], vec![]]), Ok(first));
-    assert_eq!(so_far(&expected(&scenario)), output(&scenario, &expected(&scenario), OutputForm::Current));
-    assert_eq!(
-        so_far(&[vec![], vec![Reply::Balance(5); 2]]),
-        Err(RepliesError::Count { record: 2, given: 2, events: 1 })
-    );
 }
 
 #[test]

@@ -72,11 +72,8 @@ class Simulation:
         Args:
             tries: How many smaller plans are tried, at most.
         """
-        shrunk = self._plan.shrink(tries, None)
-        if shrunk is None:
-            return None
-        plan = shrunk[0]
-        return Simulation(plan, plan.run(TRACE_CAPACITY, None))
+        plan = self._plan.shrink(tries)
+        return None if plan is None else Simulation(plan, plan.run(TRACE_CAPACITY, None))
 
     def _repr_html_(self) -> str:
         counts = self.counts
