@@ -3,7 +3,9 @@
 //! far the peer has the page. See `branch/peers/calls.rs`, which this follows.
 
 use super::{
-    event::{Event, NodeIndex},
+    call::{CallEnd, Caller, Calling, Known, Owed, Said},
+    event::Event,
+    place::NodeIndex,
     world::World,
 };
 use crate::{
@@ -17,77 +19,6 @@ const CALL_WITHIN_TRIPS: u64 = 8;
 
 /// The wait after a call that failed: it doubles, up to this.
 const BACKOFF_US: (u64, u64) = (20_000, 2_000_000);
-
-/// How a replica's greeting is answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Known {
-    /// We have never called: take it that the peer has nothing.
-    Nothing,
-    /// The same, but the peer must look at what we have: it may think that it told us everything.
-    TellThatWeAreBack,
-    /// Ask the peer for its version.
-    Ask,
-}
-
-/// One peer of a process that calls.
-#[derive(Debug)]
-pub(super) struct Caller {
-    known: Known,
-    /// Whether the replica takes the link for up.
-    is_up: bool,
-    /// The life of the peer that has answered since.
-    peer_life: Option<Incarnation>,
-    is_under_way: bool,
-    /// Counts its calls, so that the end of one that is over is not taken for another's.
-    number: u64,
-    /// How many have failed since the last that did not.
-    failures: u32,
-}
-
-/// What a call says.
-#[derive(Clone, Debug)]
-enum Said {
-    /// "Are you there?" Before the word that we are back.
-    WhoAreYou,
-    /// "I am back." The peer had this.
-    IAmBack(Vec<(Origin, u64)>),
-    /// "What do you have?"
-    WhatDoYouHave,
-    Tell(Call),
-}
-
-/// A call on its way.
-#[derive(Debug)]
-pub(super) struct Calling {
-    from: NodeIndex,
-    pub(super) to: NodeIndex,
-    /// The life that it goes to: another one hears nothing of it.
-    to_life: u64,
-    said: Said,
-    back: CallEnd,
-}
-
-/// How a call ends, on its way back.
-#[derive(Clone, Debug)]
-pub(super) struct CallEnd {
-    pub(super) node: NodeIndex,
-    life: u64,
-    peer: BranchId,
-    number: u64,
-    /// What the peer has; `None`: no answer.
-    answer: Option<Vec<(Origin, u64)>>,
-    /// In which life it answers.
-    by: Option<Incarnation>,
-    /// What was said: the number of a call, 0 for a greeting; `None`: before the word that we are back.
-    to: Option<u64>,
-}
-
-/// An answer that waits for a save.
-#[derive(Debug)]
-pub(super) struct Owed {
-    save: u64,
-    end: CallEnd,
-}
 
 impl World<'_> {
     /// A process begins to call its peers.

@@ -1,133 +1,26 @@
 //! The customers of the simulation: each does so many operations at a time as its window is wide, mostly one,
 //! and tries each again under one name until there is an answer or no patience left.
 
-use std::collections::VecDeque;
-
 use super::{
-    Act, Bug, Name, Plan, Step,
-    event::{Event, NodeIndex, Stray},
+    Act, Bug, Name, Step,
+    customer::{Doing, Named, PATIENCE_US, TRIES, WAIT_US},
+    event::{Event, Stray},
+    place::{CustomerIndex, NodeIndex},
     world::World,
 };
 use crate::{
     check::{self, Invocation},
     replica::{Input, Request},
     types::{
-        AccountId, Action, Amount, Answer, BranchId, ClientId, Concern, Duration, Incarnation, Operation,
-        OperationKind, RequestId, Terms, Tried, Version,
+        AccountId, Action, Amount, Answer, BranchId, ClientId, Concern, Duration, Operation, OperationKind, RequestId,
+        Terms, Tried, Version,
     },
 };
 
-/// How long a branch may wait for a version or a concern.
-const WAIT_US: u64 = 1_000_000;
-/// How long a customer waits for the answer to one try.
-const PATIENCE_US: u64 = WAIT_US + 200_000;
-/// How often it tries.
-const TRIES: u32 = 5;
 /// How soon it tries again if it is told that its branch cannot.
 pub(super) const RETRY_AFTER_US: u64 = 100_000;
 /// One way between a customer and its branch.
 const LATENCY_US: (u64, u64) = (50, 500);
-
-/// What a customer is doing.
-#[derive(Debug)]
-struct Doing {
-    step: usize,
-    /// The name of the request; `None`: it has none.
-    number: Option<u64>,
-    /// Counts the operations of all customers.
-    id: u64,
-    tries: u32,
-    /// Whether its name was asked for before.
-    again: bool,
-    /// Where it was tried before, as far as its customer knows.
-    tried: Tried,
-    /// The life that this try goes to.
-    life: Option<Incarnation>,
-    /// What its customer had seen when it asked first.
-    at_least: Version,
-}
-
-/// Customers are counted in the order of their ids.
-pub(super) type CustomerIndex = usize;
-
-#[derive(Debug)]
-struct Customer {
-    id: u32,
-    doing: Vec<Doing>,
-    waiting: VecDeque<usize>,
-    /// What it has seen.
-    seen: Version,
-    last_number: u64,
-    /// The last write that has a name.
-    last_write: Option<Named>,
-}
-
-/// A write with a name.
-#[derive(Clone, Copy, Debug)]
-struct Named {
-    number: u64,
-    branch: u32,
-    act: Act,
-    account: u32,
-    /// Whether its customer was told that it is done.
-    is_done: bool,
-}
-
-#[derive(Debug)]
-pub(super) struct Customers {
-    all: Vec<Customer>,
-    last_id: u64,
-    /// Operations that came to an end.
-    pub(super) done: usize,
-}
-
-impl Customers {
-    /// The customers of a plan.
-    pub(super) fn of(plan: &Plan) -> Self {
-        let mut ids: Vec<u32> = plan.operations.iter().map(|step| step.customer).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        let waiting = VecDeque::new;
-        let customer = |id| Customer {
-            id,
-            doing: Vec::new(),
-            waiting: waiting(),
-            seen: Version::EMPTY,
-            last_number: 0,
-            last_write: None,
-        };
-        Self { all: ids.into_iter().map(customer).collect(), last_id: 0, done: 0 }
-    }
-
-    fn find(&self, id: u32) -> Option<CustomerIndex> {
-        self.all.binary_search_by_key(&id, |customer| customer.id).ok()
-    }
-
-    pub(super) fn id(&self, customer: CustomerIndex) -> u32 {
-        self.all[customer].id
-    }
-
-    /// A customer that waits.
-    pub(super) fn waiting(&self) -> Option<CustomerIndex> {
-        self.all.iter().position(|customer| !customer.doing.is_empty())
-    }
-
-    /// What a customer is doing, if it is still doing that.
-    fn doing(&self, customer: CustomerIndex, id: u64) -> Option<&Doing> {
-        self.all[customer].doing.iter().find(|doing| doing.id == id)
-    }
-
-    /// Which try of an operation is under way, if any is.
-    pub(super) fn attempt(&self, customer: CustomerIndex, id: u64) -> Option<u32> {
-        self.doing(customer, id).map(|doing| doing.tries)
-    }
-
-    /// How long the longest queue may take.
-    pub(super) fn patience(&self) -> u64 {
-        let longest = self.all.iter().map(|customer| customer.waiting.len() as u64 + 1).max().unwrap_or(0);
-        longest * u64::from(TRIES) * PATIENCE_US
-    }
-}
 
 impl Step {
     /// What is asked for. An amount out of range is not asked for, as a customer's library would not.

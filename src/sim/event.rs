@@ -3,22 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{
-    calls::{CallEnd, Calling},
-    customers::CustomerIndex,
-    links::Side,
+    call::{CallEnd, Calling},
+    place::{BranchIndex, CustomerIndex, NodeIndex, Side},
 };
 use crate::{
     replica::{PeerMessage, Request, Save},
     trace::Mark,
     types::{AccountId, Answer, BranchId},
 };
-
-/// Nodes are processes, counted from 0: node n - 1 is the first process of branch n. A second process of a
-/// branch comes behind them all.
-pub(super) type NodeIndex = usize;
-
-/// Branches are counted from 0, as their first processes are.
-pub(super) type BranchIndex = usize;
 
 /// Everything that can come up.
 #[derive(Debug)]

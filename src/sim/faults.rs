@@ -2,8 +2,8 @@
 
 use super::{
     Trouble,
-    event::{BranchIndex, NodeIndex},
-    links::{Edge, Side},
+    link::Edge,
+    place::{BranchIndex, NodeIndex, Side},
     world::World,
 };
 use crate::{check, trace::FaultKind};

@@ -1,7 +1,8 @@
 //! Links between branches: sessions, latency, loss, and the order in which messages arrive.
 
 use super::{
-    event::{BranchIndex, Event, NodeIndex, Parcel},
+    event::{Event, Parcel},
+    place::{BranchIndex, NodeIndex, Side},
     world::World,
 };
 use crate::{
@@ -16,95 +17,11 @@ const NOTICE_WITHIN_US: u64 = 200_000;
 /// How long a link that is down waits for the next try.
 const REDIAL_US: (u64, u64) = (50_000, 500_000);
 
-/// An end of a link: that of the branch with the lower id, or the other.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Side {
-    Low,
-    High,
-}
-
-impl Side {
-    pub(super) fn other(self) -> Self {
-        match self {
-            Self::Low => Self::High,
-            Self::High => Self::Low,
-        }
-    }
-}
-
 /// How soon the other process of a branch takes over a link.
 const RIVAL_US: (u64, u64) = (100_000, 1_000_000);
 /// How many messages follow each other before that, once the bank has healed: else a slow network never lets
 /// either say anything.
 const TRIPS_A_TURN: u64 = 16;
-
-/// A link of two branches. A session of it joins a process of each.
-#[derive(Debug)]
-pub(super) struct Edge {
-    low: BranchIndex,
-    high: BranchIndex,
-    /// The processes of this session, or of the last one.
-    low_node: NodeIndex,
-    high_node: NodeIndex,
-    up: bool,
-    /// Counts its sessions.
-    session: u64,
-    /// How many faults lose what goes to each end.
-    pub(super) blocked_low: u32,
-    pub(super) blocked_high: u32,
-    /// When the last message to each end arrives: on an ordered network, none overtakes it.
-    last_low: u64,
-    last_high: u64,
-}
-
-impl Edge {
-    pub(super) fn new(low: BranchIndex, high: BranchIndex) -> Self {
-        Self {
-            low,
-            high,
-            low_node: low,
-            high_node: high,
-            up: false,
-            session: 0,
-            blocked_low: 0,
-            blocked_high: 0,
-            last_low: 0,
-            last_high: 0,
-        }
-    }
-
-    pub(super) fn branch(&self, side: Side) -> BranchIndex {
-        match side {
-            Side::Low => self.low,
-            Side::High => self.high,
-        }
-    }
-
-    pub(super) fn node(&self, side: Side) -> NodeIndex {
-        match side {
-            Side::Low => self.low_node,
-            Side::High => self.high_node,
-        }
-    }
-
-    /// Whether faults lose what goes to this end.
-    pub(super) fn blocked(&self, to: Side) -> bool {
-        match to {
-            Side::Low => self.blocked_low > 0,
-            Side::High => self.blocked_high > 0,
-        }
-    }
-
-    /// When a message that would arrive at `at` does, behind those before it.
-    fn in_order(&mut self, to: Side, at: u64) -> u64 {
-        let last = match to {
-            Side::Low => &mut self.last_low,
-            Side::High => &mut self.last_high,
-        };
-        *last = at.max(*last);
-        *last
-    }
-}
 
 impl World<'_> {
     /// Begins a session: both ends are there, and nothing is between them.

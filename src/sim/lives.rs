@@ -3,9 +3,9 @@
 
 use super::{
     Bug,
-    event::{BranchIndex, Event, NodeIndex},
-    links::Side,
+    event::Event,
     node::{Health, Node, start},
+    place::{BranchIndex, NodeIndex, Side},
     world::World,
 };
 use crate::{
@@ -276,7 +276,7 @@ impl World<'_> {
     }
 
     /// A customer hears that its branch's disk has failed.
-    fn tell_failure(&mut self, customer: super::customers::CustomerIndex, id: u64) {
+    fn tell_failure(&mut self, customer: super::place::CustomerIndex, id: u64) {
         if let Some(attempt) = self.customers.attempt(customer, id) {
             let wait = self.customer_latency() + super::customers::RETRY_AFTER_US;
             self.after(wait, Event::Impatient { customer, id, attempt });
@@ -284,7 +284,7 @@ impl World<'_> {
     }
 
     /// A request comes to a process that has ended because its disk has failed.
-    pub(super) fn refuse_if_failed(&mut self, node: NodeIndex, customer: super::customers::CustomerIndex, id: u64) {
+    pub(super) fn refuse_if_failed(&mut self, node: NodeIndex, customer: super::place::CustomerIndex, id: u64) {
         if self.nodes[node].health == Health::Failed {
             self.tell_failure(customer, id);
         }

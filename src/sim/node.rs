@@ -1,20 +1,17 @@
-//! A process of a branch: its replica, its disk, and what follows from a step.
+//! A process of a branch, as it is at a moment: its replica, its disk, its ends of links.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    Bug, Plan, Violation,
-    calls::{Caller, Owed},
-    customers::CustomerIndex,
+    Plan,
+    call::{Caller, Owed},
     disk::MemoryDisk,
-    event::{Event, NodeIndex},
-    links::Side,
-    world::World,
+    place::{CustomerIndex, Side},
 };
 use crate::{
     record::Recorder,
-    replica::{Config, Input, Output, PeerFault, Replica, Save, Saved},
-    types::{AccountId, Answer, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
+    replica::{Config, Replica, Save, Saved},
+    types::{AccountId, BranchId, Duration, Incarnation, Origin, Propagation, Time, Version},
 };
 
 /// A datagram that is not acknowledged is sent again after this, or four times the usual latency.
@@ -141,70 +138,4 @@ pub(super) fn start(plan: &Plan, config: Config, durable: bool, saved: &Saved) -
         Some(memory) => replica.with_memory(memory.into()),
         None => replica,
     })
-}
-
-impl World<'_> {
-    /// Carries out what a step asks for.
-    pub(super) fn follow(&mut self, node: NodeIndex, outputs: &mut Vec<Output>) {
-        for output in outputs.drain(..) {
-            match output {
-                Output::Reply { ticket, answer } => self.reply(node, ticket, answer),
-                Output::Ready(peer) => self.pump(node, peer),
-                Output::Save => self.save(node),
-                Output::Faulty { from, fault } => {
-                    self.refused(self.nodes[node].branch, from, &fault);
-                }
-            }
-        }
-        self.check_invariants(node);
-        self.arm(node);
-    }
-
-    /// A replica refuses what a peer says: once is enough to know it.
-    pub(super) fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerFault) {
-        let is_same = |known: &Violation| matches!(known, Violation::Refused { branch: at, peer: by, .. } if (*at, *by) == (branch, peer));
-        if !self.violations.iter().any(is_same) {
-            let (at, reason) = (self.now, fault.to_string());
-            self.violations.push(Violation::Refused { branch, peer, at, reason });
-        }
-    }
-
-    fn save(&mut self, node: NodeIndex) {
-        let Some(save) = self.nodes[node].replica.as_mut().and_then(Replica::poll_save) else { return };
-        let (number, life) = (save.number, self.nodes[node].life);
-        let (least, most) = self.plan.disk.map_or((0, 0), |disk| disk.save_us);
-        let wait = self.rng.u64(least..=most);
-        self.nodes[node].saving = Some(save.clone());
-        self.after(wait, Event::Saved { node, life, save: Box::new(save) });
-        if self.has_bug(Bug::AcknowledgedBeforeSaved) {
-            self.step(node, Input::Saved(number));
-        }
-    }
-
-    pub(super) fn saved(&mut self, node: NodeIndex, life: u64, save: &Save) {
-        if self.nodes[node].life != life {
-            return;
-        }
-        let (now, saving) = (self.now, &mut self.nodes[node]);
-        if saving.health == Health::Failing {
-            return self.disk_failed(node);
-        }
-        if let Some(disk) = &mut saving.disk {
-            disk.write(save, now);
-        }
-        saving.saving = None;
-        self.step(node, Input::Saved(save.number));
-        self.answer_calls(node, save.number);
-    }
-
-    /// Sends a reply on its way to the customer, as the branch tells it.
-    fn reply(&mut self, node: NodeIndex, ticket: u64, mut answer: Answer) {
-        let Some((customer, id)) = self.nodes[node].tickets.remove(&ticket) else { return };
-        self.tell_customer(node, customer, id, &mut answer);
-        self.record(node, |recorder, now| recorder.answered(now, ticket, &answer));
-        if !self.is_customer_loss() {
-            let wait = self.customer_latency();
-            self.after(wait, Event::Answered { customer, id, answer });
-        }
-    }
 }

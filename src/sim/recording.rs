@@ -1,9 +1,9 @@
 //! What of a simulation goes into its trace. Without one, nobody has a recorder, and nothing is made.
 
 use super::{
-    event::{BranchIndex, NodeIndex, Parcel},
-    links::Side,
+    event::Parcel,
     node::Node,
+    place::{BranchIndex, NodeIndex, Side},
     world::World,
 };
 use crate::{

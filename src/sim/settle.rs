@@ -1,12 +1,7 @@
 //! The end of a simulation: every fault has lifted, and the bank must settle, within a patience that knows how
 //! long messages take.
 
-use super::{
-    Violation,
-    event::{Event, NodeIndex},
-    node::Node,
-    world::World,
-};
+use super::{Violation, event::Event, node::Node, place::NodeIndex, world::World};
 use crate::{
     replica::Replica,
     types::{Time, Version},

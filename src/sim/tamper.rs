@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 
 use super::{
     Bug,
-    customers::CustomerIndex,
-    event::{Event, NodeIndex},
+    event::Event,
+    place::{CustomerIndex, NodeIndex},
     world::World,
 };
 use crate::{

@@ -10,11 +10,12 @@ use fastrand::Rng;
 
 use super::{
     Bug, Counts, Outcome, Plan, Record, Violation,
-    customers::Customers,
+    customer::Customers,
     disk::MemoryDisk,
-    event::{BranchIndex, Event, NodeIndex},
-    links::{Edge, Side},
+    event::Event,
+    link::Edge,
     node::Node,
+    place::{BranchIndex, NodeIndex, Side, index},
     queue::{Line, Queue},
 };
 use crate::{
@@ -327,8 +328,4 @@ impl<'a> World<'a> {
             history: self.history,
         }
     }
-}
-
-pub(super) fn index(branch: BranchId) -> NodeIndex {
-    branch.value() as usize - 1
 }
