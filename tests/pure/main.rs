@@ -11,6 +11,7 @@ mod fuzz;
 mod architecture;
 mod check_history;
 mod check_recorded;
+mod circles;
 mod fuzz_scenario;
 mod replica_concern;
 mod replica_convergence;
