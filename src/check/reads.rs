@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     Anomaly, AnomalyKind,
     floor::{Floor, is_spoken_for},
+    placed::effect,
     prefixes::Stretch,
     sums::Sums,
     verdict::operations,
-    writes::{Open, Writes, effect},
+    writes::{Open, Writes},
 };
 use crate::types::{AccountId, Action, Answer, BranchId, Incarnation, OperationKind, Origin, Time, Version};
 

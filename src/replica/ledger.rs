@@ -9,7 +9,7 @@ use super::{
     delta::{Delta, Past},
     fault::PeerFault,
     news::Moved,
-    page::{Joined, MAX_SEQUENCE, Page, PageIndex},
+    page::{Joined, Page, PageIndex},
 };
 use crate::types::{
     AccountId, BranchId, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Operation, OperationKind, Origin, Refusal, Version,
@@ -19,24 +19,24 @@ use crate::types::{
 const MAX_PAGES: usize = 1 << 17;
 
 /// The largest balance of a ledger that has more than [`MAX_ORIGINS`] pages. Up to so many, none can be too large.
-const MAX_BALANCE: i64 = 1 << 62;
+pub(super) const MAX_BALANCE: i64 = 1 << 62;
 
 #[derive(Clone, Debug)]
 pub(super) struct Ledger {
-    openings: BTreeMap<AccountId, i64>,
-    balances: BTreeMap<AccountId, i64>,
-    pages: Vec<Page>,
+    pub(super) openings: BTreeMap<AccountId, i64>,
+    pub(super) balances: BTreeMap<AccountId, i64>,
+    pub(super) pages: Vec<Page>,
     /// How many operations the pages count, all together.
-    operations: u64,
+    pub(super) operations: u64,
     branches: Branches,
     /// By the position of its branch: the page of the latest life that is known here.
     latest: Vec<Option<PageIndex>>,
     /// The pages of earlier lives.
     earlier: BTreeMap<Origin, PageIndex>,
     /// Of each page: up to where other pages stand on it, so that a version which lists those need not list it.
-    covered: Vec<u64>,
+    pub(super) covered: Vec<u64>,
     /// The pages of which there is more.
-    uncovered: BTreeSet<PageIndex>,
+    pub(super) uncovered: BTreeSet<PageIndex>,
     /// Of each page: the peer that told it as it is now, if it can still be asked.
     told_by: Vec<Option<BranchId>>,
     /// In which order the pages have changed.
@@ -140,7 +140,7 @@ impl Ledger {
     }
 
     /// Whether everything is here that a page stands on.
-    fn is_closed(&self, mut past: impl Iterator<Item = Past>) -> bool {
+    pub(super) fn is_closed(&self, mut past: impl Iterator<Item = Past>) -> bool {
         past.all(|past| self.sequence(past.origin) >= past.sequence)
     }
 
@@ -288,19 +288,6 @@ impl Ledger {
         Ok((Some(index), joined))
     }
 
-    /// Of a bank that has had very many lives: whether the balances still fit.
-    fn judge_balances(&self, known: Option<PageIndex>, delta: &Delta) -> Result<(), PeerFault> {
-        for entry in &delta.entries {
-            let before = known.map_or(0, |index| self.pages[index].net(entry.account));
-            let balance = self.balances.get(&entry.account).copied().unwrap_or(0);
-            let after = i128::from(balance) + i128::from(entry.net()) - i128::from(before);
-            if after.unsigned_abs() > MAX_BALANCE.unsigned_abs().into() {
-                return Err(PeerFault::Malformed { origin: delta.origin, reason: "a balance would pass its limit" });
-            }
-        }
-        Ok(())
-    }
-
     /// Lets what joins move gather from now on; returns what the pages that are here have moved, each
     /// with its origin and sequence.
     pub(super) fn watch(&mut self) -> Vec<((Origin, u64), Vec<Moved>)> {
@@ -329,52 +316,6 @@ impl Ledger {
             (_, Joined::Advanced | Joined::Known) => Ok(()),
             (_, Joined::Gap) => Err(PeerFault::Malformed { origin: page.origin, reason: "its beginning is missing" }),
         }
-    }
-
-    /// What can be said of a delta without looking at its page.
-    fn judge(&self, delta: &Delta) -> Result<(), PeerFault> {
-        let malformed = |reason| Err(PeerFault::Malformed { origin: delta.origin, reason });
-        if delta.base > delta.sequence || delta.confirm_through > delta.sequence {
-            return malformed("it ends before it begins");
-        }
-        if delta.sequence > MAX_SEQUENCE {
-            return malformed("its sequence is above any limit");
-        }
-        if delta.sequence > delta.base && delta.entries.iter().all(|entry| entry.sequence != delta.sequence) {
-            return malformed("no entry is of its last operation");
-        }
-        for (position, entry) in delta.entries.iter().enumerate() {
-            if !self.openings.contains_key(&entry.account) {
-                return Err(PeerFault::UnknownAccount { origin: delta.origin, account: entry.account });
-            }
-            if entry.sequence <= delta.base || entry.sequence > delta.sequence {
-                return malformed("an entry's sequence is out of its range");
-            }
-            if entry.deposited > MAX_AMOUNT || entry.withdrawn > MAX_AMOUNT {
-                return malformed("a total is above its limit");
-            }
-            if position > 0 && delta.entries[position - 1].sequence >= entry.sequence {
-                return malformed("its entries are out of order");
-            }
-        }
-        let is_past = |past: &Past| {
-            past.origin.branch == delta.origin.branch
-                && past.origin < delta.origin
-                && past.sequence > 0
-                && delta.base < past.from
-                && past.from <= delta.sequence
-        };
-        if !delta.past.iter().all(is_past) || !delta.past.is_sorted_by(|one, next| one.key() < next.key()) {
-            return malformed("it stands on what cannot be its past");
-        }
-        if delta.entries.len() > 1 {
-            let mut accounts: Vec<AccountId> = delta.entries.iter().map(|entry| entry.account).collect();
-            accounts.sort_unstable();
-            if accounts.windows(2).any(|pair| pair[0] == pair[1]) {
-                return malformed("it has two entries of one account");
-            }
-        }
-        Ok(())
     }
 
     fn add(&mut self, page: Page) -> PageIndex {
@@ -410,36 +351,5 @@ impl Ledger {
 
     pub(super) fn last_wish(&self) -> u64 {
         self.last_wish
-    }
-
-    /// Checks what must hold in every state.
-    pub(super) fn invariants(&self) -> Result<(), String> {
-        let mut balances = self.openings.clone();
-        for page in &self.pages {
-            if !page.is_consistent() {
-                return Err(format!("page {} disagrees with itself: {page:?}", page.origin));
-            }
-            for (account, net) in page.nets() {
-                *balances.entry(account).or_default() += net;
-            }
-        }
-        if balances != self.balances {
-            return Err(format!("balances {:?} do not follow from the pages, {balances:?} do", self.balances));
-        }
-        let operations: u64 = self.pages.iter().map(|page| page.sequence).sum();
-        if operations != self.operations {
-            return Err(format!("{} operations are counted, but the pages have {operations}", self.operations));
-        }
-        self.changes.invariants()?;
-        let mut with_past = self.pages.iter().filter(|page| page.has_past());
-        if let Some(page) = with_past.find(|page| !self.is_closed(page.past_after(0))) {
-            return Err(format!("page {} stands on what is not here", page.origin));
-        }
-        let is_listed = |&index: &PageIndex| self.pages[index].sequence > self.covered[index];
-        if !(0..self.pages.len()).filter(is_listed).eq(self.uncovered.iter().copied()) {
-            return Err("a page is listed that others stand on, or one is not listed that none does".to_owned());
-        }
-        let found = self.pages.iter().enumerate().all(|(index, page)| self.find(page.origin) == Some(index));
-        if found { Ok(()) } else { Err("a page is not found where it is".to_owned()) }
     }
 }

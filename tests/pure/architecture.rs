@@ -42,7 +42,7 @@ const IMPURE: [&str; 14] = [
     "eprintln!",
 ];
 
-const MAX_LINES: usize = 450;
+const MAX_LINES: usize = 400;
 
 fn floor(module: &str) -> usize {
     let found = FLOORS.iter().find(|(name, _)| *name == module);
