@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     check::{Event, History, Kind},
-    customer::{Page, Status},
+    customer::{Excerpt, Status},
     types::BranchId,
 };
 
@@ -36,9 +36,9 @@ impl Bank {
             );
             return Err(BankError::Config { reason });
         }
-        let before = told.journal.page();
+        let before = told.journal.excerpt();
         let settled = self.settled(&before).await;
-        let Page { mut events, is_waited_for, lost } = told.journal.page();
+        let Excerpt { mut events, is_waited_for, lost } = told.journal.excerpt();
         if let Some(statuses) = settled
             && !is_waited_for
             && events.len() == before.events.len()
@@ -54,8 +54,8 @@ impl Bank {
     }
 
     /// The state of every branch, if nobody waits for anything and all have the same.
-    async fn settled(&self, page: &Page) -> Option<BTreeMap<BranchId, Status>> {
-        if page.is_waited_for || page.lost > 0 {
+    async fn settled(&self, excerpt: &Excerpt) -> Option<BTreeMap<BranchId, Status>> {
+        if excerpt.is_waited_for || excerpt.lost > 0 {
             return None;
         }
         let statuses = self.statuses(SETTLED_WITHIN).await.ok()?;

@@ -5,7 +5,7 @@ use std::fmt;
 use tonic::{Code, Status};
 
 use crate::{
-    replica::PeerFault,
+    replica::PeerOffence,
     store::StoreError,
     types::{BranchId, Incarnation},
     wire::WireError,
@@ -97,7 +97,7 @@ impl From<WireError> for Status {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum SessionEnd {
     /// What the peer said cannot be.
-    Faulty(PeerFault),
+    Faulty(PeerOffence),
     /// The peer, or somebody under its name, has begun another.
     Replaced,
     /// A fault keeps the branches apart.
@@ -148,17 +148,17 @@ pub(super) fn describe(status: &Status) -> String {
     text
 }
 
-impl From<PeerFault> for Status {
-    fn from(fault: PeerFault) -> Self {
+impl From<PeerOffence> for Status {
+    fn from(fault: PeerOffence) -> Self {
         let message = fault.to_string();
         match fault {
-            PeerFault::UnknownOrigin { .. } | PeerFault::UnknownAccount { .. } | PeerFault::Malformed { .. } => {
+            PeerOffence::UnknownOrigin { .. } | PeerOffence::UnknownAccount { .. } | PeerOffence::Malformed { .. } => {
                 Status::invalid_argument(message)
             }
-            PeerFault::ShrunkTotals { .. } | PeerFault::TwoContents { .. } | PeerFault::OwnPage { .. } => {
+            PeerOffence::ShrunkTotals { .. } | PeerOffence::TwoContents { .. } | PeerOffence::OwnPage { .. } => {
                 Status::failed_precondition(message)
             }
-            PeerFault::TooManyOrigins { .. } => Status::resource_exhausted(message),
+            PeerOffence::TooManyOrigins { .. } => Status::resource_exhausted(message),
         }
     }
 }

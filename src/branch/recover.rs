@@ -12,7 +12,8 @@ pub(super) fn recover(data: &Data, owner: Owner, mut config: replica::Config) ->
     let mut store = Store::open(&data.directory, owner, data.durability)?;
     let saved = store.load()?;
     let directory = || data.directory.clone();
-    let damaged = |fault: replica::PeerFault| StoreError::Damaged { directory: directory(), reason: fault.to_string() };
+    let damaged =
+        |fault: replica::PeerOffence| StoreError::Damaged { directory: directory(), reason: fault.to_string() };
     if let Some(Incarnation(latest)) = saved.latest_life(config.own.branch)
         && latest >= config.own.incarnation.0
     {

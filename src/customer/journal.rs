@@ -32,7 +32,7 @@ struct Written {
 
 /// What a journal has so far.
 #[derive(Clone, Debug)]
-pub struct Page {
+pub struct Excerpt {
     /// In the order in which they happened.
     pub events: Vec<Event>,
     /// Whether some customer waits for an answer.
@@ -82,9 +82,9 @@ impl Journal {
     }
 
     /// What was written so far.
-    pub fn page(&self) -> Page {
+    pub fn excerpt(&self) -> Excerpt {
         let written = self.lock();
-        Page { events: written.events.clone(), is_waited_for: written.pending > 0, lost: written.lost }
+        Excerpt { events: written.events.clone(), is_waited_for: written.pending > 0, lost: written.lost }
     }
 }
 
@@ -179,13 +179,13 @@ mod tests {
         let query = [Action::Query { account: AccountId::DEFAULT }];
         let mut first = noted.ask(ClientId(1), None, &query, &Terms::default());
         let second = noted.ask(ClientId(2), None, &query, &Terms::default());
-        assert!(journal.page().is_waited_for);
+        assert!(journal.excerpt().is_waited_for);
         drop(second);
         first.done(0, Outcome::Unknown);
         drop(first);
         journal.restarted(noted.branch, true);
-        let page = journal.page();
-        assert_eq!((page.events.len(), page.lost, page.is_waited_for), (3, 2, false));
-        assert!(matches!(page.events[2].kind, Kind::Completed { id: 2, outcome: Outcome::Unknown }));
+        let excerpt = journal.excerpt();
+        assert_eq!((excerpt.events.len(), excerpt.lost, excerpt.is_waited_for), (3, 2, false));
+        assert!(matches!(excerpt.events[2].kind, Kind::Completed { id: 2, outcome: Outcome::Unknown }));
     }
 }

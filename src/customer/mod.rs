@@ -11,7 +11,7 @@ mod watch;
 
 pub use crate::wire::{LinkStatus, Snapshot, Status};
 pub use error::{CustomerError, seconds};
-pub use journal::{Journal, Page};
+pub use journal::{Excerpt, Journal};
 pub use watch::Watch;
 
 use std::{

@@ -17,7 +17,7 @@ use crate::{
 
 /// A request that is under way.
 #[derive(Clone, Copy, Debug)]
-struct Asked {
+struct PendingRow {
     at: Time,
     action: Action,
     id: Option<RequestId>,
@@ -30,7 +30,7 @@ struct Asked {
 pub struct Recorder {
     buffer: Buffer,
     /// By ticket. Invariant: no more than wait in the replica, or for its disk.
-    asked: BTreeMap<u64, Asked>,
+    asked: BTreeMap<u64, PendingRow>,
     /// The message that the branch is taking.
     taking: Option<MessageId>,
 }
@@ -58,7 +58,7 @@ impl Recorder {
 
     /// A request has arrived. To be called before the replica's step.
     pub fn asked(&mut self, at: Time, request: &Request) {
-        self.asked.insert(request.ticket, Asked { at, action: request.action, id: request.id, place: None });
+        self.asked.insert(request.ticket, PendingRow { at, action: request.action, id: request.id, place: None });
     }
 
     /// A step is over: writes its news. To be called before anything of its outputs is written.

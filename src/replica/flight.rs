@@ -19,7 +19,7 @@ pub(super) struct Known {
 
 /// One page in something that is under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Told {
+struct Carried {
     index: PageIndex,
     before: Known,
     after: Known,
@@ -29,7 +29,7 @@ struct Told {
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct InFlight {
     number: u64,
-    pages: Vec<Told>,
+    pages: Vec<Carried>,
     /// Where the cursor stood before.
     cursor: u64,
     /// Whether it carries the first of the operations that wait for a call.
@@ -153,7 +153,7 @@ impl Flights {
     /// What is under way arrives, where the peer has what it needs to take it.
     fn expect(&mut self) {
         let under_way = std::mem::take(&mut self.under_way);
-        for &Told { index, before, after } in under_way.iter().flat_map(|sent| &sent.pages) {
+        for &Carried { index, before, after } in under_way.iter().flat_map(|sent| &sent.pages) {
             if self.known(index).sequence >= before.sequence {
                 self.raise(index, after);
             }
@@ -178,7 +178,7 @@ impl Flights {
         let tell = |index| {
             let page = ledger.page(index);
             let after = Known { sequence: page.sequence, confirm_through: page.confirm_through };
-            Told { index, before: std::mem::replace(self.known_mut(index), after), after }
+            Carried { index, before: std::mem::replace(self.known_mut(index), after), after }
         };
         let pages = pages.into_iter().map(tell).collect();
         let cursor = std::mem::replace(&mut self.cursor, cursor);

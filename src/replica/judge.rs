@@ -2,16 +2,16 @@
 
 use super::{
     delta::{Delta, Past},
-    fault::PeerFault,
     ledger::{Ledger, MAX_BALANCE},
+    offence::PeerOffence,
     page::{MAX_SEQUENCE, PageIndex},
 };
 use crate::types::{AccountId, MAX_AMOUNT};
 
 impl Ledger {
     /// What can be said of a delta without looking at its page.
-    pub(super) fn judge(&self, delta: &Delta) -> Result<(), PeerFault> {
-        let malformed = |reason| Err(PeerFault::Malformed { origin: delta.origin, reason });
+    pub(super) fn judge(&self, delta: &Delta) -> Result<(), PeerOffence> {
+        let malformed = |reason| Err(PeerOffence::Malformed { origin: delta.origin, reason });
         if delta.base > delta.sequence || delta.confirm_through > delta.sequence {
             return malformed("it ends before it begins");
         }
@@ -23,7 +23,7 @@ impl Ledger {
         }
         for (position, entry) in delta.entries.iter().enumerate() {
             if !self.openings.contains_key(&entry.account) {
-                return Err(PeerFault::UnknownAccount { origin: delta.origin, account: entry.account });
+                return Err(PeerOffence::UnknownAccount { origin: delta.origin, account: entry.account });
             }
             if entry.sequence <= delta.base || entry.sequence > delta.sequence {
                 return malformed("an entry's sequence is out of its range");
@@ -56,13 +56,13 @@ impl Ledger {
     }
 
     /// Of a bank that has had very many lives: whether the balances still fit.
-    pub(super) fn judge_balances(&self, known: Option<PageIndex>, delta: &Delta) -> Result<(), PeerFault> {
+    pub(super) fn judge_balances(&self, known: Option<PageIndex>, delta: &Delta) -> Result<(), PeerOffence> {
         for entry in &delta.entries {
             let before = known.map_or(0, |index| self.pages[index].net(entry.account));
             let balance = self.balances.get(&entry.account).copied().unwrap_or(0);
             let after = i128::from(balance) + i128::from(entry.net()) - i128::from(before);
             if after.unsigned_abs() > MAX_BALANCE.unsigned_abs().into() {
-                return Err(PeerFault::Malformed { origin: delta.origin, reason: "a balance would pass its limit" });
+                return Err(PeerOffence::Malformed { origin: delta.origin, reason: "a balance would pass its limit" });
             }
         }
         Ok(())

@@ -7,8 +7,8 @@ use super::{
     branches::Branches,
     changes::Changes,
     delta::{Delta, Past},
-    fault::PeerFault,
     news::Moved,
+    offence::PeerOffence,
     page::{Joined, Page, PageIndex},
 };
 use crate::types::{
@@ -240,19 +240,19 @@ impl Ledger {
     }
 
     /// Joins a delta; says which page it was, if there is one, and what came of it.
-    pub(super) fn join(&mut self, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerFault> {
+    pub(super) fn join(&mut self, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerOffence> {
         self.judge(delta)?;
         let known = self.find(delta.origin);
         if known == Some(Self::OWN) && delta.sequence > self.own().sequence {
-            return Err(PeerFault::OwnPage { claimed: delta.sequence, written: self.own().sequence });
+            return Err(PeerOffence::OwnPage { claimed: delta.sequence, written: self.own().sequence });
         }
         self.merge(known, delta)
     }
 
     /// Joins a delta that may be joined to a page, or to a new one.
-    fn merge(&mut self, known: Option<PageIndex>, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerFault> {
+    fn merge(&mut self, known: Option<PageIndex>, delta: &Delta) -> Result<(Option<PageIndex>, Joined), PeerOffence> {
         if known.is_none() && self.pages.len() >= MAX_PAGES {
-            return Err(PeerFault::TooManyOrigins { origin: delta.origin });
+            return Err(PeerOffence::TooManyOrigins { origin: delta.origin });
         }
         if !self.is_closed(delta.past.iter().copied()) {
             return Ok((known, Joined::Gap));
@@ -290,7 +290,7 @@ impl Ledger {
 
     /// Lets what joins move gather from now on; returns what the pages that are here have moved, each
     /// with its origin and sequence.
-    pub(super) fn watch(&mut self) -> Vec<((Origin, u64), Vec<Moved>)> {
+    pub(super) fn keep_moves(&mut self) -> Vec<((Origin, u64), Vec<Moved>)> {
         self.moved = Some(Vec::new());
         let mut balances = self.openings.clone();
         let mut moved_by = |page: &Page| {
@@ -310,11 +310,11 @@ impl Ledger {
     }
 
     /// Takes a page from disk: the own one too.
-    pub(super) fn restore(&mut self, page: &Delta) -> Result<(), PeerFault> {
+    pub(super) fn restore(&mut self, page: &Delta) -> Result<(), PeerOffence> {
         self.judge(page)?;
         match self.merge(self.find(page.origin), page)? {
             (_, Joined::Advanced | Joined::Known) => Ok(()),
-            (_, Joined::Gap) => Err(PeerFault::Malformed { origin: page.origin, reason: "its beginning is missing" }),
+            (_, Joined::Gap) => Err(PeerOffence::Malformed { origin: page.origin, reason: "its beginning is missing" }),
         }
     }
 

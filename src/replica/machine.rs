@@ -8,13 +8,13 @@ use super::{
     branches::Branches,
     config::Config,
     disk::DiskLink,
-    fault::PeerFault,
     input::Input,
     ledger::Ledger,
     link::Link,
     lives::Lives,
     message::PeerMessage,
     news::{News, joined},
+    offence::PeerOffence,
     output::Output,
     receipts::{Holders, Receipts},
     save::{Life, Save, Saved},
@@ -102,8 +102,8 @@ impl Replica {
     /// and its answers. The life's number is higher than that of any before: see [`Replica::own`].
     ///
     /// # Errors
-    /// [`PeerFault`] if what was saved cannot be this replica's.
-    pub fn recover(mut config: Config, saved: &Saved) -> Result<Self, PeerFault> {
+    /// [`PeerOffence`] if what was saved cannot be this replica's.
+    pub fn recover(mut config: Config, saved: &Saved) -> Result<Self, PeerOffence> {
         let is_new = *saved == Saved::default();
         if let Some(Incarnation(before)) = saved.latest_life(config.own.branch) {
             config.own.incarnation = Incarnation(before + 1).max(config.own.incarnation);
@@ -119,7 +119,7 @@ impl Replica {
         for committed in saved.answers.iter().filter_map(|answer| answer.outcome.ok()) {
             let written = replica.ledger.sequence(committed.origin);
             if committed.sequence > written {
-                return Err(PeerFault::OwnPage { claimed: committed.sequence, written });
+                return Err(PeerOffence::OwnPage { claimed: committed.sequence, written });
             }
         }
         replica.ledger.stand_on_earlier_lives();
@@ -227,10 +227,10 @@ impl Replica {
 
     /// Lets news gather from now on. It begins with what is there already, page by page, as if it had
     /// just been joined: what a disk had.
-    pub fn watch(&mut self) {
+    pub fn keep_news(&mut self) {
         let mut known = 0;
         let mut news = Vec::new();
-        for (page, moved) in self.ledger.watch() {
+        for (page, moved) in self.ledger.keep_moves() {
             known += page.1;
             news.extend(joined(page.0, 0, page.1, known, moved));
         }

@@ -1,6 +1,6 @@
 //! What a replica has its driver do.
 
-use super::fault::PeerFault;
+use super::offence::PeerOffence;
 use crate::types::{Answer, BranchId};
 
 /// What the driver is to do.
@@ -22,6 +22,6 @@ pub enum Output {
         /// Which peer.
         from: BranchId,
         /// What was wrong.
-        fault: PeerFault,
+        fault: PeerOffence,
     },
 }

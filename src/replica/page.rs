@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::{
     delta::{Delta, Entry, Past},
     entries::Entries,
-    fault::PeerFault,
+    offence::PeerOffence,
 };
 use crate::types::{AccountId, MAX_AMOUNT, Operation, OperationKind, Origin, Refusal};
 
@@ -122,7 +122,7 @@ impl Page {
 
     /// Takes what is new in `delta`, whole or not at all; hands each account's change of balance to
     /// `moved`.
-    pub(super) fn join(&mut self, delta: &Delta, mut moved: impl FnMut(AccountId, i64)) -> Result<Joined, PeerFault> {
+    pub(super) fn join(&mut self, delta: &Delta, mut moved: impl FnMut(AccountId, i64)) -> Result<Joined, PeerOffence> {
         if delta.sequence < self.sequence {
             return Ok(Joined::Known);
         }
@@ -150,8 +150,8 @@ impl Page {
 
     /// Holds a delta against what is known: an origin's totals only grow, and one sequence has one
     /// content. What this page has counted after the delta's base must all be in it, as it is here.
-    fn judge(&self, delta: &Delta) -> Result<(), PeerFault> {
-        let two_contents = |sequence, account| PeerFault::TwoContents { origin: self.origin, sequence, account };
+    fn judge(&self, delta: &Delta) -> Result<(), PeerOffence> {
+        let two_contents = |sequence, account| PeerOffence::TwoContents { origin: self.origin, sequence, account };
         let mut shared = 0;
         for entry in &delta.entries {
             let account = entry.account;
@@ -164,7 +164,7 @@ impl Page {
                 return Err(two_contents(entry.sequence, account));
             }
             if entry.sequence > self.sequence && !grown {
-                return Err(PeerFault::ShrunkTotals { origin: self.origin, account });
+                return Err(PeerOffence::ShrunkTotals { origin: self.origin, account });
             }
         }
         if shared < self.entries.count_after(delta.base) {
@@ -178,7 +178,7 @@ impl Page {
         }
         let told = delta.past.iter().filter(|past| past.from <= self.sequence);
         if !told.copied().eq(self.past_after(delta.base)) {
-            return Err(PeerFault::Malformed {
+            return Err(PeerOffence::Malformed {
                 origin: self.origin,
                 reason: "it stands on something else than before",
             });

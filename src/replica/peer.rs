@@ -2,10 +2,10 @@
 
 use super::{
     delta::Delta,
-    fault::PeerFault,
     ledger::Ledger,
     machine::Replica,
     message::{Call, PeerMessage, Update},
+    offence::PeerOffence,
     output::Output,
     page::{Joined, Page},
     save::Life,
@@ -103,7 +103,7 @@ impl Replica {
     }
 
     /// Whether the link may have something to send now; so for the others.
-    fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
+    fn greeting(&mut self, from: BranchId, version: &Version, outputs: &mut Vec<Output>) -> Result<bool, PeerOffence> {
         let held = version.sequence(self.own);
         let version: Vec<(Origin, u64)> = version.iter().collect();
         self.judge_version(&version)?;
@@ -186,7 +186,7 @@ impl Replica {
         }
     }
 
-    fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
+    fn update(&mut self, from: BranchId, update: &Update, outputs: &mut Vec<Output>) -> Result<bool, PeerOffence> {
         for delta in &update.deltas {
             self.join(from, delta, outputs)?;
         }
@@ -204,7 +204,7 @@ impl Replica {
         Ok(update.is_urgent)
     }
 
-    fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<bool, PeerFault> {
+    fn call(&mut self, from: BranchId, call: &Call, outputs: &mut Vec<Output>) -> Result<bool, PeerOffence> {
         self.join(from, &call.delta, outputs)?;
         if let Some(link) = self.links.get_mut(&from) {
             link.owed.update(self.now, call.number, [call.delta.origin], true);
@@ -218,7 +218,7 @@ impl Replica {
         number: u64,
         version: &[(Origin, u64)],
         outputs: &mut Vec<Output>,
-    ) -> Result<bool, PeerFault> {
+    ) -> Result<bool, PeerOffence> {
         self.judge_version(version)?;
         let Some(link) = self.links.get_mut(&from) else { return Ok(false) };
         // One that is not awaited is old: what it lacks, the peer may have by now, and would not be told again.
@@ -239,23 +239,23 @@ impl Replica {
     }
 
     /// A version that a peer says it has.
-    fn judge_version(&mut self, version: &[(Origin, u64)]) -> Result<(), PeerFault> {
+    fn judge_version(&mut self, version: &[(Origin, u64)]) -> Result<(), PeerOffence> {
         for &(origin, sequence) in version {
             self.judge_origin(origin)?;
             self.hear(origin);
             if origin == self.own && sequence > self.ledger.own().sequence {
-                return Err(PeerFault::OwnPage { claimed: sequence, written: self.ledger.own().sequence });
+                return Err(PeerOffence::OwnPage { claimed: sequence, written: self.ledger.own().sequence });
             }
         }
         Ok(())
     }
 
-    pub(super) fn judge_origin(&self, origin: Origin) -> Result<(), PeerFault> {
-        if self.branches.contains(origin.branch) { Ok(()) } else { Err(PeerFault::UnknownOrigin { origin }) }
+    pub(super) fn judge_origin(&self, origin: Origin) -> Result<(), PeerOffence> {
+        if self.branches.contains(origin.branch) { Ok(()) } else { Err(PeerOffence::UnknownOrigin { origin }) }
     }
 
     /// Joins what `from` says of one page; returns how far the page is known now.
-    fn join(&mut self, from: BranchId, delta: &Delta, outputs: &mut Vec<Output>) -> Result<u64, PeerFault> {
+    fn join(&mut self, from: BranchId, delta: &Delta, outputs: &mut Vec<Output>) -> Result<u64, PeerOffence> {
         self.judge_origin(delta.origin)?;
         let before = self.ledger.operations();
         let (index, joined) = self.ledger.join(delta)?;
@@ -314,14 +314,14 @@ impl Replica {
     /// far the origin's page is known now, which may be told once [`Replica::unsaved`] is on disk.
     ///
     /// # Errors
-    /// [`PeerFault`] if what is said cannot be.
+    /// [`PeerOffence`] if what is said cannot be.
     pub fn propagated(
         &mut self,
         origin: Origin,
         operation: Option<(u64, Operation)>,
         delta: Option<Delta>,
         outputs: &mut Vec<Output>,
-    ) -> Result<u64, PeerFault> {
+    ) -> Result<u64, PeerOffence> {
         let first = outputs.len();
         let sequence = self.propagate(origin, operation, delta, outputs);
         self.hold(first, outputs);
@@ -334,7 +334,7 @@ impl Replica {
         operation: Option<(u64, Operation)>,
         delta: Option<Delta>,
         outputs: &mut Vec<Output>,
-    ) -> Result<u64, PeerFault> {
+    ) -> Result<u64, PeerOffence> {
         self.judge_origin(origin)?;
         if operation.is_none() && delta.as_ref().is_some_and(|delta| delta.sequence == 0) {
             self.begun_again(origin, outputs);
@@ -342,7 +342,7 @@ impl Replica {
         let plain = || operation.and_then(|(sequence, operation)| self.ledger.delta_of(origin, sequence, operation));
         match delta.or_else(plain) {
             Some(delta) if delta.origin == origin => self.join(origin.branch, &delta, outputs),
-            Some(_) => Err(PeerFault::Malformed { origin, reason: "its operation is another origin's" }),
+            Some(_) => Err(PeerOffence::Malformed { origin, reason: "its operation is another origin's" }),
             None => Ok(self.ledger.sequence(origin)),
         }
     }

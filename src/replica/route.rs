@@ -1,7 +1,7 @@
 //! Receipts on their way to whoever waits for them, from link to link.
 
 use super::{
-    fault::PeerFault, flight::ReceiptKey, link::Link, machine::Replica, message::Receipt, output::Output,
+    flight::ReceiptKey, link::Link, machine::Replica, message::Receipt, offence::PeerOffence, output::Output,
     page::MAX_SEQUENCE,
 };
 use crate::types::{BranchId, Propagation};
@@ -58,7 +58,7 @@ impl Replica {
         from: BranchId,
         receipt: Receipt,
         outputs: &mut Vec<Output>,
-    ) -> Result<bool, PeerFault> {
+    ) -> Result<bool, PeerOffence> {
         let Receipt { by, origin, sequence } = receipt;
         self.judge_origin(origin)?;
         self.judge_origin(by)?;

@@ -2,7 +2,7 @@
 
 use super::{Bug, Violation, event::Event, node::Health, place::NodeIndex, world::World};
 use crate::{
-    replica::{Input, Output, PeerFault, Replica, Save},
+    replica::{Input, Output, PeerOffence, Replica, Save},
     types::{Answer, BranchId},
 };
 
@@ -24,7 +24,7 @@ impl World<'_> {
     }
 
     /// A replica refuses what a peer says: once is enough to know it.
-    pub(super) fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerFault) {
+    pub(super) fn refused(&mut self, branch: BranchId, peer: BranchId, fault: &PeerOffence) {
         let is_same = |known: &Violation| matches!(known, Violation::Refused { branch: at, peer: by, .. } if (*at, *by) == (branch, peer));
         if !self.violations.iter().any(is_same) {
             let (at, reason) = (self.now, fault.to_string());

@@ -38,7 +38,7 @@ impl World<'_> {
     pub(super) fn record_recovered(&mut self, node: NodeIndex) {
         let now = self.now;
         if let Node { recorder: Some(recorder), replica: Some(replica), .. } = &mut self.nodes[node] {
-            replica.watch();
+            replica.keep_news();
             recorder.recovered(now, replica.news());
         }
     }

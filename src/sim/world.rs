@@ -113,7 +113,7 @@ impl<'a> World<'a> {
             let room = Room::new(record.trace_capacity);
             for node in &mut nodes {
                 node.recorder = Some(Recorder::new(node.branch, &branches, room.clone()));
-                node.replica.iter_mut().for_each(Replica::watch);
+                node.replica.iter_mut().for_each(Replica::keep_news);
             }
         }
         // A whole page of every branch at every branch is looked at: too much for every step of a

@@ -216,10 +216,10 @@ impl Cells<'_> {
                 waited_us: self.waited_us,
                 reason: self.need(self.reason.as_deref(), "reason")?.to_owned(),
             })),
-            EventName::Sent => Event::Sent(self.told()?),
-            EventName::Received => Event::Received(self.told()?),
-            EventName::Lost => Event::Lost(self.told()?),
-            EventName::Doubled => Event::Doubled(self.told()?),
+            EventName::Sent => Event::Sent(self.message()?),
+            EventName::Received => Event::Received(self.message()?),
+            EventName::Lost => Event::Lost(self.message()?),
+            EventName::Doubled => Event::Doubled(self.message()?),
             EventName::Joined => Event::Joined(self.change()?),
             EventName::Recovered => Event::Recovered(self.change()?),
             EventName::LinkUp => Event::LinkUp(self.peer()?),
@@ -292,7 +292,7 @@ impl Cells<'_> {
         })
     }
 
-    fn told(&self) -> Result<Message, String> {
+    fn message(&self) -> Result<Message, String> {
         Ok(Message {
             peer: self.peer()?,
             kind: self.need(self.message, "message")?,

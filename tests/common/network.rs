@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use replibank::{
-    replica::{Config, Input, Output, PeerFault, PeerMessage, Replica, Request},
+    replica::{Config, Input, Output, PeerMessage, PeerOffence, Replica, Request},
     types::{Action, Answer, BranchId, Committed, Duration, Origin, Refusal, Time, Version},
 };
 
@@ -60,7 +60,7 @@ pub struct Network {
     pub in_transit: Vec<Parcel>,
     ready: BTreeSet<(BranchId, BranchId)>,
     pub asked: BTreeMap<u64, Asked>,
-    pub faults: Vec<(BranchId, PeerFault)>,
+    pub faults: Vec<(BranchId, PeerOffence)>,
     pub sent: Sent,
     /// What each origin's page was at each sequence that anyone could see.
     truth: BTreeMap<(Origin, u64), Page>,

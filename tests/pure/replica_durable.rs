@@ -2,7 +2,7 @@
 
 use replibank::{
     replica::{
-        ANSWERS_PER_CLIENT, Disk, Input, Memory, Output, PeerFault, PeerMessage, Remembered, Replica, Request, Saved,
+        ANSWERS_PER_CLIENT, Disk, Input, Memory, Output, PeerMessage, PeerOffence, Remembered, Replica, Request, Saved,
     },
     topology::Shape,
     types::{
@@ -207,11 +207,14 @@ fn a_disk_that_cannot_be_its_own_is_refused() {
     let config = || bank(3, 2, Shape::Mesh, Propagation::Stream).swap_remove(0);
     let with = |page| Saved { pages: vec![page], ..Saved::default() };
     let foreign = delta(9, 0, 1, &[(0, 1, 5, 0)]);
-    assert_eq!(Replica::recover(config(), &with(foreign)).err(), Some(PeerFault::UnknownOrigin { origin: origin(9) }));
+    assert_eq!(
+        Replica::recover(config(), &with(foreign)).err(),
+        Some(PeerOffence::UnknownOrigin { origin: origin(9) })
+    );
     let account = delta(1, 0, 1, &[(5, 1, 5, 0)]);
     assert_eq!(
         Replica::recover(config(), &with(account)).err(),
-        Some(PeerFault::UnknownAccount { origin: origin(1), account: AccountId(5) })
+        Some(PeerOffence::UnknownAccount { origin: origin(1), account: AccountId(5) })
     );
     let gap = delta(2, 1, 2, &[(0, 2, 5, 0)]);
     assert!(Replica::recover(config(), &with(gap)).is_err(), "a page that begins in the middle is no page");

@@ -3,7 +3,7 @@
 
 use proptest::prelude::*;
 use replibank::{
-    replica::{Delta, Entry, Input, Output, PeerFault, PeerMessage, Receipt, Replica, Update},
+    replica::{Delta, Entry, Input, Output, PeerMessage, PeerOffence, Receipt, Replica, Update},
     topology::Shape,
     types::{AccountId, Action, BranchId, Duration, Incarnation, MAX_AMOUNT, MAX_ORIGINS, Origin, Propagation, Time},
 };
@@ -25,7 +25,7 @@ fn delta(origin: Origin, base: u64, sequence: u64, entries: Vec<Entry>) -> Delta
 }
 
 /// Hands in deltas from branch 2, each in an update of its own; returns the faults.
-fn hear(replica: &mut Replica, deltas: &[Delta]) -> Vec<PeerFault> {
+fn hear(replica: &mut Replica, deltas: &[Delta]) -> Vec<PeerOffence> {
     let mut faults = Vec::new();
     for (index, delta) in deltas.iter().enumerate() {
         let update =
@@ -134,18 +134,21 @@ proptest! {
 fn what_cannot_be_true_is_refused_and_named() {
     let two = origin(2);
     let base = delta(two, 0, 3, vec![entry(0, 2, 10, 5), entry(1, 3, 7, 0)]);
-    let malformed = |origin, reason| PeerFault::Malformed { origin, reason };
+    let malformed = |origin, reason| PeerOffence::Malformed { origin, reason };
     let stranger = origin(9);
     let cases = [
-        (delta(stranger, 0, 1, vec![entry(0, 1, 1, 0)]), PeerFault::UnknownOrigin { origin: stranger }),
-        (delta(two, 3, 4, vec![entry(77, 4, 1, 0)]), PeerFault::UnknownAccount { origin: two, account: AccountId(77) }),
-        (delta(two, 3, 4, vec![entry(0, 4, 9, 5)]), PeerFault::ShrunkTotals { origin: two, account: AccountId(0) }),
-        (delta(two, 3, 4, vec![entry(0, 4, 10, 5)]), PeerFault::ShrunkTotals { origin: two, account: AccountId(0) }),
+        (delta(stranger, 0, 1, vec![entry(0, 1, 1, 0)]), PeerOffence::UnknownOrigin { origin: stranger }),
+        (
+            delta(two, 3, 4, vec![entry(77, 4, 1, 0)]),
+            PeerOffence::UnknownAccount { origin: two, account: AccountId(77) },
+        ),
+        (delta(two, 3, 4, vec![entry(0, 4, 9, 5)]), PeerOffence::ShrunkTotals { origin: two, account: AccountId(0) }),
+        (delta(two, 3, 4, vec![entry(0, 4, 10, 5)]), PeerOffence::ShrunkTotals { origin: two, account: AccountId(0) }),
         (
             delta(two, 2, 3, vec![entry(1, 3, 8, 0)]),
-            PeerFault::TwoContents { origin: two, sequence: 3, account: AccountId(1) },
+            PeerOffence::TwoContents { origin: two, sequence: 3, account: AccountId(1) },
         ),
-        (delta(origin(1), 0, 1, vec![entry(0, 1, 1, 0)]), PeerFault::OwnPage { claimed: 1, written: 0 }),
+        (delta(origin(1), 0, 1, vec![entry(0, 1, 1, 0)]), PeerOffence::OwnPage { claimed: 1, written: 0 }),
         (delta(two, 5, 4, vec![]), malformed(two, "it ends before it begins")),
         (delta(two, 3, 5, vec![entry(0, 4, 11, 5)]), malformed(two, "no entry is of its last operation")),
         (
@@ -207,7 +210,7 @@ fn branch_that_lost_its_data_and_keeps_its_name_is_told() {
     network.heal();
     network.flush();
     assert!(
-        network.faults.contains(&(branch(2), PeerFault::OwnPage { claimed: 1, written: 0 })),
+        network.faults.contains(&(branch(2), PeerOffence::OwnPage { claimed: 1, written: 0 })),
         "{:?}",
         network.faults
     );
@@ -330,7 +333,7 @@ fn large_page_with_one_account_missing_is_refused_as_fast_as_a_right_one() {
     lie.entries.push(entry(0, accounts + 1, 2, 0));
     lie.entries.remove(0);
     let two_contents =
-        PeerFault::TwoContents { origin: origin(2), sequence: accounts - 1, account: AccountId(accounts - 2) };
+        PeerOffence::TwoContents { origin: origin(2), sequence: accounts - 1, account: AccountId(accounts - 2) };
     let begin = std::time::Instant::now();
     assert_eq!(replica.propagated(lie.origin, None, Some(lie), &mut Vec::new()), Err(two_contents));
     assert!(begin.elapsed() < std::time::Duration::from_secs(5), "{:?}", begin.elapsed());

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Requests of one stream that may wait in the replica; then the stream is not read further.
-const MAX_WAITING: usize = 1024;
+const STREAM_WAITING_MAX: usize = 1024;
 
 /// Answers of one message. Fewer than a client may wait for: it reads these while the next are decided.
 const MAX_ANSWERS: usize = 256;
@@ -127,7 +127,7 @@ impl Execution {
 
     /// Decides the requests that have come.
     fn take_requests(&mut self, context: &mut Context<'_>) {
-        while self.is_open && self.waiting.len() < MAX_WAITING && self.answers.len() < MAX_ANSWERS {
+        while self.is_open && self.waiting.len() < STREAM_WAITING_MAX && self.answers.len() < MAX_ANSWERS {
             let message = match Pin::new(&mut self.requests).poll_next(context) {
                 Poll::Pending => return,
                 Poll::Ready(message) => message.transpose(),

@@ -102,7 +102,7 @@ impl Shared {
     ) -> Self {
         let is_recorded = recording.is_some();
         if let Some(recording) = &mut recording {
-            replica.watch();
+            replica.keep_news();
             recording.write(|recorder, now| recorder.recovered(now, replica.news()));
         }
         Self {

@@ -7,7 +7,7 @@ use crate::types::{AccountId, Origin};
 
 /// Why a peer's message was refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub enum PeerFault {
+pub enum PeerOffence {
     /// The origin's branch is not one of this bank's.
     UnknownOrigin {
         /// The origin named.
@@ -58,7 +58,7 @@ pub enum PeerFault {
     },
 }
 
-impl fmt::Display for PeerFault {
+impl fmt::Display for PeerOffence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::UnknownOrigin { origin } => write!(f, "origin {origin} is no branch of this bank"),
@@ -81,4 +81,4 @@ impl fmt::Display for PeerFault {
     }
 }
 
-impl std::error::Error for PeerFault {}
+impl std::error::Error for PeerOffence {}
