@@ -29,4 +29,4 @@ def cells(rows: list[dict[str, Any]]) -> list[Any]:
 
 def page(header: dict[str, Any], rows: list[dict[str, Any]], title: str = "A test") -> str:
     """The page of a header and rows."""
-    return assemble(header, Columns(cells(rows)), None, title)
+    return assemble(header, Columns(cells(rows)), [], None, title)

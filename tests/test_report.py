@@ -23,6 +23,7 @@ from typing import Any
 import pytest
 import replibank
 from pages import page
+from replibank.plot import canvas, strip
 from replibank.report.bundle import PAGE, sources
 from replibank.trace import Trace
 
@@ -149,6 +150,20 @@ def test_a_page_holds_every_row_of_its_trace() -> None:
     expected = [{key: str(v) if key == "client" else v for key, v in row.items()} for row in rows]
     assert unpacked(read) == expected
     assert read.facts["bank"]["branches"] == [1, 2, 3, 4]
+
+
+def test_the_page_and_the_pictures_tell_the_same_faults_in_the_same_colours() -> None:
+    trace = simulated(faults=["crash", "partition", "pause", "slow", "loss"])
+    table = replibank.measures.faults(trace)
+    told = [
+        (fault["kind"], fault["text"], fault["start_us"]) for fault in Page(trace.to_html()).facts["faults"]
+    ]
+    assert told == list(table[["kind", "text", "start_us"]].itertuples(index=False, name=None))
+    assert len(told) > 3
+    light, dark = sources()[0].split("prefers-color-scheme: dark")
+    for kind, name in strip.COLOURS.items():
+        assert f"--{kind}: {canvas.LIGHT[name].lower()};" in light
+        assert f"--{kind}: {canvas.DARK[name].lower()};" in dark
 
 
 def test_nulls_large_numbers_and_any_text_arrive_as_they_are() -> None:

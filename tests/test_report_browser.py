@@ -105,7 +105,7 @@ def test_a_page_opens_and_says_what_it_shows(shown: Chromium, trace: Trace) -> N
     assert text(shown, "h1") == "A test"
     assert set(table(shown)) == {"1", "2", "3", "4"}
     legend = set(text(shown, "#legend").split("\n"))
-    assert {"deposit", "query", "lost message", "killed", "links cut"} <= legend
+    assert {"deposit", "query", "lost message", "killed", "partition"} <= legend
     assert "slow" not in legend
     # Something is drawn, in more than one colour.
     for canvas in ("still", "series", "window", "moving"):

@@ -384,6 +384,46 @@ class Run:
     def trace(self) -> Trace: ...
 
 @final
+class Span:
+    """A fault of a trace, of one branch or of several at once."""
+
+    @property
+    def kind(self) -> str:
+        """ "partition", "killed", "paused", "slow" or "loss"."""
+
+    @property
+    def text(self) -> str:
+        """Where, for people."""
+
+    @property
+    def reason(self) -> str | None:
+        """Details, for people."""
+
+    @property
+    def branches(self) -> list[int]:
+        """The branches that it befell, of links both ends."""
+
+    @property
+    def links(self) -> list[tuple[int, int]]:
+        """Of a partition, the links (from, to) that were cut."""
+
+    @property
+    def sides(self) -> list[list[int]]:
+        """The branches in parts that heard nothing of each other; none if it parted nobody."""
+
+    @property
+    def start_us(self) -> int: ...
+    @property
+    def end_us(self) -> int: ...
+    @property
+    def lifted(self) -> bool:
+        """Whether it ended within the trace."""
+
+    @property
+    def parts(self) -> list[tuple[int, int, int, int | None, int | None]]:
+        """What it is made of: (branch, from, until, the row that began it, the row that ended it)."""
+
+@final
 class Trace:
     """What happened at the branches of a bank."""
 
@@ -416,6 +456,9 @@ class Trace:
     def to_shiviz(self) -> str: ...
     def window(self, start: int, end: int) -> Trace: ...
     def versions(self, time_us: int | None = None) -> dict[int, Version]: ...
+    def faults(self) -> list[Span]:
+        """What was wrong, in the order of time."""
+
     def row_versions(self) -> list[Version]:
         """The version of each row's branch after the row."""
 

@@ -43,7 +43,7 @@ mod _core {
     #[pymodule_export]
     use super::sim::{PyPlan, Run, Verdict, bugs, check_history};
     #[pymodule_export]
-    use super::trace::{Trace, shiviz_parser};
+    use super::trace::{Span, Trace, shiviz_parser};
     #[pymodule_export]
     use super::version::Version;
 

@@ -1,6 +1,10 @@
 //! Traces for Python: as columns, as an Arrow stream, as text.
 
-use std::{collections::BTreeMap, ffi::CStr, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ffi::CStr,
+    sync::Arc,
+};
 
 use arrow_array::{
     ArrayRef, DictionaryArray, Int32Array, Int64Array, RecordBatch, RecordBatchIterator, StringArray, UInt32Array,
@@ -17,7 +21,7 @@ use pyo3::{
 use super::version::Version;
 use crate::{
     trace::{self, Column, SHIVIZ_PARSER, Source, Text, Values, Versions},
-    types::Time,
+    types::{BranchId, Time},
 };
 
 /// The name that the Arrow PyCapsule interface gives to streams.
@@ -120,6 +124,11 @@ impl Trace {
         Self::new(py.detach(|| self.inner.window(Time(start), Time(end))))
     }
 
+    /// What was wrong, in the order of time.
+    fn faults(&self, py: Python<'_>) -> Vec<Span> {
+        py.detach(|| self.inner.faults().into_iter().map(Span::new).collect())
+    }
+
     /// Each branch's version after everything up to a time.
     #[pyo3(signature = (time_us = None))]
     fn versions(&self, py: Python<'_>, time_us: Option<u64>) -> BTreeMap<u32, Version> {
@@ -137,6 +146,43 @@ impl Trace {
             };
             self.inner.rows().iter().map(after).collect()
         })
+    }
+}
+
+/// (branch, from, until, the row that began it, the row that ended it); rows that are not there are `None`.
+type Part = (u32, u64, u64, Option<usize>, Option<usize>);
+
+/// A fault; it does not change.
+#[pyclass(frozen, get_all, module = "replibank._core")]
+pub(super) struct Span {
+    kind: &'static str,
+    text: String,
+    reason: Option<String>,
+    branches: Vec<u32>,
+    links: Vec<(u32, u32)>,
+    sides: Vec<Vec<u32>>,
+    start_us: u64,
+    end_us: u64,
+    lifted: bool,
+    parts: Vec<Part>,
+}
+
+impl Span {
+    fn new(span: trace::Span) -> Self {
+        let ids = |branches: BTreeSet<BranchId>| branches.into_iter().map(BranchId::value).collect();
+        let part = |part: trace::Part| (part.branch.value(), part.start.0, part.end.0, part.row, part.end_row);
+        Self {
+            kind: span.kind.name(),
+            text: span.text,
+            reason: span.reason,
+            branches: ids(span.branches),
+            links: span.links.into_iter().map(|(from, to)| (from.value(), to.value())).collect(),
+            sides: span.sides.into_iter().map(ids).collect(),
+            start_us: span.start.0,
+            end_us: span.end.0,
+            lifted: span.is_lifted,
+            parts: span.parts.into_iter().map(part).collect(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ mod columns;
 mod lines;
 mod row;
 mod shiviz;
+mod spans;
 mod versions;
 
 pub use buffer::{Buffer, Mark, Place, Room};
@@ -20,6 +21,7 @@ pub use row::{
     Change, Event, EventName, Fault, FaultKind, Message, MessageId, MessageKind, Range, Read, Refused, Row, Write,
 };
 pub use shiviz::SHIVIZ_PARSER;
+pub use spans::{Part, Span, SpanKind};
 pub use versions::Versions;
 
 use std::collections::{BTreeMap, BTreeSet};

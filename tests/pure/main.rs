@@ -34,5 +34,6 @@ mod sim_faults;
 mod sim_restarts;
 mod sim_seeds;
 mod topology;
+mod trace_faults;
 mod trace_simulated;
 mod worlds;

@@ -5,8 +5,8 @@ import { Trace } from "../../python/replibank/report/page/trace.js";
 
 const TEXTS = ["event", "message", "origin", "client", "reason"];
 
-/** A model of rows, as the page has it. */
-export function modelOfRows(rows, bank = {}) {
+/** A model of rows and of what was wrong, as the page has it. */
+export function modelOfRows(rows, bank = {}, faults = []) {
   const names = [...new Set(rows.flatMap((row) => Object.keys(row)))];
   const columns = [];
   const pieces = [];
@@ -25,6 +25,7 @@ export function modelOfRows(rows, bank = {}) {
     bank: { branches: [1, 2, 3], accounts: { 0: 400 }, links: [[1, 2], [2, 3]], lost: 0, source: "simulation", ...bank },
     rows: rows.length,
     columns,
+    faults,
   };
   return modelOf(new Trace(facts, Uint8Array.from(bytes).buffer));
 }
@@ -50,6 +51,24 @@ export const STORY = [
   { time_us: 90, branch: 2, event: "cut", peer: 3 },
   { time_us: 90, branch: 3, event: "cut", peer: 2 },
   { time_us: 100, branch: 1, event: "refused", account: 0, amount: 900, balance: 470, known: 1, client: "c", request: 3, reason: "470 is less than 900" },
+];
+
+/** What was wrong in it, as the core tells it. */
+export const FAULTS = [
+  { kind: "killed", text: "3", reason: null, branches: [3], sides: [], start_us: 40, end_us: 60, parts: [[3, 40, 60, 11, 12]] },
+  {
+    kind: "partition",
+    text: "1, 2 | 3",
+    reason: null,
+    branches: [2, 3],
+    sides: [[1, 2], [3]],
+    start_us: 90,
+    end_us: 100,
+    parts: [
+      [2, 90, 100, 15, null],
+      [3, 90, 100, 16, null],
+    ],
+  },
 ];
 
 export const rowOf = (model, matches) => STORY.findIndex(matches);

@@ -5,9 +5,9 @@ import { test } from "node:test";
 
 import { LOST, OPEN, RECEIVED } from "../../python/replibank/report/page/messages.js";
 import { bounds, divergence, piecesOf } from "../../python/replibank/report/page/series.js";
-import { modelOfRows, STORY } from "./bank.mjs";
+import { FAULTS, modelOfRows, STORY } from "./bank.mjs";
 
-const model = modelOfRows(STORY);
+const model = modelOfRows(STORY, {}, FAULTS);
 const at = (position) => model.state.at(position, "0");
 
 test("before anything happened, branches have the opening balance", () => {
@@ -37,7 +37,7 @@ test("a version has each origin's newest page", () => {
 });
 
 test("a branch that came back without its data has the opening balance and an empty version", () => {
-  assert.equal(at(11)[2].trouble, "down");
+  assert.equal(at(11)[2].trouble, "killed");
   const back = at(12)[2];
   assert.deepEqual([back.trouble, back.balance, back.known, back.behind], [null, 400, 0, 2]);
   assert.deepEqual(model.state.version(2, 12), []);
@@ -84,43 +84,31 @@ test("a message that came twice has two arrows, and one without its beginning ha
   assert.deepEqual([...messages.sent].sort((a, b) => a - b), [-1, 2, 6, 6, 15]);
 });
 
-test("faults are spans, and together what people call them", () => {
+test("faults are named by their kind and where, and some with details", () => {
   const { faults } = model;
   assert.deepEqual(faults.groups.map(({ text, start, end }) => [text, start, end]), [
     ["killed 3", 40, 60],
-    ["cut 1 2 | 3", 90, 100],
+    ["partition 1, 2 | 3", 90, 100],
   ]);
+  assert.deepEqual(faults.groups[1].lanes, [1, 2]);
   assert.deepEqual(faults.groups[1].sides, [[0, 1], [2]]);
+  const slow = { ...FAULTS[0], kind: "slow", reason: "0.5 s later" };
+  assert.equal(modelOfRows(STORY, {}, [slow]).faults.groups[0].text, "slow 3: 0.5 s later");
 });
 
-test("a side of a partition may be in pieces", () => {
-  const cuts = [
-    [1, 2],
-    [2, 3],
-  ].flatMap(([a, b]) => [
-    { time_us: 0, branch: a, event: "cut", peer: b },
-    { time_us: 0, branch: b, event: "cut", peer: a },
-  ]);
-  const [group] = modelOfRows(cuts).faults.groups;
-  assert.deepEqual(group.sides, [[0, 2], [1]]);
-  assert.equal(group.text, "cut 1 3 | 2");
+test("a branch is killed after the row that says so, until the one that says that it is back", () => {
+  const { faults } = model;
+  assert.deepEqual([10, 11, 12].map((position) => faults.at(2, position)), [null, "killed", null]);
+  assert.equal(faults.at(1, 17), null, "a cut is no trouble of the branch itself");
 });
 
-test("faults of one kind may overlap", () => {
-  const row = (time_us, event) => ({ time_us, branch: 1, event });
-  const rows = [row(0, "paused"), row(5, "paused"), row(10, "resumed"), row(20, "resumed"), row(30, "paused")];
-  const spans = modelOfRows(rows).faults.all.map(({ start, end, endRow }) => [start, end, endRow]);
-  assert.deepEqual(spans, [
-    [0, 10, 2],
-    [5, 20, 3],
-    [30, 30, -1],
-  ]);
-});
-
-test("a cut that leaves a way around is no partition", () => {
-  const ring = modelOfRows(STORY, { links: [[1, 2], [2, 3], [1, 3]] });
-  assert.equal(ring.faults.groups[1].sides, null);
-  assert.equal(ring.faults.groups[1].text, "cut 2 links");
+test("a fault may have begun before a part of a trace", () => {
+  const killed = { ...FAULTS[0], start_us: 60, parts: [[3, 60, 60, null, 1]] };
+  const part = modelOfRows(STORY.slice(11), {}, [killed]);
+  assert.deepEqual([-1, 0, 1].map((position) => part.faults.at(2, position)), ["killed", "killed", null]);
+  assert.deepEqual(piecesOf(part.trace, part.state, part.faults, "0", 2).at(-1), [60, 400, 100, 400]);
+  const steps = divergence(part.trace, part.state, part.faults, "0");
+  assert.ok(steps.time.every(Number.isFinite));
 });
 
 test("the spread counts branches that are up", () => {

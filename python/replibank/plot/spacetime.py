@@ -11,7 +11,8 @@ from matplotlib.lines import Line2D
 
 from .. import measures
 from .._base.words import plural
-from ..trace import playback, spans
+from ..trace import playback
+from ..trace.trace import spans_of
 from . import arrows, canvas, strip
 from .window import chosen
 
@@ -141,7 +142,7 @@ class Spacetime:
             operations,
             followed,
             faults,
-            _walls(faults, trace),
+            _walls(trace, (begin, end)),
             begin <= run[0] and end >= run[1],
         )
 
@@ -221,15 +222,17 @@ class Spacetime:
         return handles
 
 
-def _walls(faults: pd.DataFrame, trace: Trace) -> list[tuple[int, float, float]]:
+def _walls(trace: Trace, window: tuple[float, float]) -> list[tuple[int, float, float]]:
     """Where neighbours in the picture are on different sides of a partition."""
+    begin, end = window
     walls = []
-    for fault in strip.each(faults[faults["kind"] == "partition"]):
-        parts = spans.sides(fault.links, trace)
-        side = {branch: number for number, part in enumerate(parts) for branch in part}
-        for row, (a, b) in enumerate(zip(trace.branches[:-1], trace.branches[1:], strict=True)):
+    for span in spans_of(trace):
+        if not span.sides or span.start_us >= end or span.end_us <= begin:
+            continue
+        side = {branch: number for number, part in enumerate(span.sides) for branch in part}
+        for row, (a, b) in enumerate(itertools.pairwise(trace.branches)):
             if side[a] != side[b]:
-                walls.append((row, float(fault.start_us), float(fault.end_us)))
+                walls.append((row, float(span.start_us), float(span.end_us)))
     return walls
 
 

@@ -48,15 +48,28 @@ def page(
     # A trace without rows is its header.
     header = json.loads(core.window(0, 0).to_jsonl())["trace"]
     verdict = None if history is None else verdict_facts(*text_of(history, "history"), rows, header)
-    return assemble(header, Columns(core.columns()), verdict, title or "A bank's trace")
+    faults = [_fault(span) for span in core.faults()]
+    return assemble(header, Columns(core.columns()), faults, verdict, title or "A bank's trace")
 
 
-def assemble(header: Mapping[str, Any], columns: Columns, verdict: object, title: str) -> str:
+def _fault(span: _core.Span) -> dict[str, Any]:
+    names = ("kind", "text", "reason", "branches", "sides", "start_us", "end_us", "parts")
+    return {name: getattr(span, name) for name in names}
+
+
+def assemble(
+    header: Mapping[str, Any],
+    columns: Columns,
+    faults: Sequence[Mapping[str, Any]],
+    verdict: object,
+    title: str,
+) -> str:
     """The page of a trace's parts.
 
     Args:
         header: The bank: what a trace's first JSON line says of it.
         columns: The rows.
+        faults: What was wrong, as JSON has it.
         verdict: What the checkers say, as JSON has it; None: they were not asked.
         title: Plain text.
     """
@@ -68,6 +81,7 @@ def assemble(header: Mapping[str, Any], columns: Columns, verdict: object, title
         "bank": {**header, "accounts": accounts},
         "rows": columns.rows,
         "columns": columns.layout,
+        "faults": faults,
         "verdict": verdict,
     }
     return bundle(title, _packed(json.dumps(facts).encode()), _packed(columns.content))

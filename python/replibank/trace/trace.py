@@ -290,6 +290,15 @@ def a_trace(given: object) -> Trace:
     raise TypeError(f"{with_article(kind)} is no trace: {hint}")
 
 
+def spans_of(given: object) -> list[_core.Span]:
+    """What was wrong in a trace, in the order of time.
+
+    Raises:
+        TypeError: It is none.
+    """
+    return a_trace(given)._core.faults()
+
+
 def read_trace(path: str | os.PathLike[str]) -> Trace:
     """Reads a trace: `Trace.read`.
 

@@ -124,22 +124,21 @@ function fitText(context, text, width) {
   return "";
 }
 
-/** Shades of faults behind the lanes. The two sides of a partition have shades of their own. */
+/** Shades of faults behind the lanes. The sides of a partition have two shades, by turns. */
 function drawSpans(context, { view, theme, model }) {
-  for (const { kind, start, end, spans, sides } of model.faults.groups) {
+  for (const { kind, start, end, lanes, sides } of model.faults.groups) {
     const [left, right] = [view.x(start), view.x(end)];
     if (right < view.margins.left || left > view.width) continue;
-    const far = new Set(sides?.[1] ?? []);
-    const lanes = new Set(sides ? sides.flat() : spans.map((span) => span.lane));
-    for (const lane of lanes) {
+    const far = new Set(sides.filter((_, place) => place % 2).flat());
+    for (const lane of sides.length ? sides.flat() : lanes) {
       if (!view.isShown(lane)) continue;
       const [top, height] = [view.y(lane) - view.laneHeight / 2, view.laneHeight];
       context.globalAlpha = 0.15;
-      context.fillStyle = far.has(lane) ? theme["cut-2"] : theme[kind];
+      context.fillStyle = far.has(lane) ? theme["partition-2"] : theme[kind];
       context.fillRect(left, top, Math.max(1, right - left), height);
-      if (kind === "down") hatch(context, theme, left, top, right - left, height, view);
+      if (kind === "killed") hatch(context, theme, left, top, right - left, height, view);
     }
-    if (kind !== "cut" && kind !== "dropping") continue;
+    if (kind !== "partition" && kind !== "loss") continue;
     context.globalAlpha = 0.7;
     context.strokeStyle = theme[kind];
     context.setLineDash([3, 3]);
@@ -168,7 +167,7 @@ function hatch(context, theme, x, y, width, height, view) {
     context.lineTo(at + height, y);
   }
   context.globalAlpha = 0.35;
-  context.strokeStyle = theme.down;
+  context.strokeStyle = theme.killed;
   context.lineWidth = 1;
   context.stroke();
   context.restore();
@@ -186,7 +185,7 @@ function drawLanes(context, { view, theme, model }) {
     let from = view.margins.left;
     // A branch that is down has no line.
     for (const { kind, start, end } of model.faults.ofLane[lane]) {
-      if (kind !== "down") continue;
+      if (kind !== "killed") continue;
       context.moveTo(Math.max(from, view.margins.left), y);
       context.lineTo(Math.max(from, view.x(start)), y);
       from = Math.max(from, view.x(end));

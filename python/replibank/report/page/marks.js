@@ -12,7 +12,7 @@ export const MARKS = [
   { kind: "refused", events: ["refused"], label: "refused" },
 ];
 
-const COLOURS = { "message-end": "message", fault: "down" };
+const COLOURS = { "message-end": "message", fault: "killed" };
 
 function markColour(theme, kind) {
   return theme[COLOURS[kind] ?? kind];

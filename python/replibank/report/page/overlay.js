@@ -48,7 +48,7 @@ function drawNames(context, { view, theme, states, model, selected, badge }) {
     if (y < view.margins.top - 2 || y > view.height) continue;
     const { branch, balance, trouble, behind } = states[lane];
     const mine = selected >= 0 && model.trace.lane[selected] === lane;
-    context.globalAlpha = trouble === "down" ? 0.5 : 1;
+    context.globalAlpha = trouble === "killed" ? 0.5 : 1;
     if (count <= 8) {
       context.fillStyle = branchColour(theme, lane, count);
       context.fillRect(0, y - Math.min(9, view.laneHeight * 0.3), 4, Math.min(18, view.laneHeight * 0.6));
@@ -60,7 +60,7 @@ function drawNames(context, { view, theme, states, model, selected, badge }) {
     context.textAlign = "right";
     context.font = font;
     context.fillStyle = behind > 0 ? theme.spread : theme.muted;
-    context.fillText(trouble === "down" ? "down" : grouped(balance), view.margins.left - 10, y);
+    context.fillText(trouble === "killed" ? "down" : grouped(balance), view.margins.left - 10, y);
     context.globalAlpha = 1;
   }
   if (!badge) return;

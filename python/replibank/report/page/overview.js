@@ -26,7 +26,7 @@ export function drawSeries(context, app, width, height) {
   context.clearRect(0, 0, width, height);
   for (const { kind, start, end } of model.faults.groups) {
     // What befell all is a band, what befell some branches a line at the edge.
-    const wide = kind === "cut" || kind === "dropping";
+    const wide = kind === "partition" || kind === "loss";
     context.globalAlpha = wide ? 0.14 : 0.6;
     context.fillStyle = theme[kind];
     context.fillRect(x(start), 0, Math.max(1, x(end) - x(start)), wide ? height : 3);

@@ -59,7 +59,7 @@ export class BranchTable {
     const mine = selected < 0 ? -1 : model.trace.lane[selected];
     this.rows.forEach(({ row, shown, cells }, lane) => {
       const { balance, known, behind, trouble } = states[lane];
-      const down = trouble === "down";
+      const down = trouble === "killed";
       setText(cells[0], down ? "down" : grouped(balance));
       setText(cells[1], down ? "" : grouped(known));
       setText(cells[2], down ? "" : `${grouped(behind)}${trouble === "paused" ? " (paused)" : ""}`);
@@ -121,13 +121,7 @@ const LINES = [
   { style: "message", label: "update or call", kinds: ["update", "call"] },
   { style: "acknowledgement", label: "acknowledgement, greeting", kinds: ["acknowledgement", "greeting"] },
 ];
-const SHADES = [
-  ["down", "killed"],
-  ["paused", "paused"],
-  ["cut", "links cut"],
-  ["slowed", "slow"],
-  ["dropping", "messages lost at random"],
-];
+const FAULTS = ["partition", "killed", "paused", "slow", "loss"];
 
 /** The legend: what is in the trace, each with a box that shows or hides it. */
 export function showLegend(app) {
@@ -148,9 +142,9 @@ export function showLegend(app) {
     }));
   }
   if (messages.fate.includes(1)) items.push(key("lost message", (context) => lostArrow(context, app.theme.lost)));
-  for (const [kind, label] of SHADES) {
+  for (const kind of FAULTS) {
     if (!faults.all.some((span) => span.kind === kind)) continue;
-    items.push(key(label, (context) => {
+    items.push(key(kind, (context) => {
       context.globalAlpha = 0.3;
       context.fillStyle = app.theme[kind];
       context.fillRect(2, 2, 24, 14);

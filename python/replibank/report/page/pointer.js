@@ -67,7 +67,8 @@ function onDiagram(app, place) {
 }
 
 function click(app, x, y) {
-  const row = findFaults(app, x, y)?.spans[0].row ?? findRow(app, x, y);
+  const span = findFaults(app, x, y)?.spans[0];
+  const row = span ? (span.row < 0 ? span.endRow : span.row) : findRow(app, x, y);
   if (row >= 0) app.select(row);
   else if (x >= app.view.margins.left) {
     app.deselect();

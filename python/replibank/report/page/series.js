@@ -27,11 +27,11 @@ export function divergence(trace, state, faults, account) {
     }
   };
   note(trace.start);
-  for (const { row, lane, balance, running } of merged(trace, lanes, faults)) {
+  for (const { row, time, lane, balance, running } of merged(trace, lanes, faults)) {
     if (running !== undefined) up[lane] = running;
     else if (current[lane] === balance) continue;
     else current[lane] = balance;
-    note(trace.time[row]);
+    note(time ?? trace.time[row]);
   }
   return steps;
 }
@@ -50,14 +50,14 @@ export function piecesOf(trace, state, faults, account, lane) {
     if (within) {
       // The piece before ends where the branch fell.
       const before = pieces.at(-1);
-      before.push(trace.time[gaps[gap].first], before.at(-1));
+      before.push(gaps[gap].start, before.at(-1));
       pieces.push([trace.time[rows[i]], balances[i]]);
     } else {
       step(pieces.at(-1), trace.time[rows[i]], balances[i]);
     }
   }
   const last = pieces.at(-1);
-  const end = gaps[gap]?.last >= trace.length ? trace.time[gaps[gap].first] : trace.end;
+  const end = gaps[gap]?.last >= trace.length ? gaps[gap].start : trace.end;
   last.push(end, last.at(-1));
   return pieces;
 }
@@ -71,9 +71,10 @@ function step(piece, time, balance) {
 /** When lanes were down: after the row `first`, until the row `last`, at which they had read their disk. */
 function downSpans(trace, faults) {
   return faults.all
-    .filter(({ kind }) => kind === "down")
-    .map(({ lane, row, endRow }) => ({
+    .filter(({ kind }) => kind === "killed")
+    .map(({ lane, row, endRow, start }) => ({
       lane,
+      start,
       first: row,
       // What it had half read says nothing of the bank.
       last: endRow < 0 ? trace.length : afterRecovery(trace, lane, endRow),
@@ -86,8 +87,8 @@ function merged(trace, lanes, faults) {
   lanes.forEach(({ rows, balances }, lane) => {
     rows.forEach((row, i) => all.push({ row, lane, balance: balances[i] }));
   });
-  for (const { lane, first, last } of downSpans(trace, faults)) {
-    all.push({ row: first, lane, running: false });
+  for (const { lane, start, first, last } of downSpans(trace, faults)) {
+    all.push({ row: first, time: start, lane, running: false });
     if (last < trace.length) all.push({ row: last, lane, running: true });
   }
   return all.sort((a, b) => a.row - b.row);

@@ -19,12 +19,12 @@ const NAMES = [
   "message",
   "acknowledgement",
   "lost",
-  "down",
+  "partition",
+  "partition-2",
+  "killed",
   "paused",
-  "cut",
-  "cut-2",
-  "slowed",
-  "dropping",
+  "slow",
+  "loss",
   "spread",
 ];
 

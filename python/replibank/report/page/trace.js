@@ -6,8 +6,9 @@ import { readColumns } from "./columns.js";
 export const CHANGES = new Set(["deposit", "withdraw", "joined", "recovered"]);
 
 export class Trace {
-  constructor({ bank, rows, columns }, buffer) {
+  constructor({ bank, rows, columns, faults }, buffer) {
     this.bank = bank;
+    this.faults = faults;
     this.length = rows;
     this.columns = readColumns(columns, buffer, rows);
     this.time = this.columns.get("time_us")?.raw ?? new Float64Array(0);
