@@ -10,7 +10,7 @@
 
 use std::{env, time::Instant};
 
-use replibank::sim::{Choice, Latency, Plan, Record, judge, quietly, simulate};
+use replibank::sim::{Choice, Latency, Plan, PlanPropagation, Record, judge, quietly, simulate};
 
 const RUNS: usize = 5;
 
@@ -21,7 +21,7 @@ fn main() {
     let calm = Choice {
         faults: Some(Vec::new()),
         latency: Some(Latency::Uniform(1_000, 5_000)),
-        propagation: Some("stream".to_owned()),
+        propagation: Some(PlanPropagation::Stream),
         sessions: Some(false),
         durable: Some(false),
         ..Choice::default()

@@ -91,8 +91,8 @@ def test_delays(bank: Bank, value: Any) -> None:
         ({"branches": None}, "branches None is not right: give a dict of opening balances by branch id"),
         ({"ports": [1]}, r"ports \[1\] is not right: give a dict of ports by branch id"),
         ({"accounts": [1]}, r"accounts \[1\] is not right: give a dict of opening balances by account id"),
-        ({"propagation": 5}, 'propagation 5 is not right: give "stream" or "unary"'),
-        ({"topology": None}, 'topology None is not right: give "auto", "mesh", "overlay" or "ring"'),
+        ({"propagation": 5}, "propagation 5 is unknown: give stream or unary"),
+        ({"topology": None}, "topology None is unknown: give auto, mesh, overlay or ring"),
     ],
     ids=["branches", "no branches", "ports", "accounts", "propagation", "topology"],
 )
@@ -112,7 +112,7 @@ def test_what_execute_and_deposit_take(bank: Bank) -> None:
         bank.customer(1).deposit_many(wrong)
     with pytest.raises(TypeError, match="amount 'x' is not right: give a whole number from 1 to"):
         bank.customer(1).deposit_many(["x"])  # type: ignore[list-item]
-    with pytest.raises(TypeError, match='concern 5 is not right: give "local", "majority" or "all"'):
+    with pytest.raises(TypeError, match="concern 5 is unknown: give local, majority or all"):
         bank.customer(1).deposit(1, concern=wrong)
 
 

@@ -151,7 +151,7 @@ def test_conditions_that_cannot_be_are_refused() -> None:
         for timeout in (0, -1, 86_401, float("nan"), float("inf")):
             with pytest.raises(ValueError, match="timeout"):
                 customer.query(timeout=timeout)
-        with pytest.raises(ValueError, match='concern "most" is not right'):
+        with pytest.raises(ValueError, match='concern "most" is unknown: give local, majority or all'):
             customer.deposit(1, concern="most")  # type: ignore[arg-type]
         with pytest.raises(TypeError, match="at_least 5 is not right: give a Version or a Receipt"):
             customer.query(at_least=5)  # type: ignore[arg-type]

@@ -272,7 +272,7 @@ def test_what_is_wrong_with_a_directory_is_said(tmp_path: Path) -> None:
     file.touch()
     with pytest.raises(replibank.StorageError, match=f"data directory {file}.*: not a directory"):
         replibank.Bank(BRANCHES, data_dir=file)
-    with pytest.raises(ValueError, match='durability "often" is not right: give "synced" or "buffered"'):
+    with pytest.raises(ValueError, match='durability "often" is unknown: give synced or buffered'):
         replibank.Bank(BRANCHES, data_dir=tmp_path, durability="often")  # type: ignore[arg-type]
     with replibank.Bank(BRANCHES, data_dir=tmp_path) as bank:
         assert bank.balances() == dict.fromkeys(BRANCHES, 405), "nothing was lost by all this"

@@ -17,6 +17,7 @@ import polars as pl
 import psutil
 import pytest
 import replibank
+from replibank import trace as trace_package
 from replibank._base.files import INPUT_BYTES_MAX, read_input
 from replibank.bank.launch import Propagation
 
@@ -366,10 +367,21 @@ def test_a_part_of_a_trace_knows_what_came_before() -> None:
         trace.window(-1)
 
 
+def test_the_documentation_has_the_columns_that_there_are() -> None:
+    frame = simulated().to_pandas()
+    rows = [line.split("|") for line in str(trace_package.__doc__).splitlines() if line.startswith("| ")]
+    told = [(name.strip(), kind.strip()) for _, names, kind, *_ in rows[1:] for name in names.split(",")]
+    assert told == [(name, str(dtype)) for name, dtype in frame.dtypes.items()]
+    says = {name.strip(): meaning for _, name, _, meaning, *_ in rows}
+    for name in ("event", "message"):
+        words = [word.strip() for word in says[name].replace(";", ",").split(",")]
+        assert words == list(frame[name].cat.categories)
+
+
 def test_shiviz_reads_the_log() -> None:
     trace = simulated()
     parser, empty, *log = trace.to_shiviz().splitlines()
-    assert parser == replibank._core.shiviz_parser() == r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
+    assert parser == r"(?<host>\S*) (?<clock>{.*})\n(?<event>.*)"
     assert empty == ""
     assert len(log) == 2 * len(trace)
     own: dict[str, int] = {}
@@ -396,7 +408,7 @@ UP = '{"time_us":5,"branch":1,"event":"link-up","clock":1,"ticks":1,"peer":2}'
         ([HEADER, UP[:-1]], r"^line 2: EOF"),
         (
             [HEADER, UP.replace("link-up", "link-sideways")],
-            r'^line 2: event "link-sideways" is unknown: ',
+            r'^line 2: event "link-sideways" is unknown: give ',
         ),
         (
             [HEADER, UP.replace('"branch":1', '"branch":7')],

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::{Concern, Origin, words};
+
 /// The first line.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -48,16 +50,26 @@ pub(super) struct Ask {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) request: Option<u64>,
     pub(super) branch: u32,
-    pub(super) action: String,
+    pub(super) action: ActionName,
     #[serde(default)]
     pub(super) account: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) amount: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) concern: Option<String>,
+    pub(super) concern: Option<Concern>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub(super) at_least: BTreeMap<String, u64>,
+    pub(super) at_least: BTreeMap<Origin, u64>,
 }
+
+/// What a customer asks for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum ActionName {
+    Query,
+    Deposit,
+    Withdraw,
+}
+
+words!(ActionName, "action": Query = "query", Deposit = "deposit", Withdraw = "withdraw");
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -65,11 +77,11 @@ pub(super) struct Done {
     pub(super) id: u64,
     pub(super) balance: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) origin: Option<String>,
+    pub(super) origin: Option<Origin>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) sequence: Option<u64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) version: Option<BTreeMap<String, u64>>,
+    pub(super) version: Option<BTreeMap<Origin, u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,7 +129,7 @@ pub(super) struct End {
     pub(super) branch: u32,
     pub(super) balances: BTreeMap<String, i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) version: Option<BTreeMap<String, u64>>,
+    pub(super) version: Option<BTreeMap<Origin, u64>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -132,6 +144,6 @@ pub(super) enum Reason {
     Overloaded { limit: usize },
     // With braces, since a variant without takes any field.
     VersionNotReached {},
-    VersionLost { origin: String, most: u64 },
-    ConcernNotReached { concern: String, reached: usize, needed: usize },
+    VersionLost { origin: Origin, most: u64 },
+    ConcernNotReached { concern: Concern, reached: usize, needed: usize },
 }

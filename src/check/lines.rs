@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use super::{
     Event, History, Invocation, Kind, Outcome,
-    form::{Ask, Back, Bank, Done, End, Fault, Header, Line, Over, Reason, Refused, Twice, Unanswered, What},
+    form::{
+        ActionName, Ask, Back, Bank, Done, End, Fault, Header, Line, Over, Reason, Refused, Twice, Unanswered, What,
+    },
 };
 use crate::types::{
-    AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Concern, Incarnation, Operation, OperationKind,
-    Origin, Queried, Refusal, RequestId, Time, Version,
+    AccountId, Action, Amount, Answer, BranchId, ClientId, Committed, Concern, Operation, OperationKind, Queried,
+    Refusal, RequestId, Time,
 };
 
 /// What is wrong with a written history.
@@ -119,7 +121,7 @@ impl Reader {
             What::Final(End { branch: id, balances, version }) => Kind::Final {
                 branch: self.known(branch(id)?)?,
                 balances: balances.into_iter().map(read_balance).collect::<Result<_, _>>()?,
-                version: version.map(read_version).transpose()?,
+                version: version.map(|entries| entries.into_iter().collect()),
             },
         };
         self.history.events.push(Event { at: Time(at), kind });
@@ -151,12 +153,11 @@ impl Ask {
             let amount = Amount::new(value).map_err(|error| error.to_string())?;
             Ok::<_, String>(Action::Write(Operation { kind, account, amount }))
         };
-        let action = match self.action.as_str() {
-            "query" if self.amount.is_some() => return Err("a query has no amount".to_owned()),
-            "query" => Action::Query { account },
-            "deposit" => write(OperationKind::Deposit)?,
-            "withdraw" => write(OperationKind::Withdraw)?,
-            other => return Err(format!("unknown action {other:?}: write query, deposit or withdraw")),
+        let action = match self.action {
+            ActionName::Query if self.amount.is_some() => return Err("a query has no amount".to_owned()),
+            ActionName::Query => Action::Query { account },
+            ActionName::Deposit => write(OperationKind::Deposit)?,
+            ActionName::Withdraw => write(OperationKind::Withdraw)?,
         };
         Ok(Invocation {
             id: self.id,
@@ -164,8 +165,8 @@ impl Ask {
             request: self.request,
             branch: branch(self.branch)?,
             action,
-            concern: self.concern.as_deref().map_or(Ok(Concern::Local), concern)?,
-            at_least: read_version(self.at_least)?,
+            concern: self.concern.unwrap_or_default(),
+            at_least: self.at_least.into_iter().collect(),
         })
     }
 }
@@ -180,17 +181,17 @@ impl Done {
                         "the answer to a query has no place: origin and sequence are those of a write".to_owned()
                     );
                 }
-                let version = self.version.map(read_version).transpose()?;
+                let version = self.version.map(|entries| entries.into_iter().collect());
                 Ok(Answer::Queried(Queried { balance, version }))
             }
             Action::Write(_) => {
                 if self.version.is_some() {
                     return Err("the answer to a write has a place, and no version".to_owned());
                 }
-                let (Some(name), Some(sequence)) = (self.origin, self.sequence) else {
+                let (Some(origin), Some(sequence)) = (self.origin, self.sequence) else {
                     return Err("the answer to a write needs its place: origin and sequence".to_owned());
                 };
-                Ok(Answer::Committed(Committed { origin: origin(&name)?, sequence, balance }))
+                Ok(Answer::Committed(Committed { origin, sequence, balance }))
             }
         }
     }
@@ -211,9 +212,9 @@ impl Reason {
             Self::RequestExpired { client, number } => Refusal::RequestExpired { request: request(client, number) },
             Self::Overloaded { limit } => Refusal::Overloaded { limit },
             Self::VersionNotReached {} => Refusal::VersionNotReached,
-            Self::VersionLost { origin: name, most } => Refusal::VersionLost { origin: origin(&name)?, most },
-            Self::ConcernNotReached { concern: name, reached, needed } => {
-                Refusal::ConcernNotReached { concern: concern(&name)?, reached, needed }
+            Self::VersionLost { origin, most } => Refusal::VersionLost { origin, most },
+            Self::ConcernNotReached { concern, reached, needed } => {
+                Refusal::ConcernNotReached { concern, reached, needed }
             }
         })
     }
@@ -234,9 +235,9 @@ impl Reason {
             }
             Refusal::Overloaded { limit } => Self::Overloaded { limit },
             Refusal::VersionNotReached => Self::VersionNotReached {},
-            Refusal::VersionLost { origin, most } => Self::VersionLost { origin: origin.to_string(), most },
+            Refusal::VersionLost { origin, most } => Self::VersionLost { origin, most },
             Refusal::ConcernNotReached { concern, reached, needed } => {
-                Self::ConcernNotReached { concern: concern.to_string(), reached, needed }
+                Self::ConcernNotReached { concern, reached, needed }
             }
         }
     }
@@ -246,12 +247,12 @@ fn what(kind: &Kind) -> What {
     match kind {
         Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least }) => {
             let (name, account, amount) = match action {
-                Action::Query { account } => ("query", account, None),
+                Action::Query { account } => (ActionName::Query, account, None),
                 Action::Write(Operation { kind: OperationKind::Deposit, account, amount }) => {
-                    ("deposit", account, Some(amount.value()))
+                    (ActionName::Deposit, account, Some(amount.value()))
                 }
                 Action::Write(Operation { kind: OperationKind::Withdraw, account, amount }) => {
-                    ("withdraw", account, Some(amount.value()))
+                    (ActionName::Withdraw, account, Some(amount.value()))
                 }
             };
             What::Invoke(Ask {
@@ -259,11 +260,11 @@ fn what(kind: &Kind) -> What {
                 client: *client,
                 request: *request,
                 branch: branch.value(),
-                action: name.to_owned(),
+                action: name,
                 account: account.0,
                 amount,
-                concern: (*concern != Concern::Local).then(|| concern.to_string()),
-                at_least: write_version(at_least),
+                concern: (*concern != Concern::Local).then_some(*concern),
+                at_least: at_least.iter().collect(),
             })
         }
         Kind::Completed { id, outcome: Outcome::Unknown } => What::Unknown(Unanswered { id: *id }),
@@ -273,12 +274,12 @@ fn what(kind: &Kind) -> What {
                 balance: *balance,
                 origin: None,
                 sequence: None,
-                version: version.as_ref().map(write_version),
+                version: version.as_ref().map(|version| version.iter().collect()),
             }),
             Answer::Committed(Committed { origin, sequence, balance }) => What::Ok(Done {
                 id: *id,
                 balance: *balance,
-                origin: Some(origin.to_string()),
+                origin: Some(*origin),
                 sequence: Some(*sequence),
                 version: None,
             }),
@@ -291,7 +292,7 @@ fn what(kind: &Kind) -> What {
         Kind::Final { branch, balances, version } => What::Final(End {
             branch: branch.value(),
             balances: balances.iter().map(|(account, &balance)| (account.to_string(), balance)).collect(),
-            version: version.as_ref().map(write_version),
+            version: version.as_ref().map(|version| version.iter().collect()),
         }),
     }
 }
@@ -310,26 +311,4 @@ fn branch(id: u32) -> Result<BranchId, String> {
 fn read_balance((account, balance): (String, i64)) -> Result<(AccountId, i64), String> {
     let id = account.parse().map_err(|_| format!("{account:?} is not an account: write a whole number"))?;
     Ok((AccountId(id), balance))
-}
-
-fn concern(name: &str) -> Result<Concern, String> {
-    let known = [Concern::Local, Concern::Majority, Concern::All];
-    let found = known.into_iter().find(|concern| concern.to_string() == name);
-    found.ok_or_else(|| format!("unknown concern {name:?}: write local, majority or all"))
-}
-
-/// "2", or "2.1764" for a later life.
-fn origin(name: &str) -> Result<Origin, String> {
-    let (id, life) = name.split_once('.').unwrap_or((name, "0"));
-    let wrong = || format!("{name:?} is not an origin: write \"2\", or \"2.1764\" for a later life of branch 2");
-    let (id, life) = (id.parse().map_err(|_| wrong())?, life.parse().map_err(|_| wrong())?);
-    Ok(Origin { branch: branch(id)?, incarnation: Incarnation(life) })
-}
-
-fn read_version(entries: BTreeMap<String, u64>) -> Result<Version, String> {
-    entries.into_iter().map(|(name, sequence)| Ok((origin(&name)?, sequence))).collect()
-}
-
-fn write_version(version: &Version) -> BTreeMap<String, u64> {
-    version.iter().map(|(origin, sequence)| (origin.to_string(), sequence)).collect()
 }

@@ -14,11 +14,7 @@ use pyo3::{
 };
 
 use super::error;
-use crate::{
-    store::Durability,
-    topology::Shape,
-    types::{self, AccountId, Amount, BranchId, Concern, Propagation},
-};
+use crate::types::{self, AccountId, Amount, BranchId, Word};
 
 /// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
 const TIMEOUT_MAX: f64 = 86_400.0;
@@ -120,34 +116,17 @@ pub(super) fn address(name: &str, text: &str) -> PyResult<SocketAddr> {
     text.parse().map_err(|_| PyValueError::new_err(format!("{name} {text:?} is not right: give \"127.0.0.1:5001\"")))
 }
 
-/// `auto`, `mesh`, ...
-pub(super) fn shape(value: &Bound<'_, PyAny>) -> PyResult<Shape> {
-    word("topology", value, "\"auto\", \"mesh\", \"overlay\" or \"ring\"")?
-        .parse()
-        .map_err(PyValueError::new_err::<String>)
+/// One of the words of an enumeration.
+pub(super) fn word<T: Word>(value: &Bound<'_, PyAny>) -> PyResult<T> {
+    match value.extract::<String>() {
+        Ok(text) => of_text(&text),
+        Err(_) => Err(PyTypeError::new_err(T::unknown(&value.repr()?.to_string()))),
+    }
 }
 
-/// `unary` or `stream`.
-pub(super) fn propagation(value: &Bound<'_, PyAny>) -> PyResult<Propagation> {
-    word("propagation", value, "\"stream\" or \"unary\"")?.parse().map_err(PyValueError::new_err::<String>)
-}
-
-/// `local`, `majority` or `all`.
-pub(super) fn concern(value: &Bound<'_, PyAny>) -> PyResult<Concern> {
-    let names = "\"local\", \"majority\" or \"all\"";
-    let name = word("concern", value, names)?;
-    let known = [Concern::Local, Concern::Majority, Concern::All].into_iter().find(|known| known.to_string() == name);
-    known.ok_or_else(|| PyValueError::new_err(format!("concern {name:?} is not right: give {names}")))
-}
-
-fn word(name: &str, value: &Bound<'_, PyAny>, names: &str) -> PyResult<String> {
-    let wrong = || Ok::<_, PyErr>(format!("{name} {} is not right: give {names}", value.repr()?));
-    value.extract::<String>().or_else(|_| Err(PyTypeError::new_err(wrong()?)))
-}
-
-/// `synced` or `buffered`.
-pub(super) fn durability(name: &str) -> PyResult<Durability> {
-    name.parse().map_err(PyValueError::new_err::<String>)
+/// The same, of what is known to be a text.
+pub(super) fn of_text<T: Word>(text: &str) -> PyResult<T> {
+    T::read(text).map_err(PyValueError::new_err)
 }
 
 /// Opening balances by account id.

@@ -70,12 +70,12 @@ pub(super) fn start_bank(
     let config = BankConfig {
         branches: branches.collect::<PyResult<_>>()?,
         accounts: argument::accounts(accounts),
-        shape: argument::shape(topology)?,
-        propagation: argument::propagation(propagation)?,
+        shape: argument::word(topology)?,
+        propagation: argument::word(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
         trace_capacity,
         data_dir,
-        durability: argument::durability(durability)?,
+        durability: argument::of_text(durability)?,
         program,
     };
     Call::new(py, async move { Ok(Started(bank::Bank::start(config).await?)) })
@@ -89,7 +89,7 @@ pub(super) fn topology(
     topology: &Bound<'_, PyAny>,
 ) -> PyResult<(usize, usize, usize)> {
     let branches = branches.into_iter().map(argument::branch).collect::<PyResult<_>>()?;
-    let links = branch::topology(argument::shape(topology)?, argument::propagation(propagation)?, &branches);
+    let links = branch::topology(argument::word(topology)?, argument::word(propagation)?, &branches);
     Ok((links.link_count(), links.degree(), links.diameter()))
 }
 

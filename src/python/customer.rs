@@ -172,7 +172,7 @@ impl Customer {
         (concern, at_least, timeout): Conditions<'_, '_>,
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
-        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms(argument::word(concern)?, at_least, argument::timeout(timeout)?)?;
         Call::driven_by(self.driver, py, async move {
             Ok(Answers { answers: customer.execute(&actions, &terms).await?, customer, terms })
         })
@@ -188,7 +188,7 @@ impl Customer {
     ) -> PyResult<Call> {
         let customer = self.inner.value()?.clone();
         let operation = Operation { kind, account: argument::account(account)?, amount: argument::amount(amount)? };
-        let terms = terms::terms(argument::concern(concern)?, at_least, argument::timeout(timeout)?)?;
+        let terms = terms::terms(argument::word(concern)?, at_least, argument::timeout(timeout)?)?;
         Call::driven_by(self.driver, py, async move { Ok(Receipt::from(customer.write(operation, &terms).await?)) })
     }
 }

@@ -76,15 +76,15 @@ pub(super) fn serve_branch(
     data_dir: Option<PathBuf>,
     durability: &str,
 ) -> PyResult<Call> {
-    let durability = argument::durability(durability)?;
+    let durability = argument::of_text(durability)?;
     let peers = peers.into_iter().map(|(id, address)| Ok((argument::branch(id)?, address)));
     let config = BranchConfig {
         id: argument::branch(branch)?,
         listen,
         peers: peers.collect::<PyResult<_>>()?,
         accounts: argument::accounts(accounts),
-        shape: argument::shape(topology)?,
-        propagation: argument::propagation(propagation)?,
+        shape: argument::word(topology)?,
+        propagation: argument::word(propagation)?,
         propagation_delay: argument::delay("propagation_delay", propagation_delay)?,
         data: data_dir.map(|directory| Data { directory, durability }),
     };

@@ -10,7 +10,8 @@ use pyo3::{exceptions::PyValueError, prelude::*};
 use super::trace::Trace;
 use crate::{
     check::{self, History},
-    sim::{self, Bug, Choice, FaultKind, Latency, Level, Plan, Record},
+    sim::{self, Bug, Choice, FaultKind, Latency, Plan, Record},
+    types::Word,
 };
 
 /// How often a long simulation looks for Ctrl-C and reports.
@@ -47,21 +48,21 @@ impl PyPlan {
     #[staticmethod]
     fn draw(seed: u64, given: Given) -> PyResult<Self> {
         let wrong = PyValueError::new_err::<String>;
-        let faults = given.faults.map(|faults| faults.iter().map(|fault| fault.parse::<FaultKind>()).collect());
+        let faults = given.faults.map(|kinds| kinds.iter().map(|kind| kind.parse::<FaultKind>()).collect());
         let choice = Choice {
             branches: given.branches,
             operations: given.operations,
             accounts: given.accounts,
             opening: given.opening,
             latency: given.latency.as_deref().map(str::parse::<Latency>).transpose().map_err(wrong)?,
-            topology: given.topology,
-            propagation: given.propagation,
-            concern: given.concern.as_deref().map(str::parse::<Level>).transpose().map_err(wrong)?,
+            topology: given.topology.map(|word| word.parse()).transpose().map_err(wrong)?,
+            propagation: given.propagation.map(|word| word.parse()).transpose().map_err(wrong)?,
+            concern: given.concern.map(|word| word.parse()).transpose().map_err(wrong)?,
             sessions: given.sessions,
             durable: given.durable,
             faults: faults.transpose().map_err(wrong)?,
             duration_us: given.duration_us,
-            bug: given.bug.as_deref().map(str::parse::<Bug>).transpose().map_err(wrong)?,
+            bug: given.bug.map(|word| word.parse()).transpose().map_err(wrong)?,
         };
         choice.check().map_err(wrong)?;
         let inner = Plan::draw(seed, &choice);
@@ -324,5 +325,5 @@ pub(super) fn bugs() -> Vec<(String, &'static str, &'static str, &'static str)> 
         let sim::Lesson { story, seen, right } = bug.lesson();
         (bug.to_string(), story, seen, right)
     };
-    Bug::ALL.into_iter().map(lesson).collect()
+    Bug::ALL.iter().copied().map(lesson).collect()
 }

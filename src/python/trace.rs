@@ -20,8 +20,8 @@ use pyo3::{
 
 use super::version::Version;
 use crate::{
-    trace::{self, Column, SHIVIZ_PARSER, Source, Text, Values, Versions},
-    types::{BranchId, Time},
+    trace::{self, Column, SHIVIZ_PARSER, Text, Values, Versions},
+    types::{BranchId, Time, Word},
 };
 
 /// The name that the Arrow PyCapsule interface gives to streams.
@@ -79,10 +79,7 @@ impl Trace {
 
     #[getter]
     fn source(&self) -> &'static str {
-        match self.inner.header().source {
-            Source::Bank => "bank",
-            Source::Simulation => "simulation",
-        }
+        self.inner.header().source.word()
     }
 
     /// The times of the first row and the last; `None`: there is none.
@@ -172,7 +169,7 @@ impl Span {
         let ids = |branches: BTreeSet<BranchId>| branches.into_iter().map(BranchId::value).collect();
         let part = |part: trace::Part| (part.branch.value(), part.start.0, part.end.0, part.row, part.end_row);
         Self {
-            kind: span.kind.name(),
+            kind: span.kind.word(),
             text: span.text,
             reason: span.reason,
             branches: ids(span.branches),

@@ -1,8 +1,6 @@
 //! What an input file asks for: the branches of one bank, and customers who act one after another.
 
-use std::{fmt, str::FromStr};
-
-use crate::types::{Amount, BranchId};
+use crate::types::{Amount, BranchId, words};
 
 /// One run of the course's project 1.
 ///
@@ -80,23 +78,4 @@ pub enum Order {
     Id,
 }
 
-impl fmt::Display for Order {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::File => "file",
-            Self::Id => "id",
-        })
-    }
-}
-
-impl FromStr for Order {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "file" => Ok(Self::File),
-            "id" => Ok(Self::Id),
-            other => Err(format!("unknown order {other:?}: give file or id")),
-        }
-    }
-}
+words!(Order, "order": File = "file", Id = "id");

@@ -1,12 +1,13 @@
 //! Writes an output file as the course's graders read it, byte for byte what Python's
 //! `json.dumps(value, indent=1)` gives.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 use super::{
     model::{Event, Scenario},
     reply::{RepliesError, Reply, fit},
 };
+use crate::types::words;
 
 /// How a query's reply is written.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -88,23 +89,4 @@ impl fmt::Display for Scalar {
     }
 }
 
-impl fmt::Display for OutputForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Current => "current",
-            Self::Old => "old",
-        })
-    }
-}
-
-impl FromStr for OutputForm {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "current" => Ok(Self::Current),
-            "old" => Ok(Self::Old),
-            other => Err(format!("unknown output form {other:?}: give current or old")),
-        }
-    }
-}
+words!(OutputForm, "output form": Current = "current", Old = "old");

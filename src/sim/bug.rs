@@ -1,13 +1,10 @@
 //! Bugs that banks really have, planted on purpose: each lives here, around the replica, and never
 //! inside it. They prove the checkers, and show a learner what goes wrong.
 
-use std::{fmt, str::FromStr};
-
-use serde::{Deserialize, Serialize};
+use crate::types::words;
 
 /// A planted bug.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum Bug {
     /// A branch tells its balance, and the receiver takes it for its own, instead of what changed.
     AbsoluteBalance,
@@ -35,50 +32,18 @@ pub enum Bug {
     ConcernIgnored,
 }
 
-impl Bug {
-    /// Every bug there is.
-    pub const ALL: [Self; 12] = [
-        Self::AbsoluteBalance,
-        Self::RejudgedWithdrawal,
-        Self::RestartWithoutPage,
-        Self::AcknowledgementOutlivesData,
-        Self::RetryCountsTwice,
-        Self::RefusedWithdrawalPropagated,
-        Self::LostUpdate,
-        Self::DeltaMissesAccount,
-        Self::StaleReadServedAsFresh,
-        Self::AcknowledgedBeforeSaved,
-        Self::TornSave,
-        Self::ConcernIgnored,
-    ];
-}
-
-impl fmt::Display for Bug {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::AbsoluteBalance => "absolute-balance",
-            Self::RejudgedWithdrawal => "rejudged-withdrawal",
-            Self::RestartWithoutPage => "restart-without-page",
-            Self::AcknowledgementOutlivesData => "acknowledgement-outlives-data",
-            Self::RetryCountsTwice => "retry-counts-twice",
-            Self::RefusedWithdrawalPropagated => "refused-withdrawal-propagated",
-            Self::LostUpdate => "lost-update",
-            Self::DeltaMissesAccount => "delta-misses-account",
-            Self::StaleReadServedAsFresh => "stale-read-served-as-fresh",
-            Self::AcknowledgedBeforeSaved => "acknowledged-before-saved",
-            Self::TornSave => "torn-save",
-            Self::ConcernIgnored => "concern-ignored",
-        })
-    }
-}
-
-impl FromStr for Bug {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|bug| bug.to_string() == text).ok_or_else(|| {
-            let names: Vec<String> = Self::ALL.iter().map(Self::to_string).collect();
-            format!("unknown bug {text:?}: give one of {}", names.join(", "))
-        })
-    }
-}
+words!(
+    Bug, "bug":
+    AbsoluteBalance = "absolute-balance",
+    RejudgedWithdrawal = "rejudged-withdrawal",
+    RestartWithoutPage = "restart-without-page",
+    AcknowledgementOutlivesData = "acknowledgement-outlives-data",
+    RetryCountsTwice = "retry-counts-twice",
+    RefusedWithdrawalPropagated = "refused-withdrawal-propagated",
+    LostUpdate = "lost-update",
+    DeltaMissesAccount = "delta-misses-account",
+    StaleReadServedAsFresh = "stale-read-served-as-fresh",
+    AcknowledgedBeforeSaved = "acknowledged-before-saved",
+    TornSave = "torn-save",
+    ConcernIgnored = "concern-ignored",
+);

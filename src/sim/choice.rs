@@ -1,9 +1,36 @@
 //! What of a plan is given before a seed draws it.
 
 use super::{
-    Bug, FaultKind, Latency, Level,
+    Bug, FaultKind, Latency,
     plan::{MAX_ACCOUNTS, MAX_BRANCHES, MAX_OPERATIONS, MAX_TIME_US},
 };
+use crate::{
+    topology::Shape,
+    types::{Concern, Propagation, words},
+};
+
+/// How the branches of a plan tell each other.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PlanPropagation {
+    /// By streams.
+    Stream,
+    /// One operation a message, in sessions.
+    Unary,
+    /// The same as the server does it: by calls, without sessions.
+    Calls,
+}
+
+words!(PlanPropagation, "propagation": Stream = "stream", Unary = "unary", Calls = "calls");
+
+impl PlanPropagation {
+    /// What it is until calls are added.
+    pub(super) fn of_sessions(self) -> Propagation {
+        match self {
+            Self::Stream | Self::Calls => Propagation::Stream,
+            Self::Unary => Propagation::Unary,
+        }
+    }
+}
 
 /// What is given; the seed draws the rest.
 #[derive(Clone, PartialEq, Debug, Default)]
@@ -18,12 +45,12 @@ pub struct Choice {
     pub opening: Option<i64>,
     /// Latencies.
     pub latency: Option<Latency>,
-    /// "auto", "mesh", "overlay" or "ring".
-    pub topology: Option<String>,
-    /// "stream", "unary", or "calls": unary as the server does it, without sessions.
-    pub propagation: Option<String>,
+    /// How the branches are linked.
+    pub topology: Option<Shape>,
+    /// How they tell each other.
+    pub propagation: Option<PlanPropagation>,
     /// The concern of every write. Drawn: local, or a mix.
-    pub concern: Option<Level>,
+    pub concern: Option<Concern>,
     /// Whether customers read what they wrote, wherever they go. Drawn: some, sometimes.
     pub sessions: Option<bool>,
     /// Whether branches have disks.

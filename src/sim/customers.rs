@@ -34,10 +34,6 @@ impl Step {
             Act::Withdraw(amount) => write(OperationKind::Withdraw, amount),
         }
     }
-
-    fn concern(&self) -> Concern {
-        self.concern.into()
-    }
 }
 
 impl World<'_> {
@@ -87,7 +83,7 @@ impl World<'_> {
         let named = at_least.clone();
         known.doing.push(Doing { step: position, number, id, tries: 0, again, tried, life: None, at_least: named });
         let request = number.filter(|_| is_write);
-        let concern = step.concern();
+        let concern = step.concern;
         let client = known.id.into();
         self.note(|| check::Kind::Invoked(Invocation { id, client, request, branch, action, concern, at_least }));
         self.attempt(customer, id);
@@ -186,7 +182,7 @@ impl World<'_> {
             1 if !doing.again => Tried::Never,
             _ => Tried::Sometime,
         };
-        let mut terms = Terms { concern: step.concern(), at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
+        let mut terms = Terms { concern: step.concern, at_least: Version::EMPTY, wait: Duration(WAIT_US), tried };
         if step.session && !(self.has_bug(Bug::StaleReadServedAsFresh) && matches!(action, Action::Query { .. })) {
             terms.at_least = doing.at_least.clone();
         }

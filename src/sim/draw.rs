@@ -3,7 +3,10 @@
 
 use fastrand::Rng;
 
-use super::{Act, Bug, Choice, DiskPlan, Fault, FaultKind, Latency, Level, Name, Network, Plan, Step, Trouble, extras};
+use super::{
+    Act, Bug, Choice, DiskPlan, Fault, FaultKind, Latency, Name, Network, Plan, PlanPropagation, Step, Trouble, extras,
+};
+use crate::{topology::Shape, types::Concern};
 
 /// The most branches that are drawn. More are simulated on request.
 const USUAL_BRANCHES_MAX: u32 = 50;
@@ -48,13 +51,13 @@ impl Draw<'_> {
         let drawn_opening = self.rng.i64(0..=1_000);
         let openings = vec![choice.opening.unwrap_or(drawn_opening); accounts];
         let is_unary = self.branches <= 12 && self.chance(0.25);
-        let propagation =
-            choice.propagation.clone().unwrap_or_else(|| if is_unary { "unary" } else { "stream" }.to_owned());
+        let drawn = if is_unary { PlanPropagation::Unary } else { PlanPropagation::Stream };
+        let propagation = choice.propagation.unwrap_or(drawn).of_sessions();
         let shape = match self.rng.u32(0..4) {
-            0 if self.branches <= 16 => "mesh",
-            1 if self.branches <= 16 => "ring",
-            2 => "overlay",
-            _ => "auto",
+            0 if self.branches <= 16 => Shape::Mesh,
+            1 if self.branches <= 16 => Shape::Ring,
+            2 => Shape::Overlay,
+            _ => Shape::Auto,
         };
         let faults: Vec<FaultKind> = match &choice.faults {
             Some(faults) => faults.clone(),
@@ -71,7 +74,7 @@ impl Draw<'_> {
         Plan {
             seed,
             branches: self.branches,
-            topology: choice.topology.clone().unwrap_or_else(|| shape.to_owned()),
+            topology: choice.topology.unwrap_or(shape),
             propagation,
             disk: durable.then_some(DiskPlan { save_us: (slowest_save / 10, slowest_save), flush_us: None }),
             bug,
@@ -185,12 +188,12 @@ impl Draw<'_> {
                     Act::Deposit(amount)
                 };
                 let drawn = match self.rng.f64() / concerns.max(f64::MIN_POSITIVE) {
-                    level if level < 0.5 => Level::Majority,
-                    level if level < 1.0 => Level::All,
-                    _ => Level::Local,
+                    level if level < 0.5 => Concern::Majority,
+                    level if level < 1.0 => Concern::All,
+                    _ => Concern::Local,
                 };
                 let concern = self.choice.concern.unwrap_or(drawn);
-                let concern = if matches!(act, Act::Query(_)) { Level::Local } else { concern };
+                let concern = if matches!(act, Act::Query(_)) { Concern::Local } else { concern };
                 let account = self.rng.u32(0..accounts);
                 let at_us = self.rng.u64(0..=self.duration_us);
                 let session = self.chance(sessions);

@@ -3,8 +3,11 @@
 
 use fastrand::Rng;
 
-use super::{Act, Calls, Choice, DiskPlan, Fault, FaultKind, Name, Plan, Step, Strays, Trouble};
-use crate::replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED};
+use super::{Act, Calls, Choice, DiskPlan, Fault, FaultKind, Name, Plan, PlanPropagation, Step, Strays, Trouble};
+use crate::{
+    replica::{ANSWERS_PER_CLIENT, CLIENTS_REMEMBERED},
+    types::{Concern, Propagation},
+};
 
 /// Seeds below this draw no more than they drew at first: documents show what comes of them.
 const FIRST_SEED: u64 = 1_024;
@@ -33,8 +36,9 @@ pub(super) fn add(plan: &mut Plan, choice: &Choice) {
     let is_asked = choice.faults.is_some();
     let mut extras = Extras { rng, plan, duration_us, is_asked, keeps_disks: choice.durable.is_none() };
     kinds.for_each(|kind| extras.add(kind));
-    let calls = choice.propagation.as_deref() == Some("calls");
-    let is_unary = extras.plan.propagation == "unary" && choice.propagation.is_none() && choice.faults.is_none();
+    let calls = choice.propagation == Some(PlanPropagation::Calls);
+    let is_unary =
+        extras.plan.propagation == Propagation::Unary && choice.propagation.is_none() && choice.faults.is_none();
     // (Two processes of one branch at one address, which calls would be, is no bank that anybody runs.)
     if calls || is_drawn && is_unary && !doubles && extras.rng.bool() {
         extras.call();
@@ -176,14 +180,14 @@ impl Extras<'_> {
 
     fn deposit(&mut self, customer: u32, branch: u32) {
         let at_us = self.rng.u64(0..=self.duration_us);
-        let (account, concern, name) = (0, super::Level::Local, Name::New);
+        let (account, concern, name) = (0, Concern::Local, Name::New);
         let act = Act::Deposit(self.rng.u64(1..=9));
         self.plan.operations.push(Step { at_us, customer, branch, account, act, concern, session: false, name });
     }
 
     /// Branches tell each other by calls.
     fn call(&mut self) {
-        "unary".clone_into(&mut self.plan.propagation);
+        self.plan.propagation = Propagation::Unary;
         let share = if self.rng.bool() { self.rng.f64() } else { 0.0 };
         let plain = (1..=self.plan.branches).filter(|_| self.rng.f64() < share).collect();
         self.plan.calls = Some(Calls { plain });

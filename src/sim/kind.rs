@@ -1,5 +1,7 @@
 //! The kinds of faults, and of customers, that may be drawn.
 
+use crate::types::words;
+
 /// A kind of fault that may be drawn.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum FaultKind {
@@ -46,30 +48,6 @@ pub enum FaultKind {
 }
 
 impl FaultKind {
-    /// Every kind, with its name.
-    pub const ALL: [(Self, &'static str); 20] = [
-        (Self::Loss, "loss"),
-        (Self::Duplication, "duplication"),
-        (Self::Reorder, "reorder"),
-        (Self::Partition, "partition"),
-        (Self::Crash, "crash"),
-        (Self::Pause, "pause"),
-        (Self::Slow, "slow"),
-        (Self::Customers, "customers"),
-        (Self::Restore, "restore"),
-        (Self::Clone, "clone"),
-        (Self::DiskLoss, "disk-loss"),
-        (Self::PowerFailure, "power-failure"),
-        (Self::DiskFailure, "disk-failure"),
-        (Self::LateRequests, "late-requests"),
-        (Self::RepeatedRequests, "repeated-requests"),
-        (Self::UnnamedRequests, "unnamed-requests"),
-        (Self::Pipelining, "pipelining"),
-        (Self::NamedLives, "named-lives"),
-        (Self::Flood, "flood"),
-        (Self::Crowd, "crowd"),
-    ];
-
     /// Those that every seed draws from, in the order in which it does.
     pub(super) const FIRST: [Self; 8] = [
         Self::Loss,
@@ -97,13 +75,26 @@ impl FaultKind {
     ];
 }
 
-impl std::str::FromStr for FaultKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL.into_iter().find(|(_, name)| *name == text).map(|(kind, _)| kind).ok_or_else(|| {
-            let names = Self::ALL.map(|(_, name)| name).join(", ");
-            format!("unknown fault {text:?}: give one of {names}")
-        })
-    }
-}
+words!(
+    FaultKind, "fault":
+    Loss = "loss",
+    Duplication = "duplication",
+    Reorder = "reorder",
+    Partition = "partition",
+    Crash = "crash",
+    Pause = "pause",
+    Slow = "slow",
+    Customers = "customers",
+    Restore = "restore",
+    Clone = "clone",
+    DiskLoss = "disk-loss",
+    PowerFailure = "power-failure",
+    DiskFailure = "disk-failure",
+    LateRequests = "late-requests",
+    RepeatedRequests = "repeated-requests",
+    UnnamedRequests = "unnamed-requests",
+    Pipelining = "pipelining",
+    NamedLives = "named-lives",
+    Flood = "flood",
+    Crowd = "crowd",
+);

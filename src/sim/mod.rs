@@ -36,12 +36,12 @@ mod trouble;
 mod world;
 
 pub use bug::Bug;
-pub use choice::Choice;
+pub use choice::{Choice, PlanPropagation};
 pub use gallery::Lesson;
 pub use kind::FaultKind;
 pub use latency::Latency;
 pub use outcome::{Counts, Outcome, Violation};
-pub use plan::{Act, Calls, DiskPlan, Level, MAX_BRANCHES, MAX_OPERATIONS, Memory, Name, Network, Plan, Step, Strays};
+pub use plan::{Act, Calls, DiskPlan, MAX_BRANCHES, MAX_OPERATIONS, Memory, Name, Network, Plan, Step, Strays};
 pub use record::Record;
 pub use run::{Judgement, judge, quietly, simulate};
 pub use shrink::{Shrunk, shrink};

@@ -4,7 +4,10 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Bug, Fault, Latency, Trouble};
-use crate::types::Duration;
+use crate::{
+    topology::Shape,
+    types::{Concern, Duration, Propagation},
+};
 
 /// The most branches and operations of a plan.
 pub const MAX_BRANCHES: u32 = 8_000;
@@ -27,10 +30,10 @@ pub struct Plan {
     pub branches: u32,
     /// Each account's opening balance; accounts are numbered from 0.
     pub openings: Vec<i64>,
-    /// "auto", "mesh", "overlay" or "ring".
-    pub topology: String,
-    /// "stream" or "unary".
-    pub propagation: String,
+    /// How the branches are linked. Unary propagation is always a mesh.
+    pub topology: Shape,
+    /// How they tell each other.
+    pub propagation: Propagation,
     /// How messages travel.
     pub network: Network,
     /// Whether branches have disks; without, a branch that restarts has lost its data.
@@ -141,7 +144,7 @@ pub struct Step {
     pub act: Act,
     /// How many replicas must have it.
     #[serde(default, skip_serializing_if = "is_local")]
-    pub concern: Level,
+    pub concern: Concern,
     /// Whether the branch must have seen what this customer has seen.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub session: bool,
@@ -175,42 +178,6 @@ pub enum Act {
     Query(bool),
 }
 
-/// A write concern, as a plan writes it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Level {
-    /// One replica.
-    #[default]
-    Local,
-    /// More than half.
-    Majority,
-    /// Every one.
-    All,
-}
-
-impl From<Level> for crate::types::Concern {
-    fn from(level: Level) -> Self {
-        match level {
-            Level::Local => Self::Local,
-            Level::Majority => Self::Majority,
-            Level::All => Self::All,
-        }
-    }
-}
-
-impl std::str::FromStr for Level {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "local" => Ok(Self::Local),
-            "majority" => Ok(Self::Majority),
-            "all" => Ok(Self::All),
-            other => Err(format!("unknown concern {other:?}: write local, majority or all")),
-        }
-    }
-}
-
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
 fn is_new(name: &Name) -> bool {
     *name == Name::New
@@ -226,8 +193,8 @@ fn is_one(window: &u32) -> bool {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
-fn is_local(level: &Level) -> bool {
-    *level == Level::Local
+fn is_local(concern: &Concern) -> bool {
+    *concern == Concern::Local
 }
 
 impl Plan {
@@ -269,8 +236,6 @@ impl Plan {
                 return Err(format!("an opening is {opening}: give 0 to {}", crate::types::MAX_OPENING));
             }
         }
-        self.topology.parse::<crate::topology::Shape>()?;
-        self.propagation.parse::<crate::types::Propagation>()?;
         self.network.check()?;
         within("window", self.window.into(), 1, MAX_WINDOW.into())?;
         if let Some(DiskPlan { save_us: (least, most), flush_us }) = self.disk {
@@ -283,7 +248,7 @@ impl Plan {
             within("memory.client_for_us", memory.client_for_us, 0, MAX_TIME_US)?;
         }
         if let Some(calls) = &self.calls {
-            if self.propagation != "unary" {
+            if self.propagation != Propagation::Unary {
                 return Err(format!("calls are for unary propagation, and this plan's is {}", self.propagation));
             }
             if let Some(bug) = self.bug {

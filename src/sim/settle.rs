@@ -4,7 +4,7 @@
 use super::{Violation, event::Event, node::Node, place::NodeIndex, world::World};
 use crate::{
     replica::Replica,
-    types::{Time, Version},
+    types::{Propagation, Time, Version},
 };
 
 /// How often a healed bank is looked at: after a while, only once in so many parts of the time gone by.
@@ -52,7 +52,8 @@ impl World<'_> {
     /// network nothing overtakes that.
     fn give_up_at(&self) -> Time {
         let plan = self.plan;
-        let calls = if plan.propagation == "unary" { TRIPS_A_CALL * plan.operations.len() as u64 } else { 0 };
+        let calls =
+            if plan.propagation == Propagation::Unary { TRIPS_A_CALL * plan.operations.len() as u64 } else { 0 };
         let trips = TRIPS + TRIPS_A_BRANCH * u64::from(plan.branches) + calls;
         let trip = self.longest_us.saturating_add(plan.disk.map_or(0, |disk| disk.save_us.1));
         let arrived = self.healed_at.0.max(self.last_arrival);

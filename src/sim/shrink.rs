@@ -3,7 +3,8 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use super::{Act, Latency, Level, Name, Plan, Record, Trouble, Violation, judge, quietly, simulate};
+use super::{Act, Latency, Name, Plan, Record, Trouble, Violation, judge, quietly, simulate};
+use crate::types::Concern;
 
 /// A small plan that fails.
 #[derive(Clone, PartialEq, Debug)]
@@ -104,7 +105,7 @@ impl Shrinking<'_> {
             &|plan| plan.network.latency = Latency::Fixed(plan.network.latency.usual()),
             &|plan| plan.network.ordered = true,
             &|plan| plan.operations.iter_mut().for_each(|step| step.session = false),
-            &|plan| plan.operations.iter_mut().for_each(|step| step.concern = Level::Local),
+            &|plan| plan.operations.iter_mut().for_each(|step| step.concern = Concern::Local),
             &one_account,
             &|plan| plan.openings.iter_mut().for_each(|opening| *opening = 400),
             &|plan| plan.operations.iter_mut().for_each(|step| step.act = rounded(step.act)),

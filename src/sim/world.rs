@@ -86,9 +86,8 @@ pub(super) fn run(plan: &Plan, record: Record, progress: &mut dyn FnMut(usize) -
 impl<'a> World<'a> {
     fn new(plan: &'a Plan, record: Record) -> Self {
         let branches = (1..=plan.branches).filter_map(BranchId::new).collect();
-        let propagation = plan.propagation.parse().unwrap_or_default();
-        let shape =
-            if propagation == Propagation::Unary { Shape::Mesh } else { plan.topology.parse().unwrap_or_default() };
+        let propagation = plan.propagation;
+        let shape = if propagation == Propagation::Unary { Shape::Mesh } else { plan.topology };
         let topology = Topology::new(shape, &branches);
         let accounts: BTreeMap<_, _> =
             plan.openings.iter().enumerate().map(|(id, &opening)| (AccountId(id as u64), opening)).collect();

@@ -12,16 +12,14 @@ mod upgrade;
 
 use std::{
     collections::BTreeMap,
-    fmt,
     path::{Path, PathBuf},
-    str::FromStr,
 };
 
 use redb::{Database, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use crate::{
     replica::{AnswerChange, Delta, Disk, Life, Save, Saved},
-    types::{ClientId, Incarnation},
+    types::{ClientId, Incarnation, words},
 };
 use directory::Lock;
 
@@ -40,26 +38,7 @@ pub enum Durability {
     Buffered,
 }
 
-impl fmt::Display for Durability {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Synced => "synced",
-            Self::Buffered => "buffered",
-        })
-    }
-}
-
-impl FromStr for Durability {
-    type Err = String;
-
-    fn from_str(name: &str) -> Result<Self, String> {
-        match name {
-            "synced" => Ok(Self::Synced),
-            "buffered" => Ok(Self::Buffered),
-            other => Err(format!("durability {other:?} is not right: give \"synced\" or \"buffered\"")),
-        }
-    }
-}
+words!(Durability, "durability": Synced = "synced", Buffered = "buffered");
 
 /// An open data directory. No other process can open it until it is dropped.
 #[derive(Debug)]

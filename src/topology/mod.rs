@@ -3,12 +3,10 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
-    fmt,
-    str::FromStr,
     sync::OnceLock,
 };
 
-use crate::types::BranchId;
+use crate::types::{BranchId, words};
 
 /// Up to this many branches, `Auto` is a full mesh (28 links).
 const MESH_LIMIT: usize = 8;
@@ -32,27 +30,7 @@ pub enum Shape {
     Ring,
 }
 
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Auto => "auto",
-            Self::Mesh => "mesh",
-            Self::Overlay => "overlay",
-            Self::Ring => "ring",
-        })
-    }
-}
-
-impl FromStr for Shape {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        [Self::Auto, Self::Mesh, Self::Overlay, Self::Ring]
-            .into_iter()
-            .find(|shape| shape.to_string() == text)
-            .ok_or_else(|| format!("unknown topology {text:?}: give auto, mesh, overlay or ring"))
-    }
-}
+words!(Shape, "topology": Auto = "auto", Mesh = "mesh", Overlay = "overlay", Ring = "ring");
 
 /// The links of one bank. Every branch computes the same ones from the same ids.
 #[derive(Clone, Debug)]

@@ -1,113 +1,16 @@
-//! A row spread over the columns that all rows share: what JSON lines, data frames and Arrow show.
-//! Where a row has nothing to say, a cell is empty.
+//! A row spread over the columns that all rows share, and back: which event fills which cells. Where a row
+//! has nothing to say, a cell is empty.
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-
-use super::{Change, Event, EventName, Fault, Message, MessageId, MessageKind, Range, Read, Refused, Row, Write};
-use crate::types::{AccountId, BranchId, ClientId, Incarnation, Origin, RequestId, Time};
-
-/// Clients up to here are numbers that people gave; real ones are drawn from all 64 bits, and written
-/// in hex as everywhere.
-const SMALL_CLIENT: u64 = u32::MAX as u64;
-
-/// One row's cells, in the order of the columns.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Cells<'a> {
-    /// Microseconds since the run began.
-    pub time_us: u64,
-    /// Where it happened.
-    pub branch: u32,
-    /// What happened.
-    #[serde(serialize_with = "named_event", deserialize_with = "parsed")]
-    pub event: EventName,
-    /// The branch's Lamport clock after it.
-    pub clock: u64,
-    /// How often it ticked.
-    pub ticks: u32,
-    /// The other branch.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub peer: Option<u32>,
-    /// What kind of message.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "named", deserialize_with = "maybe")]
-    pub message: Option<MessageKind>,
-    /// The message's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message_id: Option<std::num::NonZeroU64>,
-    /// How many operations it carries.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub operations: Option<u64>,
-    /// Its encoded size.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes: Option<u64>,
-    /// Whose operations the row is about.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "shown", deserialize_with = "origin")]
-    pub origin: Option<Origin>,
-    /// The first of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequence_from: Option<u64>,
-    /// The last of them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sequence_through: Option<u64>,
-    /// Which account.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub account: Option<u64>,
-    /// How much.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount: Option<i64>,
-    /// The account's balance at the branch after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub balance: Option<i64>,
-    /// How many operations the branch has counted after it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known: Option<u64>,
-    /// The customer.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "hex", deserialize_with = "client")]
-    pub client: Option<ClientId>,
-    /// The number of its request.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub request: Option<u64>,
-    /// From its arrival to its answer.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub waited_us: Option<u64>,
-    /// Details, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Cow<'a, str>>,
-}
-
-/// A customer as a trace writes it.
-pub(super) fn client_text(client: ClientId) -> String {
-    if client.0 <= SMALL_CLIENT { client.0.to_string() } else { format!("{:016x}", client.0) }
-}
+use super::{Cells, Change, Event, EventName, Fault, Message, Range, Read, Refused, Row, Write};
+use crate::types::{AccountId, BranchId, RequestId};
 
 impl Row {
     /// The row's cells.
     pub fn cells(&self) -> Cells<'_> {
-        let cells = Cells {
-            time_us: self.at.0,
-            branch: self.branch.value(),
-            event: self.event.name(),
-            clock: self.clock,
-            ticks: self.ticks,
-            peer: None,
-            message: None,
-            message_id: None,
-            operations: None,
-            bytes: None,
-            origin: None,
-            sequence_from: None,
-            sequence_through: None,
-            account: None,
-            amount: None,
-            balance: None,
-            known: None,
-            client: None,
-            request: None,
-            waited_us: None,
-            reason: self.reason().map(Cow::Borrowed),
-        };
+        let bare = Cells::bare(self.at, self.branch.value(), self.event.name(), self.clock, self.ticks);
+        let cells = Cells { reason: self.reason().map(Cow::Borrowed), ..bare };
         match &self.event {
             Event::Deposit(write) | Event::Withdraw(write) => Cells {
                 origin: Some(write.origin),
@@ -136,13 +39,13 @@ impl Row {
             Event::Sent(message) | Event::Received(message) | Event::Lost(message) | Event::Doubled(message) => Cells {
                 peer: Some(message.peer.value()),
                 message: Some(message.kind),
-                message_id: message.id.map(|id| id.0),
+                message_id: message.id,
                 operations: Some(message.operations),
                 bytes: message.bytes,
                 ..cells.about(message.carries)
             },
             Event::Joined(change) | Event::Recovered(change) => Cells {
-                message_id: change.message.map(|id| id.0),
+                message_id: change.message,
                 account: Some(change.account.0),
                 amount: Some(change.amount),
                 balance: Some(change.balance),
@@ -234,19 +137,19 @@ impl Cells<'_> {
         if self.ticks == 0 {
             return Err("ticks is 0, and every event ticks the clock".to_owned());
         }
-        let row = Row { at: Time(self.time_us), branch, ticks: self.ticks, clock: self.clock, event };
+        let row = Row { at: self.time_us, branch, ticks: self.ticks, clock: self.clock, event };
         match self.surplus(&row.cells()) {
             None => Ok(row),
-            Some(name) => Err(format!("{} has no {name}", self.event.name())),
+            Some(name) => Err(format!("{} has no {name}", self.event)),
         }
     }
 
     fn need<T>(&self, cell: Option<T>, name: &str) -> Result<T, String> {
-        cell.ok_or_else(|| format!("{} needs {name}", self.event.name()))
+        cell.ok_or_else(|| format!("{} needs {name}", self.event))
     }
 
     fn unsigned(&self, amount: i64) -> Result<u64, String> {
-        u64::try_from(amount).map_err(|_| format!("amount is {amount}: {} has 0 or more", self.event.name()))
+        u64::try_from(amount).map_err(|_| format!("amount is {amount}: {} has 0 or more", self.event))
     }
 
     fn peer(&self) -> Result<BranchId, String> {
@@ -278,7 +181,7 @@ impl Cells<'_> {
     fn write(&self) -> Result<Write, String> {
         let Range { origin, from, through } = self.need(self.range()?, "origin")?;
         if from != through {
-            return Err(format!("{} is one operation: sequence_from and sequence_through differ", self.event.name()));
+            return Err(format!("{} is one operation: sequence_from and sequence_through differ", self.event));
         }
         Ok(Write {
             origin,
@@ -296,7 +199,7 @@ impl Cells<'_> {
         Ok(Message {
             peer: self.peer()?,
             kind: self.need(self.message, "message")?,
-            id: self.message_id.map(MessageId),
+            id: self.message_id,
             operations: self.need(self.operations, "operations")?,
             bytes: self.bytes,
             carries: self.range()?,
@@ -310,83 +213,7 @@ impl Cells<'_> {
             amount: self.need(self.amount, "amount")?,
             balance: self.need(self.balance, "balance")?,
             known: self.need(self.known, "known")?,
-            message: self.message_id.map(MessageId),
+            message: self.message_id,
         })
     }
-
-    /// A cell that is filled here, and that a row of such an event leaves empty.
-    fn surplus(&self, right: &Cells<'_>) -> Option<&'static str> {
-        let filled = [
-            ("peer", self.peer.is_some(), right.peer.is_some()),
-            ("message", self.message.is_some(), right.message.is_some()),
-            ("message_id", self.message_id.is_some(), right.message_id.is_some()),
-            ("operations", self.operations.is_some(), right.operations.is_some()),
-            ("bytes", self.bytes.is_some(), right.bytes.is_some()),
-            ("origin", self.origin.is_some(), right.origin.is_some()),
-            ("sequence_from", self.sequence_from.is_some(), right.sequence_from.is_some()),
-            ("sequence_through", self.sequence_through.is_some(), right.sequence_through.is_some()),
-            ("account", self.account.is_some(), right.account.is_some()),
-            ("amount", self.amount.is_some(), right.amount.is_some()),
-            ("balance", self.balance.is_some(), right.balance.is_some()),
-            ("known", self.known.is_some(), right.known.is_some()),
-            ("client", self.client.is_some(), right.client.is_some()),
-            ("request", self.request.is_some(), right.request.is_some()),
-            ("waited_us", self.waited_us.is_some(), right.waited_us.is_some()),
-            ("reason", self.reason.is_some(), right.reason.is_some()),
-        ];
-        filled.into_iter().find(|&(_, here, there)| here && !there).map(|(name, ..)| name)
-    }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands it a reference")]
-fn named_event<S: Serializer>(event: &EventName, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_str(event.name())
-}
-
-fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr<Err = String>>(deserializer: D) -> Result<T, D::Error> {
-    Cow::<str>::deserialize(deserializer)?.parse().map_err(de::Error::custom)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it a reference")]
-fn named<S: Serializer>(kind: &Option<MessageKind>, serializer: S) -> Result<S::Ok, S::Error> {
-    kind.map(MessageKind::name).serialize(serializer)
-}
-
-fn maybe<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<MessageKind>, D::Error> {
-    let text = Option::<Cow<str>>::deserialize(deserializer)?;
-    text.map(|text| text.parse()).transpose().map_err(de::Error::custom)
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it a reference")]
-fn shown<S: Serializer>(origin: &Option<Origin>, serializer: S) -> Result<S::Ok, S::Error> {
-    origin.map(|origin| origin.to_string()).serialize(serializer)
-}
-
-fn origin<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Origin>, D::Error> {
-    let text = Option::<Cow<str>>::deserialize(deserializer)?;
-    text.map(|text| read_origin(&text)).transpose().map_err(de::Error::custom)
-}
-
-/// An origin as `Display` writes it.
-pub(super) fn read_origin(text: &str) -> Result<Origin, String> {
-    let (branch, incarnation) = text.split_once('.').unwrap_or((text, "0"));
-    let branch = branch.parse().ok().and_then(BranchId::new);
-    let (Some(branch), Ok(incarnation)) = (branch, incarnation.parse()) else {
-        return Err(format!("origin {text:?} is unknown: write \"2\", or \"2.1700000000000000\" for a later life"));
-    };
-    Ok(Origin { branch, incarnation: Incarnation(incarnation) })
-}
-
-#[expect(clippy::ref_option, reason = "serde hands it a reference")]
-fn hex<S: Serializer>(client: &Option<ClientId>, serializer: S) -> Result<S::Ok, S::Error> {
-    client.map(client_text).serialize(serializer)
-}
-
-fn client<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ClientId>, D::Error> {
-    let text = Option::<Cow<str>>::deserialize(deserializer)?;
-    let read = |text: Cow<str>| {
-        let number = if text.len() == 16 { u64::from_str_radix(&text, 16) } else { text.parse() };
-        number.map_err(|_| format!("client {text:?} is unknown: write 16 hex digits, or a small number"))
-    };
-    text.map(read).transpose().map(|number| number.map(ClientId)).map_err(de::Error::custom)
 }

@@ -1,10 +1,12 @@
-//! The trace by columns, as data frames and Arrow want it: values side by side, and beside them which
-//! are there.
+//! The columns of a trace: one table, of which the cells of a row, their JSON and the columns of data frames and
+//! Arrow are made. A new column is one line here, and what fills it in `cells.rs`.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
-use super::{EventName, MessageKind, Trace, cells::client_text};
-use crate::types::{ClientId, Origin};
+use serde::{Deserialize, Serialize};
+
+use super::{EventName, MessageId, MessageKind, Trace};
+use crate::types::{ClientId, Origin, Time, Word};
 
 /// A column of a trace.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -37,7 +39,7 @@ pub struct Text {
     pub codes: Vec<i32>,
     /// The texts.
     pub texts: Vec<String>,
-    /// Whether the texts are known beforehand, such as the names of events.
+    /// Whether the texts are of few kinds, such as the names of events.
     pub is_category: bool,
 }
 
@@ -48,178 +50,273 @@ impl Trace {
     /// The trace by columns.
     pub fn columns(&self) -> Columns {
         let mut table = Table::with_capacity(self.rows.len());
-        for row in &self.rows {
-            let cells = row.cells();
-            table.time_us.push(i64::try_from(cells.time_us).unwrap_or(i64::MAX));
-            table.branch.push(cells.branch);
-            table.event.push(Some(cells.event));
-            table.clock.push(cells.clock);
-            table.ticks.push(cells.ticks);
-            table.peer.push(cells.peer);
-            table.message.push(cells.message);
-            table.message_id.push(cells.message_id.map(std::num::NonZeroU64::get));
-            table.operations.push(cells.operations);
-            table.bytes.push(cells.bytes);
-            table.origin.push(cells.origin);
-            table.sequence_from.push(cells.sequence_from);
-            table.sequence_through.push(cells.sequence_through);
-            table.account.push(cells.account);
-            table.amount.push(cells.amount);
-            table.balance.push(cells.balance);
-            table.known.push(cells.known);
-            table.client.push(cells.client);
-            table.request.push(cells.request);
-            table.waited_us.push(cells.waited_us);
-            table.reason.push(row.reason());
-        }
+        self.rows.iter().for_each(|row| table.push(row.cells()));
         table.finish()
     }
 }
 
+/// Makes all that follows from the list of columns.
+macro_rules! columns {
+    (
+        whole { $($(#[doc = $whole_says:literal])+ $whole:ident: $whole_type:ty,)+ }
+        sparse { $($(#[doc = $says:literal])+ $name:ident: $type:ty,)+ }
+    ) => {
+        /// One row's cells, in the order of the columns.
+        #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Cells<'a> {
+            $($(#[doc = $whole_says])+ pub $whole: $whole_type,)+
+            $(
+                $(#[doc = $says])+
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $name: Option<$type>,
+            )+
+        }
+
+        impl Cells<'_> {
+            /// The cells that every row fills; the others are empty.
+            pub(super) fn bare($($whole: $whole_type),+) -> Self {
+                Self { $($whole,)+ $($name: None,)+ }
+            }
+
+            /// A cell that is filled here and empty there.
+            pub(super) fn surplus(&self, there: &Cells<'_>) -> Option<&'static str> {
+                let all = [$((stringify!($name), self.$name.is_some() && there.$name.is_none())),+];
+                all.into_iter().find(|&(_, is_surplus)| is_surplus).map(|(name, _)| name)
+            }
+        }
+
+        /// The columns while they fill.
+        struct Table<'a> {
+            $($whole: <$whole_type as Cell>::Gathered,)+
+            $($name: Sparse<$type>,)+
+        }
+
+        impl<'a> Table<'a> {
+            fn with_capacity(rows: usize) -> Self {
+                Self {
+                    $($whole: Gather::<$whole_type>::with_room(rows),)+
+                    $($name: Sparse { cells: Gather::<$type>::with_room(rows), filled: Vec::with_capacity(rows) },)+
+                }
+            }
+
+            fn push(&mut self, cells: Cells<'a>) {
+                $(Gather::<$whole_type>::take(&mut self.$whole, cells.$whole);)+
+                $(self.$name.push(cells.$name);)+
+            }
+
+            fn finish(self) -> Columns {
+                vec![
+                    $(Column {
+                        name: stringify!($whole),
+                        values: Gather::<$whole_type>::values(self.$whole),
+                        filled: None,
+                    },)+
+                    $(self.$name.column(stringify!($name)),)+
+                ]
+            }
+        }
+    };
+}
+
+columns! {
+    whole {
+        /// Microseconds since the run began.
+        time_us: Time,
+        /// Where it happened.
+        branch: u32,
+        /// What happened.
+        event: EventName,
+        /// The branch's Lamport clock after it.
+        clock: u64,
+        /// How often it ticked.
+        ticks: u32,
+    }
+    sparse {
+        /// The other branch.
+        peer: u32,
+        /// What kind of message.
+        message: MessageKind,
+        /// The message's name.
+        message_id: MessageId,
+        /// How many operations it carries.
+        operations: u64,
+        /// Its encoded size.
+        bytes: u64,
+        /// Whose operations the row is about.
+        origin: Origin,
+        /// The first of them.
+        sequence_from: u64,
+        /// The last of them.
+        sequence_through: u64,
+        /// Which account.
+        account: u64,
+        /// How much.
+        amount: i64,
+        /// The account's balance at the branch after it.
+        balance: i64,
+        /// How many operations the branch has counted after it.
+        known: u64,
+        /// The customer.
+        client: ClientId,
+        /// The number of its request.
+        request: u64,
+        /// From its arrival to its answer.
+        waited_us: u64,
+        /// Details, for people.
+        reason: Cow<'a, str>,
+    }
+}
+
+/// What a column may hold.
+trait Cell: Sized {
+    type Gathered: Gather<Self>;
+}
+
+/// The values of a column while it fills.
+trait Gather<T> {
+    fn with_room(rows: usize) -> Self;
+    fn take(&mut self, cell: T);
+    /// Some value, where there is none.
+    fn pass(&mut self);
+    fn values(self) -> Values;
+}
+
 /// Cells that may be empty.
-struct Sparse<T> {
-    values: Vec<T>,
+struct Sparse<T: Cell> {
+    cells: T::Gathered,
     filled: Vec<bool>,
 }
 
-impl<T: Default> Sparse<T> {
-    fn with_capacity(rows: usize) -> Self {
-        Self { values: Vec::with_capacity(rows), filled: Vec::with_capacity(rows) }
-    }
-
+impl<T: Cell> Sparse<T> {
     fn push(&mut self, cell: Option<T>) {
         self.filled.push(cell.is_some());
-        self.values.push(cell.unwrap_or_default());
-    }
-
-    fn column(self, name: &'static str, values: impl FnOnce(Vec<T>) -> Values) -> Column {
-        Column { name, values: values(self.values), filled: Some(self.filled) }
-    }
-}
-
-/// Texts by what they stand for.
-struct Words<K> {
-    codes: Sparse<i32>,
-    code_of: BTreeMap<K, i32>,
-    texts: Vec<String>,
-    text: fn(K) -> String,
-    is_category: bool,
-}
-
-impl<K: Ord + Copy> Words<K> {
-    /// Texts that come up as they come up.
-    fn new(rows: usize, text: fn(K) -> String) -> Self {
-        let (code_of, texts) = (BTreeMap::new(), Vec::new());
-        Self { codes: Sparse::with_capacity(rows), code_of, texts, text, is_category: false }
-    }
-
-    /// A category: those that are known beforehand are in it, used or not.
-    fn category(rows: usize, text: fn(K) -> String, known: impl IntoIterator<Item = K>) -> Self {
-        let mut words = Self { is_category: true, ..Self::new(rows, text) };
-        for word in known {
-            words.code(word);
+        match cell {
+            Some(cell) => self.cells.take(cell),
+            None => self.cells.pass(),
         }
-        words
-    }
-
-    fn code(&mut self, word: K) -> i32 {
-        if let Some(&code) = self.code_of.get(&word) {
-            return code;
-        }
-        let code = i32::try_from(self.texts.len()).unwrap_or(i32::MAX);
-        self.code_of.insert(word, code);
-        self.texts.push((self.text)(word));
-        code
-    }
-
-    fn push(&mut self, word: Option<K>) {
-        let code = word.map(|word| self.code(word));
-        self.codes.push(code);
     }
 
     fn column(self, name: &'static str) -> Column {
-        let Sparse { values: codes, filled } = self.codes;
-        let values = Values::Text(Text { codes, texts: self.texts, is_category: self.is_category });
-        Column { name, values, filled: Some(filled) }
+        Column { name, values: self.cells.values(), filled: Some(self.filled) }
     }
 }
 
-struct Table<'a> {
-    time_us: Vec<i64>,
-    branch: Vec<u32>,
-    event: Words<EventName>,
-    clock: Vec<u64>,
-    ticks: Vec<u32>,
-    peer: Sparse<u32>,
-    message: Words<MessageKind>,
-    message_id: Sparse<u64>,
-    operations: Sparse<u64>,
-    bytes: Sparse<u64>,
-    origin: Words<Origin>,
-    sequence_from: Sparse<u64>,
-    sequence_through: Sparse<u64>,
-    account: Sparse<u64>,
-    amount: Sparse<i64>,
-    balance: Sparse<i64>,
-    known: Sparse<u64>,
-    client: Words<ClientId>,
-    request: Sparse<u64>,
-    waited_us: Sparse<u64>,
-    reason: Words<&'a str>,
-}
-
-impl Table<'_> {
-    fn with_capacity(rows: usize) -> Self {
-        Self {
-            time_us: Vec::with_capacity(rows),
-            branch: Vec::with_capacity(rows),
-            event: Words::category(rows, |event| event.name().to_owned(), EventName::all()),
-            clock: Vec::with_capacity(rows),
-            ticks: Vec::with_capacity(rows),
-            peer: Sparse::with_capacity(rows),
-            message: Words::category(rows, |kind| kind.name().to_owned(), MessageKind::ALL),
-            message_id: Sparse::with_capacity(rows),
-            operations: Sparse::with_capacity(rows),
-            bytes: Sparse::with_capacity(rows),
-            origin: Words::category(rows, |origin| origin.to_string(), []),
-            sequence_from: Sparse::with_capacity(rows),
-            sequence_through: Sparse::with_capacity(rows),
-            account: Sparse::with_capacity(rows),
-            amount: Sparse::with_capacity(rows),
-            balance: Sparse::with_capacity(rows),
-            known: Sparse::with_capacity(rows),
-            client: Words::new(rows, client_text),
-            request: Sparse::with_capacity(rows),
-            waited_us: Sparse::with_capacity(rows),
-            reason: Words::new(rows, str::to_owned),
+macro_rules! numbers {
+    ($($type:ty: $number:ty, $values:ident, $of:expr;)+) => {$(
+        impl Cell for $type {
+            type Gathered = Vec<$number>;
         }
+
+        impl Gather<$type> for Vec<$number> {
+            fn with_room(rows: usize) -> Self {
+                Self::with_capacity(rows)
+            }
+
+            fn take(&mut self, cell: $type) {
+                self.push($of(cell));
+            }
+
+            fn pass(&mut self) {
+                self.push(0);
+            }
+
+            fn values(self) -> Values {
+                Values::$values(self)
+            }
+        }
+    )+};
+}
+
+numbers! {
+    u32: u32, U32, |number| number;
+    u64: u64, U64, |number| number;
+    i64: i64, I64, |number| number;
+    MessageId: u64, U64, |id: MessageId| id.0.get();
+    Time: i64, I64, |time: Time| i64::try_from(time.0).unwrap_or(i64::MAX);
+}
+
+/// What is shown as a text.
+trait Shown: Sized + Ord + ToString {
+    /// Whether there are few of them.
+    const IS_CATEGORY: bool;
+
+    /// Those that are known beforehand: they are in the category, used or not.
+    fn known() -> Vec<Self> {
+        Vec::new()
+    }
+}
+
+impl Shown for EventName {
+    const IS_CATEGORY: bool = true;
+
+    fn known() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+}
+
+impl Shown for MessageKind {
+    const IS_CATEGORY: bool = true;
+
+    fn known() -> Vec<Self> {
+        Self::ALL.to_vec()
+    }
+}
+
+impl Shown for Origin {
+    const IS_CATEGORY: bool = true;
+}
+
+impl Shown for ClientId {
+    const IS_CATEGORY: bool = false;
+}
+
+impl Shown for Cow<'_, str> {
+    const IS_CATEGORY: bool = false;
+}
+
+impl<K: Shown> Cell for K {
+    type Gathered = Texts<K>;
+}
+
+/// Texts by what they stand for.
+struct Texts<K> {
+    codes: Vec<i32>,
+    code_of: BTreeMap<K, i32>,
+    texts: Vec<String>,
+}
+
+impl<K: Shown> Texts<K> {
+    fn code(&mut self, shown: K) -> i32 {
+        if let Some(&code) = self.code_of.get(&shown) {
+            return code;
+        }
+        let code = i32::try_from(self.texts.len()).unwrap_or(i32::MAX);
+        self.texts.push(shown.to_string());
+        self.code_of.insert(shown, code);
+        code
+    }
+}
+
+impl<K: Shown> Gather<K> for Texts<K> {
+    fn with_room(rows: usize) -> Self {
+        let mut texts = Self { codes: Vec::with_capacity(rows), code_of: BTreeMap::new(), texts: Vec::new() };
+        for shown in K::known() {
+            texts.code(shown);
+        }
+        texts
     }
 
-    fn finish(self) -> Columns {
-        let whole = |name, values| Column { name, values, filled: None };
-        let event = Column { filled: None, ..self.event.column("event") };
-        vec![
-            whole("time_us", Values::I64(self.time_us)),
-            whole("branch", Values::U32(self.branch)),
-            event,
-            whole("clock", Values::U64(self.clock)),
-            whole("ticks", Values::U32(self.ticks)),
-            self.peer.column("peer", Values::U32),
-            self.message.column("message"),
-            self.message_id.column("message_id", Values::U64),
-            self.operations.column("operations", Values::U64),
-            self.bytes.column("bytes", Values::U64),
-            self.origin.column("origin"),
-            self.sequence_from.column("sequence_from", Values::U64),
-            self.sequence_through.column("sequence_through", Values::U64),
-            self.account.column("account", Values::U64),
-            self.amount.column("amount", Values::I64),
-            self.balance.column("balance", Values::I64),
-            self.known.column("known", Values::U64),
-            self.client.column("client"),
-            self.request.column("request", Values::U64),
-            self.waited_us.column("waited_us", Values::U64),
-            self.reason.column("reason"),
-        ]
+    fn take(&mut self, cell: K) {
+        let code = self.code(cell);
+        self.codes.push(code);
+    }
+
+    fn pass(&mut self) {
+        self.codes.push(0);
+    }
+
+    fn values(self) -> Values {
+        Values::Text(Text { codes: self.codes, texts: self.texts, is_category: K::IS_CATEGORY })
     }
 }

@@ -8,7 +8,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{Cells, Header, Row, Source, Trace, Versions, cells::read_origin};
+use super::{Cells, Header, Row, Source, Trace, Versions};
 use crate::types::{AccountId, BranchId, Origin, Version};
 
 /// The latest time: columns of time are signed.
@@ -48,7 +48,7 @@ struct Written {
     source: Source,
     /// By branch and origin; a whole trace has none.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    before: BTreeMap<u32, BTreeMap<String, u64>>,
+    before: BTreeMap<u32, BTreeMap<Origin, u64>>,
 }
 
 /// An example of a first line.
@@ -131,14 +131,13 @@ fn told(error: &serde_json::Error) -> String {
 impl Header {
     fn write(&self) -> Written {
         let versions = self.before.0.iter().filter(|(_, version)| !version.is_empty());
-        let entry = |(origin, sequence): (Origin, u64)| (origin.to_string(), sequence);
         Written {
             branches: self.branches.iter().map(|branch| branch.value()).collect(),
             accounts: self.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect(),
             links: self.links.iter().map(|(one, other)| (one.value(), other.value())).collect(),
             lost: self.lost,
             source: self.source,
-            before: versions.map(|(id, version)| (id.value(), version.iter().map(entry).collect())).collect(),
+            before: versions.map(|(id, version)| (id.value(), version.iter().collect())).collect(),
         }
     }
 
@@ -151,9 +150,8 @@ impl Header {
             if branches.contains(&branch) { Ok(branch) } else { Err(format!("branch {id} is none of the branches")) }
         };
         let link = |(one, other): (u32, u32)| Ok::<_, String>((known(one.min(other))?, known(one.max(other))?));
-        let version = |(id, entries): (u32, BTreeMap<String, u64>)| {
-            let entry = |(origin, sequence): (String, u64)| Ok::<_, String>((read_origin(&origin)?, sequence));
-            Ok::<_, String>((known(id)?, entries.into_iter().map(entry).collect::<Result<Version, _>>()?))
+        let version = |(id, entries): (u32, BTreeMap<Origin, u64>)| {
+            Ok::<_, String>((known(id)?, entries.into_iter().collect::<Version>()))
         };
         Ok(Self {
             accounts: trace.accounts.into_iter().map(|(id, opening)| (AccountId(id), opening)).collect(),

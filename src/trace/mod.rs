@@ -14,8 +14,7 @@ mod spans;
 mod versions;
 
 pub use buffer::{Buffer, Mark, Place, Room};
-pub use cells::Cells;
-pub use columns::{Column, Columns, Text, Values};
+pub use columns::{Cells, Column, Columns, Text, Values};
 pub use lines::TraceError;
 pub use row::{
     Change, Event, EventName, Fault, FaultKind, Message, MessageId, MessageKind, Range, Read, Refused, Row, Write,
@@ -26,9 +25,7 @@ pub use versions::Versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
-
-use crate::types::{AccountId, BranchId, Time};
+use crate::types::{AccountId, BranchId, Time, words};
 
 /// What a trace is of.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -48,14 +45,15 @@ pub struct Header {
 }
 
 /// Who wrote a trace.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Source {
     /// A bank of real branches.
     Bank,
     /// A simulation: times are virtual.
     Simulation,
 }
+
+words!(Source, "source": Bank = "bank", Simulation = "simulation");
 
 /// The rows of a bank, in the order of time.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -1,9 +1,11 @@
 //! One row: what happened at one branch. A row holds what its event has to say and nothing else;
 //! [`Cells`](super::Cells) spreads it over the columns that all rows share.
 
-use std::{fmt, num::NonZeroU64, str::FromStr};
+use std::num::NonZeroU64;
 
-use crate::types::{AccountId, BranchId, Origin, RequestId, Time};
+use serde::{Deserialize, Serialize};
+
+use crate::types::{AccountId, BranchId, Origin, RequestId, Time, words};
 
 /// One thing that happened at one branch.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -103,7 +105,8 @@ pub struct Refused {
 }
 
 /// Names a message; unlike any other's of the trace, and above 0.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct MessageId(pub NonZeroU64);
 
 /// A message between branches.
@@ -200,68 +203,13 @@ pub enum FaultKind {
     Delivering,
 }
 
-impl FaultKind {
-    /// Every one.
-    pub const ALL: [Self; 10] = [
-        Self::Killed,
-        Self::Restarted,
-        Self::Paused,
-        Self::Resumed,
-        Self::Cut,
-        Self::Mended,
-        Self::Slowed,
-        Self::Unslowed,
-        Self::Dropping,
-        Self::Delivering,
-    ];
-
-    /// As the column of events has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Killed => "killed",
-            Self::Restarted => "restarted",
-            Self::Paused => "paused",
-            Self::Resumed => "resumed",
-            Self::Cut => "cut",
-            Self::Mended => "mended",
-            Self::Slowed => "slowed",
-            Self::Unslowed => "unslowed",
-            Self::Dropping => "dropping",
-            Self::Delivering => "delivering",
-        }
-    }
-}
-
-impl MessageKind {
-    /// Every one.
-    pub const ALL: [Self; 4] = [Self::Greeting, Self::Update, Self::Call, Self::Acknowledgement];
-
-    /// As the column of messages has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Greeting => "greeting",
-            Self::Update => "update",
-            Self::Call => "call",
-            Self::Acknowledgement => "acknowledgement",
-        }
-    }
-}
-
-impl fmt::Display for MessageKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for MessageKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let known = Self::ALL.into_iter().find(|kind| kind.name() == text);
-        let right = || Self::ALL.map(Self::name).join(", ");
-        known.ok_or_else(|| format!("message {text:?} is unknown: write one of {}", right()))
-    }
-}
+words!(
+    MessageKind, "message":
+    Greeting = "greeting",
+    Update = "update",
+    Call = "call",
+    Acknowledgement = "acknowledgement",
+);
 
 /// The name of an event, without what it has to say.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -294,58 +242,31 @@ pub enum EventName {
     Fault(FaultKind),
 }
 
-impl EventName {
-    /// Every one but the faults.
-    const OTHERS: [Self; 12] = [
-        Self::Deposit,
-        Self::Withdraw,
-        Self::Query,
-        Self::Refused,
-        Self::Sent,
-        Self::Received,
-        Self::Lost,
-        Self::Doubled,
-        Self::Joined,
-        Self::Recovered,
-        Self::LinkUp,
-        Self::LinkDown,
-    ];
-
-    /// Every one.
-    pub fn all() -> impl Iterator<Item = Self> {
-        Self::OTHERS.into_iter().chain(FaultKind::ALL.into_iter().map(Self::Fault))
-    }
-
-    /// As the column of events has it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Deposit => "deposit",
-            Self::Withdraw => "withdraw",
-            Self::Query => "query",
-            Self::Refused => "refused",
-            Self::Sent => "sent",
-            Self::Received => "received",
-            Self::Lost => "lost",
-            Self::Doubled => "doubled",
-            Self::Joined => "joined",
-            Self::Recovered => "recovered",
-            Self::LinkUp => "link-up",
-            Self::LinkDown => "link-down",
-            Self::Fault(kind) => kind.name(),
-        }
-    }
-}
-
-impl FromStr for EventName {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let right = || Self::all().map(Self::name).collect::<Vec<_>>().join(", ");
-        Self::all()
-            .find(|event| event.name() == text)
-            .ok_or_else(|| format!("event {text:?} is unknown: write one of {}", right()))
-    }
-}
+words!(
+    EventName, "event":
+    Deposit = "deposit",
+    Withdraw = "withdraw",
+    Query = "query",
+    Refused = "refused",
+    Sent = "sent",
+    Received = "received",
+    Lost = "lost",
+    Doubled = "doubled",
+    Joined = "joined",
+    Recovered = "recovered",
+    LinkUp = "link-up",
+    LinkDown = "link-down",
+    Fault(FaultKind::Killed) = "killed",
+    Fault(FaultKind::Restarted) = "restarted",
+    Fault(FaultKind::Paused) = "paused",
+    Fault(FaultKind::Resumed) = "resumed",
+    Fault(FaultKind::Cut) = "cut",
+    Fault(FaultKind::Mended) = "mended",
+    Fault(FaultKind::Slowed) = "slowed",
+    Fault(FaultKind::Unslowed) = "unslowed",
+    Fault(FaultKind::Dropping) = "dropping",
+    Fault(FaultKind::Delivering) = "delivering",
+);
 
 impl Event {
     /// Its name.

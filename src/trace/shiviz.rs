@@ -71,7 +71,7 @@ fn sentence(row: &Row) -> String {
         Event::Lost(message) => format!("{} to branch {} lost", message.kind, message.peer),
         Event::Doubled(message) => format!("{} to branch {} doubled", message.kind, message.peer),
         Event::Joined(change) | Event::Recovered(change) => {
-            let (name, range) = (row.event.name().name(), change.range);
+            let (name, range) = (row.event.name(), change.range);
             let (origin, from, through) = (range.origin, range.from, range.through);
             format!("{name} {origin}:{from}-{through} on account {}: {}", change.account, change.balance)
         }
@@ -80,7 +80,7 @@ fn sentence(row: &Row) -> String {
         Event::Fault(fault) => {
             let peer = fault.peer.map(|peer| format!(" (branch {peer})")).unwrap_or_default();
             let reason = fault.reason.as_deref().map(|reason| format!(": {}", one_line(reason))).unwrap_or_default();
-            format!("{}{peer}{reason}", fault.kind.name())
+            format!("{}{peer}{reason}", row.event.name())
         }
     };
     format!("{} ms {what}", row.at.0 as f64 / 1e3)

@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{Event, FaultKind, Trace};
-use crate::types::{BranchId, Time};
+use crate::types::{BranchId, Time, words};
 
 /// Microseconds within which what happens at several branches may be one fault: it reaches them one by one.
 const TOGETHER_US: u64 = 5_000;
@@ -31,21 +31,16 @@ pub enum SpanKind {
     Loss,
 }
 
+words!(
+    SpanKind, "fault":
+    Partition = "partition",
+    Killed = "killed",
+    Paused = "paused",
+    Slow = "slow",
+    Loss = "loss",
+);
+
 impl SpanKind {
-    /// Every one.
-    pub const ALL: [Self; 5] = [Self::Partition, Self::Killed, Self::Paused, Self::Slow, Self::Loss];
-
-    /// As measures, pictures and reports name it.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Partition => "partition",
-            Self::Killed => "killed",
-            Self::Paused => "paused",
-            Self::Slow => "slow",
-            Self::Loss => "loss",
-        }
-    }
-
     /// Whether one may begin while another lasts. The first to begin is then taken for the first to end.
     const fn is_nested(self) -> bool {
         match self {
@@ -123,12 +118,12 @@ impl Trace {
     ///
     /// # Example
     /// ```
-    /// use replibank::trace::Trace;
+    /// use replibank::{trace::Trace, types::Word};
     /// let text = r#"{"trace":{"branches":[1,2],"accounts":{"0":400},"links":[[1,2]],"lost":0,"source":"bank"}}
     /// {"time_us":10,"branch":2,"event":"paused","clock":1,"ticks":1}
     /// {"time_us":70,"branch":2,"event":"resumed","clock":2,"ticks":1}"#;
     /// let faults = Trace::parse(text).unwrap().faults();
-    /// assert_eq!((faults[0].kind.name(), faults[0].text.as_str(), faults[0].end.0), ("paused", "2", 70));
+    /// assert_eq!((faults[0].kind.word(), faults[0].text.as_str(), faults[0].end.0), ("paused", "2", 70));
     /// ```
     pub fn faults(&self) -> Vec<Span> {
         let groups = together(self.parts());

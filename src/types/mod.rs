@@ -8,6 +8,7 @@ mod refusal;
 mod request;
 mod time;
 mod version;
+mod word;
 
 pub use amount::{Amount, AmountError, MAX_AMOUNT, MAX_OPENING, MAX_ORIGINS};
 pub use answer::{Answer, Committed, Queried};
@@ -17,3 +18,5 @@ pub use refusal::Refusal;
 pub use request::{Action, Concern, Operation, OperationKind, Terms, Tried};
 pub use time::{Duration, Time};
 pub use version::Version;
+pub use word::Word;
+pub(crate) use word::{as_text, words};

@@ -1,6 +1,6 @@
 //! The two ways in which branches tell each other of an operation. They mean the same.
 
-use std::{fmt, str::FromStr};
+use super::words;
 
 /// How a bank propagates.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -12,23 +12,4 @@ pub enum Propagation {
     Stream,
 }
 
-impl fmt::Display for Propagation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Unary => "unary",
-            Self::Stream => "stream",
-        })
-    }
-}
-
-impl FromStr for Propagation {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "unary" => Ok(Self::Unary),
-            "stream" => Ok(Self::Stream),
-            other => Err(format!("unknown propagation {other:?}: give stream or unary")),
-        }
-    }
-}
+words!(Propagation, "propagation": Stream = "stream", Unary = "unary");

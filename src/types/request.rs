@@ -1,8 +1,6 @@
 //! What a customer may ask for.
 
-use std::fmt;
-
-use super::{AccountId, Amount, Duration, Incarnation, Version};
+use super::{AccountId, Amount, Duration, Incarnation, Version, words};
 
 /// How many replicas must have a write before it is answered.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Default)]
@@ -27,15 +25,7 @@ impl Concern {
     }
 }
 
-impl fmt::Display for Concern {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Local => "local",
-            Self::Majority => "majority",
-            Self::All => "all",
-        })
-    }
-}
+words!(Concern, "concern": Local = "local", Majority = "majority", All = "all");
 
 /// Which way money goes.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

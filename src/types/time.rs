@@ -2,8 +2,11 @@
 
 use std::ops::Add;
 
+use serde::{Deserialize, Serialize};
+
 /// Microseconds since the driver's own beginning.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Time(pub u64);
 
 /// A span in microseconds.

@@ -22,7 +22,7 @@ pub trait Word: Copy + 'static {
     /// use replibank::types::{Propagation, Word};
     /// assert_eq!(Propagation::read("unary"), Ok(Propagation::Unary));
     /// let error = Propagation::read("post").unwrap_err();
-    /// assert_eq!(error, r#"propagation "post" is not known: write unary or stream"#);
+    /// assert_eq!(error, r#"propagation "post" is unknown: give stream or unary"#);
     /// ```
     fn read(text: &str) -> Result<Self, String> {
         let found = Self::ALL.iter().find(|value| value.word() == text);
@@ -31,7 +31,7 @@ pub trait Word: Copy + 'static {
 
     /// What is wrong with something that is none of the words.
     fn unknown(shown: &str) -> String {
-        format!("{} {shown} is not known: write {}", Self::KIND, choice(Self::ALL.iter().map(|value| value.word())))
+        format!("{} {shown} is unknown: give {}", Self::KIND, choice(Self::ALL.iter().map(|value| value.word())))
     }
 }
 
@@ -43,6 +43,24 @@ fn choice(words: impl Iterator<Item = &'static str>) -> String {
         [word] => (*word).to_owned(),
         [most @ .., last] => format!("{} or {last}", most.join(", ")),
     }
+}
+
+/// Gives a type serde, by way of its text.
+macro_rules! as_text {
+    ($type:ty) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str> as serde::Deserialize>::deserialize(deserializer)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    };
 }
 
 /// Gives an enumeration its words, and with them `Display`, `FromStr` and serde.
@@ -73,19 +91,8 @@ macro_rules! words {
             }
         }
 
-        impl serde::Serialize for $type {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_str($crate::types::Word::word(*self))
-            }
-        }
-
-        impl<'de> serde::Deserialize<'de> for $type {
-            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-                $crate::types::Word::read(&text).map_err(serde::de::Error::custom)
-            }
-        }
+        $crate::types::as_text!($type);
     };
 }
 
-pub(crate) use words;
+pub(crate) use {as_text, words};

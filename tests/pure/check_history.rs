@@ -416,7 +416,7 @@ fn a_history_that_is_written_wrongly_is_refused_with_its_line() {
         (&[ask, r#"{"at":0,"event":"unknown","id":1}"#], "line 3: time goes back from 1 to 0 us"),
         (&[&ask.replace(r#""branch":1"#, r#""branch":9"#)], "line 2: branch 9 is none of the bank's branches"),
         (&[&ask.replace(r#""branch":1"#, r#""branch":0"#)], "line 2: a branch is 0: ids count from 1"),
-        (&[&ask.replace("query", "look")], "line 2: unknown action \"look\": write query, deposit or withdraw"),
+        (&[&ask.replace("query", "look")], "line 2: action \"look\" is unknown: give query, deposit or withdraw"),
         (&[&ask.replace("query", "deposit")], "line 2: a deposit needs an amount"),
         (&[&ask.replace("query", "deposit"), done], "line 2: a deposit needs an amount"),
     ];

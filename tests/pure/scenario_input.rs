@@ -181,7 +181,7 @@ fn an_order_is_read_and_written_by_name() {
     for order in [Order::File, Order::Id] {
         assert_eq!(order.to_string().parse(), Ok(order));
     }
-    assert_eq!("ids".parse::<Order>(), Err("unknown order \"ids\": give file or id".to_owned()));
+    assert_eq!("ids".parse::<Order>(), Err("order \"ids\" is unknown: give file or id".to_owned()));
 }
 
 #[test]

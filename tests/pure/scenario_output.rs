@@ -78,7 +78,7 @@ fn a_form_is_read_and_written_by_name() {
     for form in [OutputForm::Current, OutputForm::Old] {
         assert_eq!(form.to_string().parse(), Ok(form));
     }
-    assert_eq!("new".parse::<OutputForm>(), Err("unknown output form \"new\": give current or old".to_owned()));
+    assert_eq!("new".parse::<OutputForm>(), Err("output form \"new\" is unknown: give current or old".to_owned()));
 }
 
 #[test]

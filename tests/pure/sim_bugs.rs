@@ -6,7 +6,10 @@ use std::{
     ops::ControlFlow,
 };
 
-use replibank::sim::{Bug, Choice, Plan, Record, judge, quietly, shrink, simulate};
+use replibank::{
+    sim::{Bug, Choice, Plan, Record, judge, quietly, shrink, simulate},
+    types::Word,
+};
 
 /// Which checkers catch which bug, among how many seeds. It is printed as it was measured, with the
 /// first seed of each: `cargo test --test pure sim_bugs -- --nocapture`.
@@ -56,7 +59,7 @@ fn every_planted_bug_is_caught_by_its_checkers() {
 /// What a learner is told of a bug names the code that does it right: it must be there.
 #[test]
 fn every_lesson_names_a_file_that_is_there() {
-    for bug in Bug::ALL {
+    for &bug in Bug::ALL {
         let replibank::sim::Lesson { story, seen, right } = bug.lesson();
         let (file, _) = right.split_once(": ").unwrap_or_else(|| panic!("{bug}: {right}"));
         assert!(std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file).is_file(), "{bug}: {file}");
@@ -67,7 +70,7 @@ fn every_lesson_names_a_file_that_is_there() {
 /// The same seeds without the bug are right, so it is the bug that is seen.
 #[test]
 fn the_same_plans_without_their_bugs_are_right() {
-    for bug in Bug::ALL {
+    for &bug in Bug::ALL {
         for seed in 0..10 {
             let plan = Plan { bug: None, ..Plan::draw(seed, &Choice { bug: Some(bug), ..Choice::default() }) };
             let outcome = simulate(&plan, Record::default(), &mut quietly).expect("a drawn plan is right");

@@ -3,8 +3,12 @@
 
 use std::{collections::BTreeSet, ops::ControlFlow};
 
-use replibank::sim::{
-    Choice, Counts, DiskPlan, FaultKind, Memory, Name, Outcome, Plan, Record, Trouble, judge, quietly, shrink, simulate,
+use replibank::{
+    sim::{
+        Choice, Counts, DiskPlan, FaultKind, Memory, Name, Outcome, Plan, PlanPropagation, Record, Trouble, judge,
+        quietly, shrink, simulate,
+    },
+    types::{Propagation, Word},
 };
 
 /// Each kind that a seed does not draw at first, and how many seeds are tried.
@@ -45,7 +49,7 @@ fn shown(plan: &Plan) -> BTreeSet<String> {
 #[test]
 fn every_later_kind_of_fault_is_in_the_table() {
     let listed: Vec<FaultKind> = KINDS.iter().map(|&(kind, ..)| kind).collect();
-    let all: Vec<FaultKind> = FaultKind::ALL.into_iter().map(|(kind, _)| kind).skip(8).collect();
+    let all: Vec<FaultKind> = FaultKind::ALL.iter().copied().skip(8).collect();
     assert_eq!(listed, all);
 }
 
@@ -94,7 +98,7 @@ fn calls_keep_every_promise() {
     let mut counts = Counts::default();
     let (mut plain, mut others) = (0, 0);
     for seed in 0..80 {
-        let propagation = Some("calls".to_owned());
+        let propagation = Some(PlanPropagation::Calls);
         let branches = Some(2 + (seed % 5) as u32);
         let plan = Plan::draw(seed, &Choice { propagation, branches, ..Choice::default() });
         let calls = plan.calls.as_ref().expect("calls were asked for");
@@ -232,13 +236,14 @@ fn shrinking_leaves_out_what_came_later() {
 
 #[test]
 fn later_plans_that_cannot_be_are_refused() {
-    let plan = Plan::draw(1, &Choice { branches: Some(3), propagation: Some("calls".to_owned()), ..Choice::default() });
+    let plan =
+        Plan::draw(1, &Choice { branches: Some(3), propagation: Some(PlanPropagation::Calls), ..Choice::default() });
     let wrong = |change: &dyn Fn(&mut Plan)| {
         let mut plan = plan.clone();
         change(&mut plan);
         simulate(&plan, Record::default(), &mut quietly).expect_err("it is wrong")
     };
-    let said = wrong(&|plan| "stream".clone_into(&mut plan.propagation));
+    let said = wrong(&|plan| plan.propagation = Propagation::Stream);
     assert_eq!(said, "calls are for unary propagation, and this plan's is stream");
     let said = wrong(&|plan| plan.calls.as_mut().expect("calls").plain.push(4));
     assert_eq!(said, "a plain branch is 4: give 1 to 3");

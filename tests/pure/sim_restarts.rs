@@ -5,8 +5,9 @@ use std::{env, time::Instant};
 
 use replibank::{
     check::{Kind, Outcome},
-    sim::{Act, DiskPlan, Fault, Latency, Level, Name, Network, Plan, Record, Step, Trouble, judge, quietly, simulate},
-    types::{AccountId, Answer, Version},
+    sim::{Act, DiskPlan, Fault, Latency, Name, Network, Plan, Record, Step, Trouble, judge, quietly, simulate},
+    topology::Shape,
+    types::{AccountId, Answer, Concern, Propagation, Version},
 };
 
 /// How long a branch is down, and the least time between two restarts of it.
@@ -88,7 +89,7 @@ fn plan(branches: u32, rolls: u32, disk: Option<DiskPlan>) -> Plan {
     let (mut faults, mut operations) = (Vec::new(), Vec::new());
     let mut ask = |at_us, branch, act| {
         let customer = operations.len() as u32 + 1;
-        let (concern, session, name) = (Level::Local, false, Name::New);
+        let (concern, session, name) = (Concern::Local, false, Name::New);
         operations.push(Step { at_us, customer, branch, account: 0, act, concern, session, name });
     };
     (1..=branches).for_each(|branch| ask(u64::from(branch), branch, Act::Deposit(1)));
@@ -109,8 +110,8 @@ fn plan(branches: u32, rolls: u32, disk: Option<DiskPlan>) -> Plan {
         seed: 1,
         branches,
         openings: vec![OPENING],
-        topology: "overlay".to_owned(),
-        propagation: "stream".to_owned(),
+        topology: Shape::Overlay,
+        propagation: Propagation::Stream,
         network: Network {
             latency: Latency::Uniform(1_000, 5_000),
             ordered: true,

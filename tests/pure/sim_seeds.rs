@@ -6,10 +6,10 @@ use std::{env, ops::ControlFlow};
 use replibank::{
     check::{History, Kind, check},
     sim::{
-        Act, Choice, Counts, FaultKind, Latency, Level, Outcome, Plan, Record, Step, Trouble, judge, quietly, shrink,
-        simulate,
+        Act, Choice, Counts, FaultKind, Latency, Outcome, Plan, Record, Step, Trouble, judge, quietly, shrink, simulate,
     },
-    types::Answer,
+    topology::Shape,
+    types::{Answer, Concern, Propagation},
 };
 
 /// Seeds that failed once, and what they showed.
@@ -93,9 +93,9 @@ fn seeds_draw_every_kind_of_bank_and_fault() {
     some("few branches", &|plan| plan.branches <= 3);
     some("many branches", &|plan| plan.branches > 12);
     some("several accounts", &|plan| plan.openings.len() > 1);
-    some("unary propagation", &|plan| plan.propagation == "unary");
-    some("a ring", &|plan| plan.topology == "ring");
-    some("an overlay", &|plan| plan.topology == "overlay");
+    some("unary propagation", &|plan| plan.propagation == Propagation::Unary);
+    some("a ring", &|plan| plan.topology == Shape::Ring);
+    some("an overlay", &|plan| plan.topology == Shape::Overlay);
     some("a fixed latency", &|plan| matches!(plan.network.latency, Latency::Fixed(_)));
     some("a uniform latency", &|plan| matches!(plan.network.latency, Latency::Uniform(..)));
     some("a log-normal latency", &|plan| matches!(plan.network.latency, Latency::LogNormal { .. }));
@@ -112,7 +112,7 @@ fn seeds_draw_every_kind_of_bank_and_fault() {
     some("a pause", &fault(|what| matches!(what, Trouble::Pause { .. })));
     some("a slow branch", &fault(|what| matches!(what, Trouble::Slow { .. })));
     some("a time of losses", &fault(|what| matches!(what, Trouble::Loss { .. })));
-    some("a concern", &step(|step| step.concern != Level::Local));
+    some("a concern", &step(|step| step.concern != Concern::Local));
     some("sessions", &step(|step| step.session));
     some("queries of versions", &step(|step| step.act == Act::Query(true)));
 }
@@ -224,9 +224,11 @@ fn a_plan_that_cannot_be_is_refused() {
         change(&mut plan);
         simulate(&plan, Record::default(), &mut quietly).expect_err("it is wrong")
     };
-    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: give 1 to 8000");
-    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: give 0 to 1");
-    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: give 1 to 3");
-    assert!(wrong(&|plan| plan.topology = "star".to_owned()).starts_with("unknown topology \"star\""));
+    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: 1 to 8000 are right");
+    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: 0 to 1 is right");
+    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: 1 to 3 are right");
+    let star = plan.to_json().expect("a plan").replace(r#""topology":""#, r#""topology":"star-"#);
+    let said = Plan::parse(&star).expect_err("no topology");
+    assert!(said.starts_with(r#"this is no plan: topology "star-"#) && said.contains("write auto, mesh"), "{said}");
     assert!(Plan::parse("{}").expect_err("empty").starts_with("this is no plan: missing field `seed`"));
 }

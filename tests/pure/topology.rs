@@ -110,7 +110,7 @@ fn unknown_shape_is_refused_with_the_right_ones() {
         assert_eq!(shape.to_string().parse(), Ok(shape));
     }
     let refused = "star".parse::<Shape>();
-    assert_eq!(refused, Err("unknown topology \"star\": give auto, mesh, overlay or ring".to_owned()));
+    assert_eq!(refused, Err("topology \"star\" is unknown: give auto, mesh, overlay or ring".to_owned()));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Faults of a trace: which rows make one, and how it is named.
 
-use replibank::trace::{Span, Trace};
+use replibank::{
+    trace::{Span, Trace},
+    types::Word,
+};
 
 const HEADER: &str =
     r#"{"trace":{"branches":[1,2,3,4,5,6,7,8,9],"accounts":{"0":400},"links":LINKS,"lost":0,"source":"bank"}}"#;
@@ -20,7 +23,7 @@ fn faults(rows: &[(u64, u32, &str, &str)]) -> Vec<Span> {
 }
 
 fn told(spans: &[Span]) -> Vec<(&'static str, &str, u64, u64)> {
-    spans.iter().map(|span| (span.kind.name(), span.text.as_str(), span.start.0, span.end.0)).collect()
+    spans.iter().map(|span| (span.kind.word(), span.text.as_str(), span.start.0, span.end.0)).collect()
 }
 
 #[test]

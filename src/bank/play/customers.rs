@@ -65,7 +65,7 @@ pub(super) async fn act(
         };
         let at_least = if step.session { seen.clone() } else { Version::EMPTY };
         let wait = crate::types::Duration(PATIENCE.as_micros() as u64);
-        let terms = Terms { concern: step.concern.into(), at_least, wait, ..Terms::default() };
+        let terms = Terms { concern: step.concern, at_least, wait, ..Terms::default() };
         let account = AccountId(step.account.into());
         let told = match step.act {
             Act::Query(include_version) => customer.query(account, include_version, &terms).await.map(|queried| {

@@ -123,8 +123,8 @@ fn config(plan: &Plan, stage: &Stage) -> Result<BankConfig, BankError> {
     let accounts = plan.openings.iter().enumerate();
     Ok(BankConfig {
         accounts: accounts.map(|(id, &opening)| (AccountId(id as u64), opening)).collect(),
-        shape: plan.topology.parse().map_err(wrong)?,
-        propagation: plan.propagation.parse().map_err(wrong)?,
+        shape: plan.topology,
+        propagation: plan.propagation,
         trace_capacity: stage.capacity.max(1),
         data_dir: plan.disk.and(stage.data_dir.clone()),
         durability: Durability::Buffered,

@@ -20,8 +20,10 @@ use crate::{
     },
     branch::{self, Data, Recording},
     record::Recorder,
+    store::Durability,
+    topology::Shape,
     trace::Room,
-    types::{AccountId, BranchId, Incarnation, Origin, Time},
+    types::{AccountId, BranchId, Incarnation, Origin, Propagation, Time},
 };
 
 /// The first line from the parent: the branch to be.
@@ -33,10 +35,10 @@ pub(in crate::bank) struct Assignment {
     pub(in crate::bank) listen: String,
     pub(in crate::bank) branches: Vec<u32>,
     pub(in crate::bank) accounts: Vec<(u64, i64)>,
-    pub(in crate::bank) shape: String,
-    pub(in crate::bank) propagation: String,
+    pub(in crate::bank) shape: Shape,
+    pub(in crate::bank) propagation: Propagation,
     pub(in crate::bank) propagation_delay_us: u64,
-    pub(in crate::bank) data: Option<(PathBuf, String)>,
+    pub(in crate::bank) data: Option<(PathBuf, Durability)>,
     pub(in crate::bank) recording: Option<RecordingLine>,
 }
 
@@ -48,7 +50,7 @@ impl Assignment {
         config: &BankConfig,
         recording: Option<RecordingLine>,
     ) -> Self {
-        let data = config.data(branch).map(|data| (data.directory, data.durability.to_string()));
+        let data = config.data(branch).map(|data| (data.directory, data.durability));
         Self {
             branch: branch.value(),
             incarnation: config.incarnation(life).0,
@@ -58,8 +60,8 @@ impl Assignment {
             recording,
             branches: config.branches.keys().map(|branch| branch.value()).collect(),
             accounts: config.accounts.iter().map(|(account, &opening)| (account.0, opening)).collect(),
-            shape: config.shape.to_string(),
-            propagation: config.propagation.to_string(),
+            shape: config.shape,
+            propagation: config.propagation,
             propagation_delay_us: u64::try_from(config.propagation_delay.as_micros()).unwrap_or(u64::MAX),
         }
     }
@@ -68,22 +70,20 @@ impl Assignment {
         let id = |value: u32| BranchId::new(value).ok_or("a branch id is 0".to_owned());
         let own = Origin { branch: id(self.branch)?, incarnation: Incarnation(self.incarnation) };
         let branches = self.branches.iter().copied().map(id).collect::<Result<_, _>>()?;
-        let propagation = self.propagation.parse()?;
         Ok(branch::Config {
             own,
             had_lives: self.had_lives,
             recording: self.recording.map(|line| recording(own.branch, &branches, line)),
-            topology: branch::topology(self.shape.parse()?, propagation, &branches),
+            topology: branch::topology(self.shape, self.propagation, &branches),
             branches,
             accounts: self.accounts.iter().map(|&(account, opening)| (AccountId(account), opening)).collect(),
-            propagation,
+            propagation: self.propagation,
             propagation_delay: Duration::from_micros(self.propagation_delay_us),
         })
     }
 
-    fn data(&self) -> Result<Option<Data>, String> {
-        let Some((directory, durability)) = &self.data else { return Ok(None) };
-        Ok(Some(Data { directory: directory.clone(), durability: durability.parse()? }))
+    fn data(&self) -> Option<Data> {
+        self.data.clone().map(|(directory, durability)| Data { directory, durability })
     }
 }
 
@@ -103,7 +103,7 @@ fn recording(branch: BranchId, branches: &BTreeSet<BranchId>, line: RecordingLin
 pub async fn supervised() -> Result<(), BankError> {
     let mut lines = BufReader::new(tokio::io::stdin()).lines();
     let Some(assignment) = hear::<Assignment>(&mut lines).await? else { return Ok(()) };
-    let understood = assignment.config().and_then(|config| Ok((config, assignment.data()?)));
+    let understood = assignment.config().map(|config| (config, assignment.data()));
     let (config, data) = understood.map_err(|reason| BankError::Config { reason })?;
     let served = match Served::bind(config, &assignment.listen, data).await {
         Ok(served) => served,
