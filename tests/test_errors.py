@@ -41,7 +41,7 @@ VALUES = {
     "TotalLimit": {"definite": True},
     "UnknownAccount": {"definite": True, "account": 9},
     "UnknownBranch": {},
-    "Unreachable": {"may_have_happened": False},
+    "Unreachable": {"may_have_happened": False, "waited": 0.5},
     "VersionLost": {"definite": True},
     "VersionNotReached": {"definite": True},
 }
@@ -178,6 +178,7 @@ def test_nobody_at_the_address() -> None:
         with pytest.raises(replibank.Unreachable, match=re.escape(address)) as unreachable:
             replibank.Customer(address, timeout=0.1)
     assert not unreachable.value.may_have_happened
+    assert unreachable.value.waited == 0.1
 
 
 def test_a_branch_that_does_not_answer_in_time() -> None:

@@ -175,7 +175,14 @@ class Unreachable(_Unanswered, ConnectionError):
 
     Attributes:
         may_have_happened: Whether the write may have been committed before the connection was lost.
+        waited: For how many seconds a connection was tried, if the end of that time is why there is none.
     """
+
+    fields: ClassVar[tuple[str, ...]] = ("may_have_happened", "waited")
+
+    def __init__(self, message: str, may_have_happened: bool, waited: float | None = None) -> None:
+        super().__init__(message, may_have_happened)
+        self.waited = waited
 
 
 class DeadlineExceeded(_Unanswered, TimeoutError):
@@ -248,7 +255,7 @@ class ForkedError(ReplibankError, RuntimeError):
 
 def with_option(error: Unreachable, option: str) -> Unreachable:
     """The same, with the name of what says how long was tried, if the time was what ended it."""
-    if "tried for" not in error.message:
+    if error.waited is None:
         return error
     longer = f"{error.message}: give a longer {option} if the branch starts later"
-    return Unreachable(longer, error.may_have_happened)
+    return Unreachable(longer, error.may_have_happened, error.waited)

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tonic::transport::{self, Channel, Endpoint};
 
-use super::{CustomerError, error::seconds};
+use super::CustomerError;
 use crate::{
     types::{Refusal, Terms},
     wire::{MAX_CUSTOMER_MESSAGE_BYTES, MAX_STATUS_BYTES, WireError, proto::bank_service_client::BankServiceClient},
@@ -60,9 +60,12 @@ impl Connection {
     where
         F: Future<Output = Result<Channel, transport::Error>>,
     {
-        let unreachable = |reason| CustomerError::Unreachable { address: address.to_owned(), reason, sent: false };
+        let unreachable = |reason, tried| {
+            let address = address.to_owned();
+            CustomerError::Unreachable { address, reason, tried, sent: false }
+        };
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
-            .map_err(|_| unreachable("its address is not HOST:PORT".to_owned()))?
+            .map_err(|_| unreachable("its address is not HOST:PORT".to_owned(), None))?
             .tcp_nodelay(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(4 * WINDOW_BYTES)
@@ -89,7 +92,7 @@ impl Connection {
                 is_closed: Arc::default(),
                 places: Arc::new([Semaphore::new(PLACES), Semaphore::new(PLACES)]),
             }),
-            Err(_) => Err(unreachable(format!("{last} (tried for {})", seconds(within)))),
+            Err(_) => Err(unreachable(last, Some(within))),
         }
     }
 

@@ -43,6 +43,8 @@ pub enum CustomerError {
         address: String,
         /// The last failure.
         reason: String,
+        /// For how long a connection was tried, if the end of that time is why there is none.
+        tried: Option<Duration>,
         /// Whether the request may have reached the branch: a write may have happened.
         sent: bool,
     },
@@ -84,8 +86,9 @@ impl fmt::Display for CustomerError {
             Self::Deadline { address, waited, sent } => {
                 write!(f, "branch at {address} did not answer within {}{}", seconds(*waited), fate(sent))
             }
-            Self::Unreachable { address, reason, sent } => {
-                write!(f, "branch at {address} cannot be reached: {reason}{}", fate(sent))
+            Self::Unreachable { address, reason, tried, sent } => {
+                let tried = tried.map(|tried| format!(" (tried for {})", seconds(tried))).unwrap_or_default();
+                write!(f, "branch at {address} cannot be reached: {reason}{tried}{}", fate(sent))
             }
             Self::Protocol { address, reason } => write!(f, "branch at {address}: {reason}"),
         }

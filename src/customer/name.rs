@@ -102,6 +102,7 @@ fn draw_client(address: &str) -> Result<ClientId, CustomerError> {
     let drawn = getrandom::u64().map_err(|error| CustomerError::Unreachable {
         address: address.to_owned(),
         reason: format!("the system gives no random number to name this customer: {error}"),
+        tried: None,
         sent: false,
     })?;
     // 0 would mean that the requests have no client.

@@ -133,7 +133,7 @@ impl<'a> Retry<'a> {
                 Ok(())
             }
             Code::Unavailable | Code::Unknown | Code::Internal => {
-                Err(CustomerError::Unreachable { address, reason, sent })
+                Err(CustomerError::Unreachable { address, reason, tried: None, sent })
             }
             // A call that tonic itself ends at its deadline is reported as cancelled.
             Code::DeadlineExceeded | Code::Cancelled => {

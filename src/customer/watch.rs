@@ -26,9 +26,12 @@ impl Watch {
         let request = proto::WatchRequest { interval_us: span(interval).0 };
         match timeout(within, bank.watch(request)).await {
             Ok(Ok(response)) => Ok(Self { connection, snapshots: response.into_inner() }),
-            Ok(Err(status)) => {
-                Err(CustomerError::Unreachable { address, reason: status.message().to_owned(), sent: false })
-            }
+            Ok(Err(status)) => Err(CustomerError::Unreachable {
+                address,
+                reason: status.message().to_owned(),
+                tried: None,
+                sent: false,
+            }),
             Err(_) => Err(CustomerError::Deadline { address, waited: within, sent: false }),
         }
     }
@@ -44,6 +47,7 @@ impl Watch {
             Err(status) => Err(CustomerError::Unreachable {
                 address: self.connection.address().to_owned(),
                 reason: status.message().to_owned(),
+                tried: None,
                 sent: false,
             }),
         }

@@ -73,7 +73,9 @@ fn unanswered(error: &CustomerError, message: String) -> PyErr {
         CustomerError::Behind { .. } => refused_with(&Refusal::VersionNotReached, message),
         CustomerError::Closed { .. } => raised::Closed::new_err((message, may_have_happened)),
         CustomerError::Deadline { .. } => raised::DeadlineExceeded::new_err((message, may_have_happened)),
-        CustomerError::Unreachable { .. } => raised::Unreachable::new_err((message, may_have_happened)),
+        CustomerError::Unreachable { tried, .. } => {
+            raised::Unreachable::new_err((message, may_have_happened, tried.map(|tried| tried.as_secs_f64())))
+        }
         CustomerError::Protocol { .. } => raised::ProtocolError::new_err((message,)),
     }
 }

@@ -13,6 +13,7 @@ mod draw;
 mod event;
 mod extras;
 mod faults;
+mod fields;
 mod follow;
 mod gallery;
 mod kind;
@@ -41,7 +42,10 @@ pub use gallery::Lesson;
 pub use kind::FaultKind;
 pub use latency::Latency;
 pub use outcome::{Counts, Outcome, Violation};
-pub use plan::{Act, Calls, DiskPlan, MAX_BRANCHES, MAX_OPERATIONS, Memory, Name, Network, Plan, Step, Strays};
+pub use plan::{
+    Act, Calls, DiskPlan, MAX_ACCOUNTS, MAX_BRANCHES, MAX_OPERATIONS, MAX_TIME_US, Memory, Name, Network, Plan, Step,
+    Strays,
+};
 pub use record::Record;
 pub use run::{Judgement, judge, quietly, simulate};
 pub use shrink::{Shrunk, shrink};

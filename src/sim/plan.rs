@@ -3,13 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Bug, Fault, Latency, Trouble};
+use super::{Bug, Fault, Latency, Trouble, fields};
 use crate::{
     topology::Shape,
     types::{Concern, Duration, Propagation},
 };
 
-/// The most branches and operations of a plan.
+/// The most branches of a plan.
 pub const MAX_BRANCHES: u32 = 8_000;
 /// The most operations of a plan.
 pub const MAX_OPERATIONS: usize = 100_000_000;
@@ -17,8 +17,8 @@ pub const MAX_OPERATIONS: usize = 100_000_000;
 /// The most requests that one customer has under way.
 const MAX_WINDOW: u32 = 1 << 20;
 
-/// The most accounts.
-pub(super) const MAX_ACCOUNTS: usize = 1 << 20;
+/// The most accounts of a plan.
+pub const MAX_ACCOUNTS: usize = 1 << 20;
 
 /// A bank, what its customers do, and what befalls it. Times are microseconds of virtual time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
@@ -211,7 +211,7 @@ impl Plan {
     /// # Errors
     /// A sentence that says where and what is wrong.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let plan: Self = serde_json::from_str(text).map_err(|error| format!("this is no plan: {error}"))?;
+        let plan: Self = fields::read(text).map_err(|error| format!("this is no plan: {error}"))?;
         plan.check()?;
         Ok(plan)
     }
@@ -286,7 +286,7 @@ impl Plan {
 }
 
 /// The latest time of a plan: a year.
-pub(super) const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
+pub const MAX_TIME_US: u64 = 366 * 24 * 3_600 * 1_000_000;
 
 fn share(what: &str, value: f64) -> Result<(), String> {
     if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(format!("{what} is {value}: give 0 to 1")) }
