@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import replibank
 from replibank import AsyncBank, AsyncCustomer, Bank, Customer, Deposit, Query, Withdraw
+from replibank.cli import options
 
 NAN = float("nan")
 
@@ -190,15 +191,15 @@ def test_numbers_of_simulate(name: str, right: str, outside: list[Any]) -> None:
             {"latency": 2000},
             r'^latency 2000 is not right: give microseconds as a text, such as "2000", or another',
         ),
-        ({"topology": 5}, '^topology 5 is not right: give "auto", "mesh", "overlay" or "ring"$'),
-        ({"propagation": 5}, '^propagation 5 is not right: give "stream", "unary" or "calls"$'),
-        ({"concern": 5}, '^concern 5 is not right: give "local", "majority" or "all"$'),
-        ({"bug": 5}, r"^bug 5 is not right: give the name of one of bugs\(\)$"),
+        ({"topology": 5}, "^topology 5 is unknown: give auto, mesh, overlay or ring$"),
+        ({"propagation": 5}, "^propagation 5 is unknown: give stream, unary or calls$"),
+        ({"concern": 5}, "^concern 5 is unknown: give local, majority or all$"),
+        ({"bug": 5}, "^bug 5 is unknown: give absolute-balance, .* or concern-ignored$"),
         ({"sessions": 1}, "^sessions 1 is not right: give True or False$"),
         ({"durable": "no"}, "^durable 'no' is not right: give True or False$"),
         ({"faults": "crash"}, r"^faults is a text: give a list, as \['crash'\]$"),
         ({"faults": 5}, "^faults 5 is not right: give a list of kinds of faults$"),
-        ({"faults": ["crash", 5]}, "^fault 5 is not right: give one of loss, duplication, .*$"),
+        ({"faults": ["crash", 5]}, "^fault 5 is unknown: give loss, duplication, .* or crowd$"),
         ({"plan": {}}, r"^plan \{\} is not right: give a plan's JSON, as text$"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
@@ -206,3 +207,7 @@ def test_numbers_of_simulate(name: str, right: str, outside: list[Any]) -> None:
 def test_what_else_simulate_takes(arguments: dict[str, Any], message: str) -> None:
     with pytest.raises(TypeError, match=message):
         replibank.simulate(**arguments)
+
+
+def test_the_command_knows_the_same_longest_timeout_as_the_core() -> None:
+    assert replibank._core.BOUNDS["TIMEOUT_MAX"] == options.TIMEOUT_MAX

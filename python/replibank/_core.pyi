@@ -7,13 +7,15 @@ asyncio loop (`future`). Times are in seconds, money in the account's smallest u
 import asyncio
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Generic, Self, TypeVar, final
+from typing import Any, Final, Generic, Self, TypeVar, final
 
 from typing_extensions import CapsuleType
 
 _T_co = TypeVar("_T_co", covariant=True)
 
 __all__ = [
+    "BOUNDS",
+    "FAULTS",
     "Bank",
     "Call",
     "Customer",
@@ -27,6 +29,7 @@ __all__ = [
     "Run",
     "Scenario",
     "Served",
+    "Span",
     "Trace",
     "Verdict",
     "Version",
@@ -40,11 +43,16 @@ __all__ = [
     "play",
     "run",
     "serve_branch",
-    "shiviz_parser",
     "start_bank",
     "supervised_branch",
     "topology",
 ]
+
+#: The bounds of what there can be, by name.
+BOUNDS: Final[dict[str, int]]
+
+#: The kinds of faults that a plan may be drawn with.
+FAULTS: Final[tuple[str, ...]]
 
 __version__: str
 
@@ -300,9 +308,6 @@ class Replies:
     def output(self, form: str = "current") -> str:
         """The output file's text. `form`: "current" or "old"."""
 
-    def to_list(self) -> list[list[int | bool]]:
-        """Per record, per event: the balance of a query; whether a deposit or withdrawal succeeded."""
-
     def __eq__(self, other: object, /) -> bool: ...
     def __ne__(self, other: object, /) -> bool: ...
 
@@ -334,7 +339,7 @@ class Plan:
         """Runs it without the GIL; what `progress` raises, and Ctrl-C, break it off."""
 
     def shrink(self, tries: int) -> Plan | None:
-        """The smallest plan that fails in the same way; None if this one does not fail."""
+        """The smallest plan found that fails in the same way; None if this one does not fail."""
 
 def differences(plan: Plan) -> list[str]:
     """What of a plan is other than in the simulator when it is played, in sentences. Raises
@@ -461,9 +466,6 @@ class Trace:
 
     def row_versions(self) -> list[Version]:
         """The version of each row's branch after the row."""
-
-def shiviz_parser() -> str:
-    """The regular expression that ShiViz reads `Trace.to_shiviz` with."""
 
 @final
 class Verdict:

@@ -17,7 +17,7 @@ use super::error;
 use crate::types::{self, AccountId, Amount, BranchId, Word};
 
 /// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
-const TIMEOUT_MAX: f64 = 86_400.0;
+pub(super) const TIMEOUT_MAX: u64 = 86_400;
 
 /// A whole number from 1 to `MAX_AMOUNT`.
 pub(super) fn amount(value: &Bound<'_, PyAny>) -> PyResult<Amount> {
@@ -32,19 +32,21 @@ pub(super) fn account(value: &Bound<'_, PyAny>) -> PyResult<AccountId> {
 
 /// A branch's id, from 1.
 pub(super) fn branch_of(value: &Bound<'_, PyAny>) -> PyResult<BranchId> {
-    let number = whole("branch", value, 1, u32::MAX.into())?;
-    branch(u32::try_from(number).unwrap_or(0))
+    let number: u32 = whole("branch", value, 1, u32::MAX.into())?;
+    branch(number)
 }
 
 /// A whole number in a range. Neither `True` nor 1.0 is one; NumPy's integers are.
-fn whole(name: &str, value: &Bound<'_, PyAny>, least: u64, most: u64) -> PyResult<u64> {
+fn whole<T: TryFrom<u64>>(name: &str, value: &Bound<'_, PyAny>, least: u64, most: u64) -> PyResult<T> {
     let wrong = |found: String| format!("{name} {found} is not right: give a whole number from {least} to {most}");
     if value.is_instance_of::<PyBool>() {
         return Err(PyTypeError::new_err(wrong(value.to_string())));
     }
     match value.extract::<u64>() {
-        Ok(number) if (least..=most).contains(&number) => Ok(number),
-        Ok(number) => Err(PyValueError::new_err(wrong(number.to_string()))),
+        Ok(number) => {
+            let known = (least..=most).contains(&number).then(|| T::try_from(number).ok()).flatten();
+            known.ok_or_else(|| PyValueError::new_err(wrong(number.to_string())))
+        }
         // Whole, but negative or huge; or no whole number at all.
         Err(_) => match value.call_method0("__index__") {
             Ok(number) => Err(PyValueError::new_err(wrong(number.to_string()))),
@@ -67,7 +69,7 @@ pub(super) fn delay(name: &str, value: &Bound<'_, PyAny>) -> PyResult<Duration> 
 fn seconds(name: &str, value: &Bound<'_, PyAny>, right: &str, enough: fn(f64) -> bool) -> PyResult<Duration> {
     match value.extract::<f64>() {
         Ok(seconds) if !value.is_instance_of::<PyBool>() => {
-            if enough(seconds) && seconds <= TIMEOUT_MAX {
+            if enough(seconds) && seconds <= TIMEOUT_MAX as f64 {
                 return Ok(Duration::from_secs_f64(seconds));
             }
             Err(PyValueError::new_err(format!("{name} {seconds} is not right: {right}")))

@@ -5,6 +5,7 @@
 mod action;
 mod argument;
 mod bank;
+mod bounds;
 mod call;
 mod callers;
 mod customer;
@@ -21,7 +22,9 @@ mod terms;
 mod trace;
 mod version;
 
-use pyo3::prelude::*;
+use pyo3::{prelude::*, types::PyTuple};
+
+use crate::{sim::FaultKind, types::Word};
 
 /// The module that Python imports.
 #[pymodule]
@@ -43,7 +46,7 @@ mod _core {
     #[pymodule_export]
     use super::sim::{PyPlan, Run, Verdict, bugs, check_history};
     #[pymodule_export]
-    use super::trace::{Span, Trace, shiviz_parser};
+    use super::trace::{Span, Trace};
     #[pymodule_export]
     use super::version::Version;
 
@@ -53,6 +56,8 @@ mod _core {
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
         let py = module.py();
         module.add("__version__", env!("CARGO_PKG_VERSION"))?;
+        module.add("BOUNDS", bounds::bounds(py)?)?;
+        module.add("FAULTS", PyTuple::new(py, FaultKind::ALL.iter().map(|kind| kind.word()))?)?;
         // Warnings only: each record needs the interpreter, and the hot path must never wait for it.
         // A second import (after a module reload) finds the logger installed: that is fine.
         let logger = pyo3_log::Logger::new(py, pyo3_log::Caching::LoggersAndLevels)?;

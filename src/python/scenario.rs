@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, net::SocketAddr, sync::Arc};
 
-use pyo3::{IntoPyObjectExt, exceptions::PyValueError, prelude::*};
+use pyo3::{exceptions::PyValueError, prelude::*};
 
 use super::{argument, call::Call};
 use crate::{
@@ -22,7 +22,7 @@ impl Scenario {
     #[new]
     #[pyo3(signature = (text, order = "file"))]
     fn new(py: Python<'_>, text: &[u8], order: &str) -> PyResult<Self> {
-        let order = order.parse().map_err(PyValueError::new_err::<String>)?;
+        let order = argument::of_text(order)?;
         // A hundred megabytes must not stop the other threads of Python.
         let scenario = py.detach(|| scenario::Scenario::parse(text, order))?;
         Ok(Self { inner: Arc::new(scenario) })
@@ -98,18 +98,8 @@ impl Replies {
     /// The output file's text; `form` is "current" or "old".
     #[pyo3(signature = (form = "current"))]
     fn output(&self, form: &str) -> PyResult<String> {
-        let form = form.parse().map_err(PyValueError::new_err::<String>)?;
+        let form = argument::of_text(form)?;
         scenario::output(&self.scenario, &self.replies, form).map_err(|error| PyValueError::new_err(error.to_string()))
-    }
-
-    /// Per record, per event: the balance of a query; whether a deposit or withdrawal succeeded.
-    fn to_list(&self, py: Python<'_>) -> PyResult<Vec<Vec<Py<PyAny>>>> {
-        let reply = |reply: &Reply| match reply {
-            Reply::Balance(balance) => balance.into_py_any(py),
-            Reply::Success => true.into_py_any(py),
-            Reply::Fail => false.into_py_any(py),
-        };
-        self.replies.iter().map(|record| record.iter().map(reply).collect()).collect()
     }
 }
 

@@ -7,10 +7,10 @@ use std::{
 
 use pyo3::{exceptions::PyValueError, prelude::*};
 
-use super::trace::Trace;
+use super::{argument::word, trace::Trace};
 use crate::{
     check::{self, History},
-    sim::{self, Bug, Choice, FaultKind, Latency, Plan, Record},
+    sim::{self, Bug, Choice, Latency, Plan, Record},
     types::Word,
 };
 
@@ -26,43 +26,43 @@ pub(super) struct PyPlan {
 /// What is given of a plan; the seed draws the rest.
 #[derive(FromPyObject)]
 #[pyo3(from_item_all)]
-struct Given {
+struct Given<'py> {
     branches: Option<u32>,
     operations: Option<usize>,
     accounts: Option<usize>,
     opening: Option<i64>,
     latency: Option<String>,
-    topology: Option<String>,
-    propagation: Option<String>,
-    concern: Option<String>,
+    topology: Option<Bound<'py, PyAny>>,
+    propagation: Option<Bound<'py, PyAny>>,
+    concern: Option<Bound<'py, PyAny>>,
     sessions: Option<bool>,
     durable: Option<bool>,
-    faults: Option<Vec<String>>,
+    faults: Option<Vec<Bound<'py, PyAny>>>,
     duration_us: Option<u64>,
-    bug: Option<String>,
+    bug: Option<Bound<'py, PyAny>>,
 }
 
 #[pymethods]
 impl PyPlan {
     /// Draws a plan from a seed.
     #[staticmethod]
-    fn draw(seed: u64, given: Given) -> PyResult<Self> {
+    fn draw(seed: u64, given: Given<'_>) -> PyResult<Self> {
         let wrong = PyValueError::new_err::<String>;
-        let faults = given.faults.map(|kinds| kinds.iter().map(|kind| kind.parse::<FaultKind>()).collect());
+        let kinds = |faults: Vec<Bound<'_, PyAny>>| faults.iter().map(word).collect();
         let choice = Choice {
             branches: given.branches,
             operations: given.operations,
             accounts: given.accounts,
             opening: given.opening,
             latency: given.latency.as_deref().map(str::parse::<Latency>).transpose().map_err(wrong)?,
-            topology: given.topology.map(|word| word.parse()).transpose().map_err(wrong)?,
-            propagation: given.propagation.map(|word| word.parse()).transpose().map_err(wrong)?,
-            concern: given.concern.map(|word| word.parse()).transpose().map_err(wrong)?,
+            topology: given.topology.as_ref().map(word).transpose()?,
+            propagation: given.propagation.as_ref().map(word).transpose()?,
+            concern: given.concern.as_ref().map(word).transpose()?,
             sessions: given.sessions,
             durable: given.durable,
-            faults: faults.transpose().map_err(wrong)?,
+            faults: given.faults.map(kinds).transpose()?,
             duration_us: given.duration_us,
-            bug: given.bug.map(|word| word.parse()).transpose().map_err(wrong)?,
+            bug: given.bug.as_ref().map(word).transpose()?,
         };
         choice.check().map_err(wrong)?;
         let inner = Plan::draw(seed, &choice);
@@ -117,7 +117,7 @@ impl PyPlan {
         Ok(Run { outcome, judgement })
     }
 
-    /// The smallest plan found that fails in the same way; `None` if this one does not fail.
+    /// The smallest plan found that fails in the same way; `None` if this one does not fail. Ctrl-C breaks off.
     fn shrink(&self, py: Python<'_>, tries: usize) -> PyResult<Option<Self>> {
         let mut report = Reports::new(None);
         let shrunk = py.detach(|| sim::shrink(&self.inner, tries, &mut |plan| report.tell(plan.operations.len())));

@@ -20,7 +20,7 @@ use pyo3::{
 
 use super::version::Version;
 use crate::{
-    trace::{self, Column, SHIVIZ_PARSER, Text, Values, Versions},
+    trace::{self, Column, Text, Values, Versions},
     types::{BranchId, Time, Word},
 };
 
@@ -181,12 +181,6 @@ impl Span {
             parts: span.parts.into_iter().map(part).collect(),
         }
     }
-}
-
-/// The regular expression for ShiViz.
-#[pyfunction]
-pub(super) fn shiviz_parser() -> &'static str {
-    SHIVIZ_PARSER
 }
 
 fn hand_over(py: Python<'_>, column: Column) -> PyColumn<'_> {

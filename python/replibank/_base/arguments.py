@@ -6,34 +6,35 @@ import operator
 import sys
 from typing import TYPE_CHECKING
 
+from .._core import BOUNDS
 from ..errors import ConfigError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 #: The highest id of a branch.
-BRANCH_MAX = 2**32 - 1
+BRANCH_MAX = BOUNDS["BRANCH_MAX"]
 
 #: The highest id of an account.
-ACCOUNT_MAX = 2**64 - 1
+ACCOUNT_MAX = BOUNDS["ACCOUNT_MAX"]
 
 #: The highest opening balance, in the account's smallest unit.
-OPENING_MAX = 2**53 - 1
+OPENING_MAX = BOUNDS["OPENING_MAX"]
 
 #: The highest port.
-PORT_MAX = 2**16 - 1
+PORT_MAX = BOUNDS["PORT_MAX"]
 
 #: The highest seed of a simulation.
-SEED_MAX = 2**64 - 1
+SEED_MAX = BOUNDS["SEED_MAX"]
 
 #: The most branches, operations and accounts of a simulation.
-BRANCHES_MAX = 8_000
-OPERATIONS_MAX = 100_000_000
-ACCOUNTS_MAX = 2**20
+BRANCHES_MAX = BOUNDS["BRANCHES_MAX"]
+OPERATIONS_MAX = BOUNDS["OPERATIONS_MAX"]
+ACCOUNTS_MAX = BOUNDS["ACCOUNTS_MAX"]
 
 #: How long a simulation's operations may come, in seconds of virtual time.
 DURATION_MIN = 1e-6
-DURATION_MAX = 366 * 86_400
+DURATION_MAX = BOUNDS["DURATION_US_MAX"] // 1_000_000
 
 #: How many rows a trace keeps, of all branches, unless it is told.
 TRACE_CAPACITY = 1_000_000

@@ -31,7 +31,7 @@ from .summary import Summary
 @click.option("--addresses", metavar="FILE", help="Where the branches are: what `replibank serve` printed.")
 @click.option(
     "--wait",
-    type=options.Seconds(0, 86_400),
+    type=options.Seconds(0, options.TIMEOUT_MAX),
     default=10.0,
     show_default=True,
     metavar="S",

@@ -26,6 +26,10 @@ def together(*decorators: Callable[[Any], Any]) -> Callable[[Decorated], Decorat
     return decorate
 
 
+#: The longest timeout, in seconds: told here too, since help is to be there before the core is.
+TIMEOUT_MAX = 86_400
+
+
 class Whole(click.IntRange):
     """A whole number in a range."""
 
@@ -145,7 +149,7 @@ bank_options = together(topology_options, processes_option, data_options, delay_
 
 timeout_option = click.option(
     "--timeout",
-    type=Seconds(0, 86_400, min_open=True),
+    type=Seconds(0, TIMEOUT_MAX, min_open=True),
     default=30.0,
     show_default=True,
     metavar="S",
