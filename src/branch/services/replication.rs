@@ -24,14 +24,6 @@ use crate::{
     },
 };
 
-/// The answer to a call, of either kind.
-struct Answered {
-    sequence: u64,
-    mark: Option<proto::Mark>,
-    incarnation: Option<u64>,
-    rival: Option<u64>,
-}
-
 /// The replication service of one branch.
 pub(in crate::branch) struct ReplicationServer {
     shared: Arc<Shared>,
@@ -47,18 +39,18 @@ impl ReplicationServer {
         Arrived { mark: mark.and_then(|mark| mark.read()), bytes: self.shared.measure(call) }
     }
 
+    /// The answer to a call; both kinds have the same.
     async fn propagated(
         &self,
         told: Propagated,
         handed_over_by: Option<u64>,
         arrived: Arrived,
-    ) -> Result<Answered, Status> {
+    ) -> Result<proto::PropagateDepositResponse, Status> {
         self.take_calls(&told)?;
         let page = told.origin;
         let rival = link::meet_caller(&self.shared, page, handed_over_by.map(Incarnation)).map(|life| life.0);
-        let joined = pin!(self.shared.propagated(told, arrived));
-        let (sequence, mark) = panics::guarded(&self.shared, "a peer's call", joined).await??;
-        Ok(Answered { sequence, mark: mark.map(Into::into), incarnation: Some(self.shared.own().incarnation.0), rival })
+        let joined = pin!(self.shared.propagated(told, rival, arrived));
+        panics::guarded(&self.shared, "a peer's call", joined).await?
     }
 
     /// Whoever calls a branch that has streams hears nothing from it: better no link than half a one. But a life that
@@ -88,8 +80,7 @@ impl ReplicationService for ReplicationServer {
         let arrived = self.arrived(told.mark.take(), &told);
         let handed_over_by = told.handed_over_by;
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
-        let Answered { sequence, mark, incarnation, rival } = self.propagated(told, handed_over_by, arrived).await?;
-        Ok(Response::new(proto::PropagateDepositResponse { sequence, mark, incarnation, rival }))
+        Ok(Response::new(self.propagated(told, handed_over_by, arrived).await?))
     }
 
     async fn propagate_withdraw(
@@ -100,7 +91,8 @@ impl ReplicationService for ReplicationServer {
         let arrived = self.arrived(told.mark.take(), &told);
         let handed_over_by = told.handed_over_by;
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
-        let Answered { sequence, mark, incarnation, rival } = self.propagated(told, handed_over_by, arrived).await?;
+        let proto::PropagateDepositResponse { sequence, mark, incarnation, rival } =
+            self.propagated(told, handed_over_by, arrived).await?;
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation, rival }))
     }
 

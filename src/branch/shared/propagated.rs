@@ -6,18 +6,19 @@ use super::{
 };
 use crate::{
     record,
-    trace::{Mark, Message, MessageKind},
+    trace::{Message, MessageKind},
     wire::{Propagated, proto},
 };
 
 impl Shared {
-    /// Takes a unary propagation; returns how far the origin's page is known now, and what is to travel
-    /// with that answer.
+    /// Takes a unary propagation. The answer says how far the origin's page is known now, and which other process
+    /// claims the page's branch, if one does. (Both kinds of call have the same answer.)
     pub(in crate::branch) async fn propagated(
         &self,
         told: Propagated,
+        rival: Option<u64>,
         arrived: Arrived,
-    ) -> Result<(u64, Option<Mark>), tonic::Status> {
+    ) -> Result<proto::PropagateDepositResponse, tonic::Status> {
         let Propagated { origin, operation, delta } = told;
         // A repair may tell another origin's page; a sender without a trace does not say who it is.
         let peer = arrived.mark.map_or(origin.branch, |mark| mark.sender);
@@ -38,14 +39,11 @@ impl Shared {
             (sequence?, state.replica.unsaved())
         };
         self.settled(unsaved).await?;
-        // Both answers look the same.
-        let bytes = self.measure(&proto::PropagateDepositResponse {
-            sequence,
-            incarnation: Some(self.own().incarnation.0),
-            ..Default::default()
-        });
-        let kind = MessageKind::Acknowledgement;
+        let incarnation = Some(self.own().incarnation.0);
+        let mut answer = proto::PropagateDepositResponse { sequence, mark: None, incarnation, rival };
+        let (kind, bytes) = (MessageKind::Acknowledgement, self.measure(&answer));
         let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });
-        Ok((sequence, mark))
+        answer.mark = mark.map(Into::into);
+        Ok(answer)
     }
 }
