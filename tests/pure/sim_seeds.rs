@@ -224,11 +224,11 @@ fn a_plan_that_cannot_be_is_refused() {
         change(&mut plan);
         simulate(&plan, Record::default(), &mut quietly).expect_err("it is wrong")
     };
-    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: 1 to 8000 are right");
-    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: 0 to 1 is right");
-    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: 1 to 3 are right");
+    assert_eq!(wrong(&|plan| plan.branches = 0), "branches is 0: give 1 to 8000");
+    assert_eq!(wrong(&|plan| plan.network.loss = 1.5), "loss is 1.5: give 0 to 1");
+    assert_eq!(wrong(&|plan| plan.operations[0].branch = 4), "an operation's branch is 4: give 1 to 3");
     let star = plan.to_json().expect("a plan").replace(r#""topology":""#, r#""topology":"star-"#);
     let said = Plan::parse(&star).expect_err("no topology");
-    assert!(said.starts_with(r#"this is no plan: topology "star-"#) && said.contains("write auto, mesh"), "{said}");
+    assert!(said.starts_with(r#"this is no plan: topology "star-"#) && said.contains("give auto, mesh"), "{said}");
     assert!(Plan::parse("{}").expect_err("empty").starts_with("this is no plan: missing field `seed`"));
 }
