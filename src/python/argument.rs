@@ -13,11 +13,8 @@ use pyo3::{
     types::PyBool,
 };
 
-use super::error;
+use super::{bounds::TIMEOUT_MAX, error};
 use crate::types::{self, AccountId, Amount, BranchId, Word};
-
-/// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
-pub(super) const TIMEOUT_MAX: u64 = 86_400;
 
 /// A whole number from 1 to `MAX_AMOUNT`.
 pub(super) fn amount(value: &Bound<'_, PyAny>) -> PyResult<Amount> {

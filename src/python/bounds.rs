@@ -2,8 +2,10 @@
 
 use pyo3::{prelude::*, types::PyDict};
 
-use super::argument::TIMEOUT_MAX;
 use crate::{sim, types};
+
+/// The longest timeout: one day, in seconds. Longer ones are a mistake in the unit.
+pub(super) const TIMEOUT_MAX: u64 = 86_400;
 
 /// Each bound by its name; all of them can be reached.
 pub(super) fn bounds(py: Python<'_>) -> PyResult<Bound<'_, PyDict>> {
