@@ -35,12 +35,12 @@ async fn branch_of_another_bank_takes_no_writes_until_a_peer_accepts_it() {
     for propagation in [Propagation::Stream, Propagation::Unary] {
         // Nobody listens there yet: unreachable peers are no refusal.
         let port = nobody();
-        let one = serve(1, "127.0.0.1:0", (2, &port), 400, propagation).await;
+        let one = serve(1, "127.0.0.1:0", &[(2, &port)], 400, propagation).await;
         deposit(&mut client(&one).await).await.expect("it is alone, and may be");
         assert!(is_serving(&one).await);
 
         let address = one.address().to_string();
-        let stranger = serve(2, &port, (1, &address), 500, propagation).await;
+        let stranger = serve(2, &port, &[(1, &address)], 500, propagation).await;
         let refused = deposit_until(&one, true).await.unwrap_err();
         assert_eq!(refused.code(), Code::FailedPrecondition);
         let said = "no writes are taken until a peer accepts this branch: branch 2 refuses it: ";
@@ -51,7 +51,7 @@ async fn branch_of_another_bank_takes_no_writes_until_a_peer_accepts_it() {
         }
         stranger.close().await;
 
-        let peer = serve(2, &port, (1, &address), 400, propagation).await;
+        let peer = serve(2, &port, &[(1, &address)], 400, propagation).await;
         deposit_until(&one, false).await.expect("it is accepted");
         deposit_until(&peer, false).await.expect("it is accepted");
         assert!(is_serving(&one).await);

@@ -19,8 +19,8 @@ use crate::common::branch;
 
 const SOON: Duration = Duration::from_secs(30);
 
-async fn serve(id: u32, listen: &str, peer: (u32, &str), propagation: Propagation) -> Served {
-    served::serve(id, listen, peer, 400, propagation).await
+async fn serve(id: u32, listen: &str, peers: &[(u32, &str)], propagation: Propagation) -> Served {
+    served::serve(id, listen, peers, 400, propagation).await
 }
 
 /// Asks for the status until it is as it must be.
@@ -41,11 +41,16 @@ async fn until(served: &Served, is_there: impl Fn(&proto::StatusResponse) -> boo
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
     for propagation in [Propagation::Stream, Propagation::Unary] {
-        let port = nobody();
-        let earlier = serve(1, "127.0.0.1:0", (2, &port), propagation).await;
-        let peer = serve(2, &port, (1, &earlier.address().to_string()), propagation).await;
+        let (at_two, at_three) = (nobody(), nobody());
+        let peers: &[(u32, &str)] = &[(2, &at_two), (3, &at_three)];
+        let earlier = serve(1, "127.0.0.1:0", peers, propagation).await;
+        let at_one = earlier.address().to_string();
+        let peer = serve(2, &at_two, &[(1, &at_one), (3, &at_three)], propagation).await;
+        let other = serve(3, &at_three, &[(1, &at_one), (2, &at_two)], propagation).await;
         if propagation == Propagation::Stream {
-            until(&peer, |status| status.links[0].connected).await;
+            for branch in [&peer, &other] {
+                until(branch, |status| status.links[0].connected).await;
+            }
         }
 
         // Customers of the earlier one go on until it takes no more.
@@ -59,7 +64,7 @@ async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
                 }
             }
         });
-        let later = serve(1, "127.0.0.1:0", (2, &port), propagation).await;
+        let later = serve(1, "127.0.0.1:0", peers, propagation).await;
         let (acknowledged, refused) = tokio::time::timeout(SOON, storm).await.expect("it is told to stop").unwrap();
         assert!(matches!(refused.code(), Code::Unavailable | Code::FailedPrecondition), "{refused}");
         let ended = tokio::time::timeout(SOON, earlier.failed()).await.expect("it ends").to_string();
@@ -72,21 +77,25 @@ async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
             assert_eq!(status.claims.iter().map(|claim| claim.branch).collect::<Vec<_>>(), [1]);
             assert!(status.claims[0].incarnation < until(&later, |_| true).await.incarnation);
         };
-        shown(&peer).await;
-        shown(&later).await;
+        for branch in [&peer, &other, &later] {
+            shown(branch).await;
+        }
         // Whoever calls branch 1 calls where the earlier process was.
-        let has_all: &[&Served] = if propagation == Propagation::Stream { &[&peer, &later] } else { &[&peer] };
+        let has_all: &[&Served] =
+            if propagation == Propagation::Stream { &[&peer, &other, &later] } else { &[&peer, &other] };
         for branch in has_all {
             until(branch, |status| status.balances[0].balance == 400 + acknowledged + 1).await;
         }
         // Once one process has the branch for itself again, that is over.
         later.close().await;
         drop(later);
-        let alone = serve(1, "127.0.0.1:0", (2, &port), propagation).await;
+        let alone = serve(1, "127.0.0.1:0", peers, propagation).await;
         if propagation == Propagation::Unary {
             deposit(&mut client(&alone).await).await.expect("it serves");
         }
-        until(&peer, |status| status.claims.is_empty()).await;
+        for branch in [&peer, &other] {
+            until(branch, |status| status.claims.is_empty()).await;
+        }
         assert!(until(&alone, |_| true).await.claims.is_empty());
     }
 }
@@ -94,7 +103,7 @@ async fn the_earlier_of_two_processes_hands_over_and_ends_and_all_are_told() {
 /// It reaches no peer, so it can hand nothing over: what it took now, only it would have.
 #[tokio::test]
 async fn a_process_that_hears_of_a_later_one_takes_no_more_requests() {
-    let served = serve(2, "127.0.0.1:0", (1, "127.0.0.1:1"), Propagation::Stream).await;
+    let served = serve(2, "127.0.0.1:0", &[(1, "127.0.0.1:1")], Propagation::Stream).await;
     let mut customer = client(&served).await;
     deposit(&mut customer).await.expect("it serves");
     let proto::StatusResponse { bank, incarnation, .. } = until(&served, |_| true).await;

@@ -15,12 +15,12 @@ use tonic::{
 
 use crate::common::branch;
 
-/// Branch `id` at `listen`, whose one peer is at `peer`; in memory, with one account.
-pub async fn serve(id: u32, listen: &str, peer: (u32, &str), opening: i64, propagation: Propagation) -> Served {
+/// Branch `id` at `listen`, whose peers are there; in memory, with one account.
+pub async fn serve(id: u32, listen: &str, peers: &[(u32, &str)], opening: i64, propagation: Propagation) -> Served {
     let config = BranchConfig {
         id: branch(id),
         listen: listen.to_owned(),
-        peers: [(branch(peer.0), Some(peer.1.to_owned()))].into(),
+        peers: peers.iter().map(|&(peer, address)| (branch(peer), Some(address.to_owned()))).collect(),
         accounts: [(AccountId::DEFAULT, opening)].into(),
         shape: Shape::Mesh,
         propagation,

@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
-use tokio::time::sleep;
+use tokio::{task::JoinSet, time::sleep};
 use tonic::Status;
 
 use super::{
@@ -40,7 +40,7 @@ pub(in crate::branch) async fn run(shared: Arc<Shared>, peers: BTreeMap<BranchId
                 Ok(()) => {
                     log::warn!("branch {}: branch {peer} has all that this process wrote", shared.own().branch);
                     tokio::select! {
-                        () = tell_others(&shared, peer, &peers, &channels) => {}
+                        _ = tell_others(&shared, peer, &peers, &channels).join_all() => {}
                         () = sleep(TELL_WITHIN) => {}
                         () = shared.stopped() => {}
                     }
@@ -62,17 +62,24 @@ pub(in crate::branch) async fn run(shared: Arc<Shared>, peers: BTreeMap<BranchId
     }
 }
 
-/// The others hear the same, those that can be reached at once.
-async fn tell_others(shared: &Shared, told: BranchId, peers: &BTreeMap<BranchId, String>, channels: &Channels) {
-    for (&peer, address) in peers.iter().filter(|&(&peer, _)| peer != told) {
-        if let Err(status) = hand_over(shared, peer, address, channels).await {
-            log::info!(
-                "branch {}: {peer} is not told that two processes claim it: {}",
-                shared.own().branch,
-                describe(&status)
-            );
+/// The others hear the same, each by itself: one that is silent keeps none from it.
+fn tell_others(
+    shared: &Arc<Shared>,
+    told: BranchId,
+    peers: &BTreeMap<BranchId, String>,
+    channels: &Arc<Channels>,
+) -> JoinSet<()> {
+    let others = peers.clone().into_iter().filter(|&(peer, _)| peer != told);
+    let tell = |(peer, address): (BranchId, String)| {
+        let (shared, channels) = (shared.clone(), channels.clone());
+        async move {
+            if let Err(status) = hand_over(&shared, peer, &address, &channels).await {
+                let (own, why) = (shared.own().branch, describe(&status));
+                log::info!("branch {own}: {peer} is not told that two processes claim it: {why}");
+            }
         }
-    }
+    };
+    others.map(tell).collect()
 }
 
 async fn hand_over(shared: &Shared, peer: BranchId, address: &str, channels: &Channels) -> Result<(), Status> {

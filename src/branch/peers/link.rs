@@ -167,23 +167,6 @@ pub(in crate::branch) fn meet_rival(shared: &Shared, life: Incarnation) {
     }
 }
 
-/// A call tells this page. Calls do not say who calls, but for one that hands over since it knows that it is
-/// overtaken. Returns the life of the other process, if two claim the page's branch.
-pub(in crate::branch) fn meet_caller(
-    shared: &Shared,
-    page: Origin,
-    handed_over_by: Option<Incarnation>,
-) -> Option<Incarnation> {
-    let latest = shared.latest_life(page.branch);
-    if page.incarnation > latest {
-        shared.began_anew(page.branch);
-    }
-    if let Some(incarnation) = handed_over_by.filter(|&life| life < latest) {
-        shared.claimed(Origin { incarnation, ..page });
-    }
-    if page.incarnation < latest { Some(latest) } else { shared.rival(page.branch) }
-}
-
 /// Whether one who says this is the process that serves its branch; hears whether we are.
 fn meet(shared: &Shared, hello: Hello) -> Result<(), Status> {
     shared.overtaken_by(hello.heard);

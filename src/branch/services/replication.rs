@@ -47,9 +47,7 @@ impl ReplicationServer {
         arrived: Arrived,
     ) -> Result<proto::PropagateDepositResponse, Status> {
         self.take_calls(&told)?;
-        let page = told.origin;
-        let rival = link::meet_caller(&self.shared, page, handed_over_by.map(Incarnation)).map(|life| life.0);
-        let joined = pin!(self.shared.propagated(told, rival, arrived));
+        let joined = pin!(self.shared.propagated(told, handed_over_by.map(Incarnation), arrived));
         panics::guarded(&self.shared, "a peer's call", joined).await?
     }
 

@@ -7,6 +7,7 @@ use super::{
 use crate::{
     record,
     trace::{Message, MessageKind},
+    types::{Incarnation, Origin},
     wire::{Propagated, proto},
 };
 
@@ -16,13 +17,13 @@ impl Shared {
     pub(in crate::branch) async fn propagated(
         &self,
         told: Propagated,
-        rival: Option<u64>,
+        handed_over_by: Option<Incarnation>,
         arrived: Arrived,
     ) -> Result<proto::PropagateDepositResponse, tonic::Status> {
         let Propagated { origin, operation, delta } = told;
         // A repair may tell another origin's page; a sender without a trace does not say who it is.
         let peer = arrived.mark.map_or(origin.branch, |mark| mark.sender);
-        let (sequence, unsaved) = {
+        let (sequence, latest, unsaved) = {
             let mut state = self.lock();
             let state = &mut *state;
             self.check()?;
@@ -34,16 +35,36 @@ impl Shared {
                 };
                 recorder.received(now, message, arrived.mark);
             });
+            let latest = state.replica.latest_life(origin.branch);
             let sequence = state.replica.propagated(origin, operation, delta, &mut state.outputs);
             self.deliver(state, others);
-            (sequence?, state.replica.unsaved())
+            (sequence?, latest, state.replica.unsaved())
         };
         self.settled(unsaved).await?;
+        let rival = self.meet_caller(origin, latest, handed_over_by).map(|life| life.0);
         let incarnation = Some(self.own().incarnation.0);
         let mut answer = proto::PropagateDepositResponse { sequence, mark: None, incarnation, rival };
         let (kind, bytes) = (MessageKind::Acknowledgement, self.measure(&answer));
         let mark = self.sent(|| Message { peer, kind, id: None, operations: 0, bytes, carries: None });
         answer.mark = mark.map(Into::into);
         Ok(answer)
+    }
+
+    /// A call has told this page of a branch whose latest life was that one. Calls do not say who calls, but for one
+    /// that hands over since it knows that it is overtaken. Returns the life of the other process, if two claim the
+    /// page's branch.
+    fn meet_caller(
+        &self,
+        page: Origin,
+        latest: Incarnation,
+        handed_over_by: Option<Incarnation>,
+    ) -> Option<Incarnation> {
+        if page.incarnation > latest {
+            self.began_anew(page.branch);
+        }
+        if let Some(incarnation) = handed_over_by.filter(|&life| life < latest) {
+            self.claimed(Origin { incarnation, ..page });
+        }
+        if page.incarnation < latest { Some(latest) } else { self.rival(page.branch) }
     }
 }
