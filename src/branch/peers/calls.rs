@@ -205,17 +205,16 @@ pub(in crate::branch) async fn tell(
         if shared.loses_sent(peer, mark, message) { Err(SessionEnd::Lost) } else { Ok(mark.map(Into::into)) }
     };
     let page = call.delta.origin;
-    let is_handed_over = page.branch == shared.own().branch && shared.is_overtaken();
-    let handed_over_by = is_handed_over.then_some(shared.own().incarnation.0);
+    let overtaken_by = shared.later_life().filter(|_| page == shared.own()).map(|life| life.0);
     let (sequence, life, rival, mark, bytes) = match PropagateRequest::new(call) {
         PropagateRequest::Deposit(mut request) => {
-            request.handed_over_by = handed_over_by;
+            request.overtaken_by = overtaken_by;
             request.mark = mark(shared.measure(&request))?;
             let mut response = within(client.propagate_deposit(request)).await?.into_inner();
             (response.sequence, response.incarnation, response.rival, response.mark.take(), shared.measure(&response))
         }
         PropagateRequest::Withdraw(mut request) => {
-            request.handed_over_by = handed_over_by;
+            request.overtaken_by = overtaken_by;
             request.mark = mark(shared.measure(&request))?;
             let mut response = within(client.propagate_withdraw(request)).await?.into_inner();
             (response.sequence, response.incarnation, response.rival, response.mark.take(), shared.measure(&response))

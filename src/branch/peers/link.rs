@@ -163,7 +163,7 @@ pub(in crate::branch) fn welcome(shared: &Shared, hello: Hello) -> Result<(), St
 pub(in crate::branch) fn meet_rival(shared: &Shared, life: Incarnation) {
     shared.overtaken_by(life);
     if life < shared.own().incarnation {
-        shared.claimed(Origin { incarnation: life, ..shared.own() });
+        shared.claimed(Origin { incarnation: life, ..shared.own() }, shared.own().incarnation);
     }
 }
 
@@ -175,13 +175,14 @@ fn meet(shared: &Shared, hello: Hello) -> Result<(), Status> {
         meet_rival(shared, life);
     }
     let latest = shared.latest_life(hello.branch);
+    let life = Origin { branch: hello.branch, incarnation: hello.life };
     if hello.life > latest {
-        shared.began_anew(hello.branch);
+        shared.began(life);
     }
     if hello.life >= latest {
         return Ok(());
     }
-    if shared.claimed(Origin { branch: hello.branch, incarnation: hello.life }) {
+    if shared.claimed(life, latest) {
         // The later process learns of it in our next hello.
         shared.greet_again(hello.branch);
     }

@@ -43,11 +43,11 @@ impl ReplicationServer {
     async fn propagated(
         &self,
         told: Propagated,
-        handed_over_by: Option<u64>,
+        overtaken_by: Option<u64>,
         arrived: Arrived,
     ) -> Result<proto::PropagateDepositResponse, Status> {
         self.take_calls(&told)?;
-        let joined = pin!(self.shared.propagated(told, handed_over_by.map(Incarnation), arrived));
+        let joined = pin!(self.shared.propagated(told, overtaken_by.map(Incarnation), arrived));
         panics::guarded(&self.shared, "a peer's call", joined).await?
     }
 
@@ -76,9 +76,9 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateDepositResponse>, Status> {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
-        let handed_over_by = told.handed_over_by;
+        let overtaken_by = told.overtaken_by;
         let told = Propagated::read(OperationKind::Deposit, told.operation, told.delta)?;
-        Ok(Response::new(self.propagated(told, handed_over_by, arrived).await?))
+        Ok(Response::new(self.propagated(told, overtaken_by, arrived).await?))
     }
 
     async fn propagate_withdraw(
@@ -87,10 +87,10 @@ impl ReplicationService for ReplicationServer {
     ) -> Result<Response<proto::PropagateWithdrawResponse>, Status> {
         let mut told = request.into_inner();
         let arrived = self.arrived(told.mark.take(), &told);
-        let handed_over_by = told.handed_over_by;
+        let overtaken_by = told.overtaken_by;
         let told = Propagated::read(OperationKind::Withdraw, told.operation, told.delta)?;
         let proto::PropagateDepositResponse { sequence, mark, incarnation, rival } =
-            self.propagated(told, handed_over_by, arrived).await?;
+            self.propagated(told, overtaken_by, arrived).await?;
         Ok(Response::new(proto::PropagateWithdrawResponse { sequence, mark, incarnation, rival }))
     }
 

@@ -17,7 +17,7 @@ impl Shared {
     pub(in crate::branch) async fn propagated(
         &self,
         told: Propagated,
-        handed_over_by: Option<Incarnation>,
+        overtaken_by: Option<Incarnation>,
         arrived: Arrived,
     ) -> Result<proto::PropagateDepositResponse, tonic::Status> {
         let Propagated { origin, operation, delta } = told;
@@ -41,7 +41,7 @@ impl Shared {
             (sequence?, latest, state.replica.unsaved())
         };
         self.settled(unsaved).await?;
-        let rival = self.meet_caller(origin, latest, handed_over_by).map(|life| life.0);
+        let rival = self.meet_caller(origin, latest, overtaken_by).map(|life| life.0);
         let incarnation = Some(self.own().incarnation.0);
         let mut answer = proto::PropagateDepositResponse { sequence, mark: None, incarnation, rival };
         let (kind, bytes) = (MessageKind::Acknowledgement, self.measure(&answer));
@@ -53,17 +53,12 @@ impl Shared {
     /// A call has told this page of a branch whose latest life was that one. Calls do not say who calls, but for one
     /// that hands over since it knows that it is overtaken. Returns the life of the other process, if two claim the
     /// page's branch.
-    fn meet_caller(
-        &self,
-        page: Origin,
-        latest: Incarnation,
-        handed_over_by: Option<Incarnation>,
-    ) -> Option<Incarnation> {
+    fn meet_caller(&self, page: Origin, latest: Incarnation, overtaken_by: Option<Incarnation>) -> Option<Incarnation> {
         if page.incarnation > latest {
-            self.began_anew(page.branch);
+            self.began(page);
         }
-        if let Some(incarnation) = handed_over_by.filter(|&life| life < latest) {
-            self.claimed(Origin { incarnation, ..page });
+        if let Some(later) = overtaken_by.filter(|&later| page.incarnation < later) {
+            self.claimed(page, later.max(latest));
         }
         if page.incarnation < latest { Some(latest) } else { self.rival(page.branch) }
     }

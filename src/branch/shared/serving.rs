@@ -2,7 +2,7 @@
 
 use super::{
     locked::Shared,
-    standing::{Standing, Verdict},
+    standing::{Rival, Standing, Verdict},
 };
 use crate::{
     branch::error::BranchError,
@@ -58,7 +58,7 @@ impl Shared {
         self.standing.send_if_modified(|standing| {
             let is_news = standing.overtaken_by.is_none();
             standing.overtaken_by.get_or_insert(life);
-            standing.rivals.insert(self.own.branch, life);
+            standing.rivals.insert(self.own.branch, Rival { life, against: life });
             if is_news {
                 log::error!("branch {}: {}", self.own.branch, BranchError::Superseded { life });
             }
@@ -66,9 +66,9 @@ impl Shared {
         });
     }
 
-    /// Whether a later life of the branch was heard of.
-    pub(in crate::branch) fn is_overtaken(&self) -> bool {
-        self.standing.borrow().overtaken_by.is_some()
+    /// The later life of the branch that was heard of.
+    pub(in crate::branch) fn later_life(&self) -> Option<Incarnation> {
+        self.standing.borrow().overtaken_by
     }
 
     /// Returns when a later life of the branch was heard of.
@@ -81,9 +81,9 @@ impl Shared {
         }
     }
 
-    /// A process of an earlier life of a branch, of this one or of a peer, still asks for links: two processes claim
-    /// it. Returns whether that is news.
-    pub(in crate::branch) fn claimed(&self, by: Origin) -> bool {
+    /// A process of an earlier life of a branch, of this one or of a peer, is there beside that of a later life: two
+    /// processes claim it. Returns whether that is news.
+    pub(in crate::branch) fn claimed(&self, by: Origin, against: Incarnation) -> bool {
         self.standing.send_if_modified(|standing| {
             let is_news = !standing.rivals.contains_key(&by.branch);
             if is_news {
@@ -93,25 +93,28 @@ impl Shared {
                     by.branch,
                     by.incarnation.0
                 );
-                standing.rivals.insert(by.branch, by.incarnation);
+                standing.rivals.insert(by.branch, Rival { life: by.incarnation, against });
             }
             is_news
         })
     }
 
-    /// A peer has begun a later life: what its processes before claimed is over, until one is heard again.
-    pub(in crate::branch) fn began_anew(&self, peer: BranchId) {
-        self.standing.send_if_modified(|standing| standing.rivals.remove(&peer).is_some());
+    /// A branch has begun a life: what its processes before claimed is over, until one is heard again.
+    pub(in crate::branch) fn began(&self, life: Origin) {
+        self.standing.send_if_modified(|standing| {
+            let is_later = |rival: &Rival| rival.against < life.incarnation;
+            standing.rivals.get(&life.branch).is_some_and(is_later) && standing.rivals.remove(&life.branch).is_some()
+        });
     }
 
     /// The other process of a peer, if one has claimed to be that.
     pub(in crate::branch) fn rival(&self, peer: BranchId) -> Option<Incarnation> {
-        self.standing.borrow().rivals.get(&peer).copied()
+        self.standing.borrow().rivals.get(&peer).map(|rival| rival.life)
     }
 
     /// All other processes that claim a branch.
     pub(in crate::branch) fn claims(&self) -> Vec<Origin> {
-        let origin = |(&branch, &incarnation)| Origin { branch, incarnation };
+        let origin = |(&branch, rival): (&BranchId, &Rival)| Origin { branch, incarnation: rival.life };
         self.standing.borrow().rivals.iter().map(origin).collect()
     }
 

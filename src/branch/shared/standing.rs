@@ -17,10 +17,18 @@ pub(in crate::branch) struct Standing {
     pub(super) is_ending: bool,
     /// Another process serves it, in this life.
     pub(super) overtaken_by: Option<Incarnation>,
-    /// The lives of other processes that claim this branch, or a peer's.
-    pub(super) rivals: BTreeMap<BranchId, Incarnation>,
+    /// The other processes that claim this branch, or a peer's.
+    pub(super) rivals: BTreeMap<BranchId, Rival>,
     /// Each peer's last word on whether this is a branch of its bank; of those that did not answer yet, none.
     pub(super) verdicts: BTreeMap<BranchId, Verdict>,
+}
+
+/// Another process of a branch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Rival {
+    pub(super) life: Incarnation,
+    /// The latest life of the branch when it was heard of.
+    pub(super) against: Incarnation,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
